@@ -1,0 +1,58 @@
+# Every target sets up what it needs by itself, as root and as an ordinary user; `make help` lists them.
+#   VENV=DIR   the Python environment (default .venv)     PYTHON=CMD  the Python that makes it (3.11 or newer)
+
+VENV    ?= .venv
+BIN      = $(VENV)/bin
+LINES    = 1000000
+SECONDS  = 60
+TESTS    = tests
+LOCALE   = src/monzen/show/locale
+POT      = $(VENV)/monzen.pot
+export VENV
+
+.DEFAULT_GOAL := help
+.PHONY: help try test lint bench fuzz locale clean run-setup dev-setup
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+try: run-setup ## See what monzen makes of two sample logs; it only reads
+	@scripts/try.sh
+
+test: lint ## Lint, then run the tests (TESTS=tests/sources for some of them)
+	@scripts/apt.sh install scripts/apt-test.txt
+	@$(BIN)/python -m pytest -q $(TESTS)
+
+lint: dev-setup ## ruff, mypy --strict, and the arrows between packages
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: dev-setup ## Speed and memory beside fail2ban, sshguard and grep (LINES=1000000)
+	@scripts/apt.sh unpack scripts/apt-bench.txt $(VENV)/peers
+	@$(BIN)/python -m bench.read --lines $(LINES) --peers $(VENV)/peers
+	@$(BIN)/python -m bench.flat --lines $(LINES)
+
+fuzz: dev-setup ## Throw hostile bytes at the reader (SECONDS=60)
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+locale: dev-setup ## Collect the messages, merge them into each language, compile
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -c 'Translators:' --sort-by-file --add-location=file --no-wrap \
+		--project=monzen --copyright-holder='The monzen authors' -o $(POT) src/monzen
+	@for language in $$(ls $(LOCALE)); do \
+		how="update --ignore-pot-creation-date"; \
+		[ -f "$(LOCALE)/$$language/LC_MESSAGES/monzen.po" ] || how=init; \
+		$(BIN)/pybabel -q $$how -D monzen -i $(POT) -d $(LOCALE) -l "$$language" --no-wrap || exit; \
+	done
+	@$(BIN)/pybabel compile -D monzen -d $(LOCALE) --statistics
+
+clean: ## Remove what the other targets made
+	@[ ! -e $(VENV)/pyvenv.cfg ] || rm -rf $(VENV)
+	@rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find src tests bench samples scripts -type d -name __pycache__ -exec rm -rf {} +
+
+run-setup:
+	@scripts/setup.sh run
+
+dev-setup:
+	@scripts/setup.sh dev

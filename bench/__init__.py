@@ -1,0 +1,1 @@
+"""Speed and memory of `monzen scan`, beside other readers of the same logs (`make bench`)."""

@@ -1,0 +1,1 @@
+"""Logs to try monzen on, and the script that writes the made-up one."""

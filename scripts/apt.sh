@@ -1,0 +1,70 @@
+#!/bin/sh
+# System packages that tests and benchmarks use, one name a line in a list; `#` starts a comment.
+#   scripts/apt.sh install LIST      as root: install those that are missing, starting no service; else say which are missing
+#   scripts/apt.sh unpack LIST DIR   unpack those whose programs are missing into DIR: nothing is installed, nothing starts
+# What cannot be had is left out with a word: whoever uses it skips. Exit 0, or 2 for wrong use.
+set -eu
+
+say() { echo "monzen: $*" >&2; }
+wanted() { sed 's/#.*//' "$1" | tr -s '[:blank:]' '\n' | sed '/^$/d'; }
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+missing() { for package in $(wanted "$1"); do installed "$package" || echo "$package"; done; }
+if_root() { [ "$(id -u)" != 0 ] || "$@"; }
+
+quiet_services() {
+    # Debian's packages ask this file before they start a service; 101 means no. An existing one is the admin's: it stays.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT
+        trap 'exit 1' HUP INT TERM
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+    elif "$policy" monzen start >/dev/null 2>&1; then
+        say "$policy would let services start: install these yourself: $*"
+        exit 0
+    fi
+}
+
+install() {
+    packages=$(missing "$1" | xargs)
+    [ -n "$packages" ] || return 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+        say "not installed: $packages. What needs them is skipped; to have it, ask the admin for: apt install $packages"
+        return 0
+    fi
+    quiet_services "$packages"
+    say "installing $packages"
+    DEBIAN_FRONTEND=noninteractive
+    export DEBIAN_FRONTEND
+    # shellcheck disable=SC2086  # a list of names
+    { apt-get -qq update && apt-get -qq install -y --no-install-recommends $packages; } >/dev/null ||
+        say "apt-get could not install $packages, see above. What needs them is skipped"
+}
+
+unpack() {
+    folder=$2
+    mkdir -p "$folder"
+    for package in $(missing "$1"); do
+        [ ! -e "$folder/.$package" ] || continue
+        say "unpacking $package into $folder (not installed, not started)"
+        work=$(mktemp -d)
+        chmod 755 "$work" # apt-get fetches as a user of its own
+        if (cd "$work" && { apt-get -qq download "$package" 2>/dev/null ||
+            { if_root apt-get -qq update && apt-get -qq download "$package"; }; } >/dev/null) &&
+            dpkg -x "$work"/*.deb "$folder"; then
+            : >"$folder/.$package"
+        else
+            say "cannot get $package: it is left out"
+        fi
+        rm -rf "$work"
+    done
+}
+
+case "$#/${1:-}" in
+2/install) install "$2" ;;
+3/unpack) unpack "$2" "$3" ;;
+*)
+    echo "usage: scripts/apt.sh install LIST | unpack LIST DIR" >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,1 @@
+"""monzen (門前払い): protects a mail server; see DESIGN and README."""

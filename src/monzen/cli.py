@@ -1,0 +1,255 @@
+"""The command line: one function per verb, each with examples in its help. Exit: 0 done, 1 the answer is no, 2 wrong use or unreadable input."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from monzen.show.words import _
+
+RELATIVE = re.compile(r"(\d{1,6}) ?([smhdw])").fullmatch
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+EXIT_USE = 2
+
+
+def local_zone() -> dt.tzinfo:
+    """The machine's own zone with its rules (TZ, /etc/timezone or /etc/localtime), so that daylight saving is right in old logs too."""
+    names = [os.environ.get("TZ", "").lstrip(":")]
+    try:
+        names.append(Path("/etc/timezone").read_text(encoding="ascii").strip())
+    except (OSError, ValueError):
+        pass
+    try:
+        names.append(str(Path("/etc/localtime").readlink()).partition("zoneinfo/")[2])
+    except OSError:
+        pass
+    for name in names:
+        if name:
+            try:
+                return dt.UTC if name in ("UTC", "Etc/UTC") else ZoneInfo(name)
+            except (OSError, ValueError, KeyError):
+                continue
+    return dt.UTC
+
+
+def zone(text: str) -> dt.tzinfo:
+    """The zone of a name (`Asia/Tokyo`) or an offset (`+09:00`)."""
+    m = re.fullmatch(r"([+-])(\d\d):?(\d\d)", text)
+    if m:
+        offset = dt.timedelta(hours=int(m[2]), minutes=int(m[3]))
+        return dt.timezone(-offset if m[1] == "-" else offset)
+    if text.upper() in ("UTC", "Z"):
+        return dt.UTC
+    try:
+        return ZoneInfo(text)
+    except (OSError, ValueError, KeyError):
+        raise argparse.ArgumentTypeError(
+            _("there is no time zone {text!r}. Use a name such as Asia/Tokyo, or an offset such as +09:00").format(text=text)
+        ) from None
+
+
+def year(text: str) -> int:
+    """A year of four digits."""
+    if re.fullmatch(r"(19|20)\d\d", text):
+        return int(text)
+    raise argparse.ArgumentTypeError(_("{text!r} is not a year. Use four digits, such as 2026").format(text=text))
+
+
+def count(text: str) -> int:
+    """A number of rows, 1 or more."""
+    if text.isascii() and text.isdigit() and 0 < int(text) < 10**9:
+        return int(text)
+    raise argparse.ArgumentTypeError(_("{text!r} is not a number of rows. Use 1 or more").format(text=text))
+
+
+def moment(text: str, now: float, local: dt.tzinfo) -> float:
+    """`2026-09-04`, `2026-09-04T16:59[:45][+09:00]`, `today`, `yesterday`, or how long ago: `36h`, `7d`. Raises ValueError."""
+    m = RELATIVE(text)
+    if m:
+        return now - int(m[1]) * UNITS[m[2]]
+    if text in ("today", "yesterday"):
+        day = dt.datetime.fromtimestamp(now, local).replace(hour=0, minute=0, second=0, microsecond=0)
+        return (day - dt.timedelta(days=text == "yesterday")).timestamp()
+    at = dt.datetime.fromisoformat(text)
+    return (at if at.tzinfo else at.replace(tzinfo=local)).timestamp()
+
+
+def parser() -> argparse.ArgumentParser:
+    """All verbs and options."""
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn; exit() does not return
+            self.exit(EXIT_USE, f"monzen: {message}\n" + _("See: {command} --help").format(command=self.prog) + "\n")
+
+    top = Parser(
+        prog="monzen",
+        description=_("Turned away at the gate: reads the logs of a mail server and sees who guesses passwords, and from which networks."),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_("Examples:") + "\n  monzen scan\n  monzen scan /var/log/mail.log\n  monzen explain /var/log/mail.log",
+        add_help=False,
+        allow_abbrev=False,
+    )
+    top.add_argument("-h", "--help", action="help", help=_("show this help"))
+    top.add_argument("--version", action="store_true", help=_("show the version"))
+    verbs = top.add_subparsers(dest="verb", metavar=_("VERB"), parser_class=Parser)
+
+    def verb(name: str, says: str, examples: str) -> argparse.ArgumentParser:
+        p = verbs.add_parser(
+            name,
+            help=says,
+            description=says,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog=_("Examples:") + "\n" + examples,
+            add_help=False,
+            allow_abbrev=False,
+        )
+        p.add_argument("-h", "--help", action="help", help=_("show this help"))
+        p.add_argument("--year", type=year, metavar=_("YEAR"), help=_("the year of the first stamp that has none (default: told from the file)"))
+        p.add_argument("--timezone", type=zone, metavar=_("ZONE"), help=_("what stamps without an offset mean: Asia/Tokyo, +09:00 (default: this machine's)"))
+        p.add_argument("--json", action="store_true", help=_("for programs; never translated"))
+        return p
+
+    p = verb(
+        "scan",
+        _("Read logs, say who attacked and whom monzen would turn away. Changes nothing."),
+        "  monzen scan\n  monzen scan --since 7d\n  monzen scan /var/log/mail.log* --names\n  zcat old.gz | monzen scan - --json",
+    )
+    p.add_argument(
+        "files",
+        nargs="*",
+        metavar=_("FILE"),
+        help=_("log files, folders, globs, or - for standard input (default: mail.log*, auth.log* and ufw.log* in /var/log, else the journal)"),
+    )
+    p.add_argument("--since", metavar=_("TIME"), help=_("only lines from then on: 2026-09-04, 2026-09-04T16:59, yesterday, 36h, 7d"))
+    p.add_argument("--until", metavar=_("TIME"), help=_("only lines before then"))
+    p.add_argument("--top", type=count, metavar=_("N"), help=_("rows of each table (default 10; with --json all)"))
+    p.add_argument("--names", action="store_true", help=_("show the names of users, which are hidden otherwise"))
+    p.set_defaults(run=run_scan)
+
+    p = verb(
+        "explain",
+        _("Say how each line reads by itself."),
+        "  monzen explain /var/log/mail.log\n  monzen explain 'postfix/smtpd[7]: warning: unknown[192.0.2.7]: SASL LOGIN authentication failed: x'\n"
+        "  monzen explain --json - < lines",
+    )
+    p.add_argument("what", nargs="*", metavar=_("LINE|FILE"), help=_("a line, log files, or - for standard input (the default)"))
+    p.set_defaults(run=run_explain)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command `monzen`; returns the exit status."""
+    try:
+        options = parser().parse_args(arguments)
+        if options.version:
+            from importlib.metadata import version
+
+            print("monzen", version("monzen"))
+            return 0
+        if options.verb is None:
+            parser().print_help()
+            return 0
+        run: Callable[[argparse.Namespace], int] = options.run
+        status = run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # the reader went away, as head does: nothing more to say; the interpreter must not try to flush again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def complain(message: str) -> None:
+    """One sentence to stderr."""
+    print("monzen: " + message, file=sys.stderr)
+
+
+def run_scan(options: argparse.Namespace) -> int:
+    """`monzen scan`."""
+    from monzen.scan import Options, scan_sets
+    from monzen.show.report import report
+    from monzen.sources import plan
+
+    now = time.time()
+    local = options.timezone or local_zone()
+    times: list[float | None] = []
+    for name, text in (("--since", options.since), ("--until", options.until)):
+        try:
+            times.append(moment(text, now, local) if text is not None else None)
+        except ValueError:
+            complain(_("{option} {text!r} is not a time. Use 2026-09-04, 2026-09-04T16:59, yesterday, 36h or 7d").format(option=name, text=text))
+            return EXIT_USE
+    sets, errors = plan(options.files, now=now)
+    total = sum(s.size for group in sets for s in group)
+    with progress_bar(total, wanted=not options.json or sys.stderr.isatty()) as advance:
+        reading = scan_sets(sets, list(errors), Options(now, local, options.year, times[0], times[1]), progress=advance)
+    if options.json:
+        import json
+
+        print(json.dumps(report(reading, names=options.names, top=options.top), ensure_ascii=False))
+    else:
+        from monzen.show.terminal import Terminal
+
+        if reading.inputs or not reading.errors:
+            Terminal(local, names=options.names, top=options.top or 10).print(reading)
+    sys.stdout.flush()
+    from monzen.show.refused import refused
+
+    for error in reading.errors:
+        complain(refused(error))
+    if reading.interrupted:
+        return 128 + signal.SIGINT
+    return EXIT_USE if reading.errors else 0
+
+
+class progress_bar:  # noqa: N801  # used like a function: with progress_bar(total) as advance
+    """A bar on stderr, if that is a terminal, for what takes more than a second."""
+
+    def __init__(self, total: int, *, wanted: bool) -> None:
+        self.total, self.wanted = total, wanted and sys.stderr.isatty() and total > 0
+        self.done, self.start = 0, time.monotonic()
+        self.bar: object | None = None
+
+    def __enter__(self) -> Callable[[int], None] | None:
+        return self.advance if self.wanted else None
+
+    def advance(self, size: int) -> None:
+        """Takes note of bytes read; draws from the second second on."""
+        self.done += size
+        if self.bar is None:
+            if time.monotonic() - self.start < 1.0:
+                return
+            from rich.console import Console
+            from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self.bar = Progress(
+                TextColumn(_("reading")), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
+            )
+            self.bar.start()
+            self.task = self.bar.add_task("", total=self.total)
+        self.bar.update(self.task, completed=self.done)  # type: ignore[attr-defined]  # set just above
+
+    def __exit__(self, *problem: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()  # type: ignore[attr-defined]  # a rich Progress
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """`monzen explain`: lines given as arguments, files, or stdin."""
+    from monzen.explain import run
+
+    return run(options.what, year=options.year, zone=options.timezone or local_zone(), as_json_lines=options.json, complain=complain)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,7 @@
+"""Events become verdicts: pure, in event time, deterministic, bounded; every decision can be said in words."""
+
+from monzen.judge.client import Client
+from monzen.judge.judge import Alarm, Breach, Judge, Knocker, Spared
+from monzen.judge.policy import Policy
+
+__all__ = ["Alarm", "Breach", "Client", "Judge", "Knocker", "Policy", "Spared"]

@@ -1,0 +1,67 @@
+"""What is remembered of one client, and of one network."""
+
+from __future__ import annotations
+
+from monzen.types import Verdict
+
+EVIDENCE = 3  # lines kept of a client: the last ones
+NAMES = 12  # names kept of a client; more are only counted
+
+
+class Client:
+    """One client: an IPv4 address or an IPv6 /64 (its bytes are the key in Judge.clients)."""
+
+    __slots__ = (
+        "abuse",
+        "addresses",
+        "attempts",
+        "did",
+        "evidence",
+        "first",
+        "good",
+        "good_first",
+        "good_last",
+        "last",
+        "mails",
+        "names",
+        "ordinal",
+        "stamps",
+        "verdict",
+        "weak",
+    )
+
+    def __init__(self, time: float) -> None:
+        self.first = self.last = time
+        self.attempts = 0  # strong ones
+        self.weak = 0  # weak ones
+        self.abuse = 0
+        self.stamps: list[float] | None = None  # of the last strong attempts, oldest first
+        self.did: dict[int, int] | None = None  # kind * 16 + service to how often
+        self.names: set[bytes] | None = None
+        self.addresses: set[bytes] | None = None  # of a /64: the full addresses seen, a few
+        self.evidence: list[bytes] | None = None
+        self.good = self.mails = 0
+        self.good_first = self.good_last = 0.0
+        self.verdict: Sentence | None = None
+        self.ordinal = 0
+
+
+class Sentence:
+    """A verdict while it lasts: it ends when the source has been quiet for `length` seconds."""
+
+    __slots__ = ("attempts", "at", "bits", "clients", "evidence", "hurt", "knocks", "length", "quiet_since", "rule", "swallowed", "target")
+
+    def __init__(self, target: bytes, bits: int, at: float, length: float, rule: str, clients: int, attempts: int, evidence: tuple[bytes, ...]) -> None:
+        self.target, self.bits, self.at, self.length, self.rule = target, bits, at, length, rule
+        self.clients, self.attempts, self.evidence = clients, attempts, evidence
+        self.quiet_since = at
+        self.knocks = 0
+        self.hurt: set[bytes] = set()
+        self.swallowed = False
+
+    @property
+    def until(self) -> float:
+        return self.quiet_since + self.length
+
+    def verdict(self) -> Verdict:
+        return Verdict(self.target, self.bits, self.at, self.until, self.rule, self.clients, self.attempts, self.evidence)

@@ -1,0 +1,1 @@
+"""Lines become facts: pure, bytes in, values out. No clock, no file, no environment."""

@@ -1,0 +1,114 @@
+"""`monzen scan`: reads logs from end to end, judges them in the log's own time, changes nothing. Joins sources, parse and judge."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from monzen.judge.judge import Judge
+from monzen.parse.clock import MONTHS, Clock, first_year
+from monzen.parse.join import Joiner
+from monzen.parse.merge import Twice, merge
+from monzen.parse.reader import Reader, Record
+from monzen.show.reading import Input, Reading
+from monzen.sources import Source, SourceError, blocks, plan, unfold
+from monzen.sources.probe import probe
+
+HALF_A_YEAR = 183 * 86400.0
+NO_YEAR = re.compile(rb"[ \t]*([A-Z][a-z]{2}) {1,2}(\d{1,2}) \d\d:\d\d:\d\d ").match
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says. Times in epoch seconds; `year` for stamps without one."""
+
+    now: float
+    zone: dt.tzinfo
+    year: int | None = None
+    since: float | None = None
+    until: float | None = None
+
+
+def years(sources: list[Source], options: Options) -> int | None:
+    """The year of the first stamp of a rotated set, told from the last: samples of its files, in order. None: cannot be told."""
+    if options.year is not None:
+        return options.year
+    stamps: list[tuple[int, int]] = []
+    for source in sources:
+        for line in probe(source):
+            m = NO_YEAR(line)
+            if m is not None and m[1] in MONTHS and 1 <= int(m[2]) <= 31:
+                stamps.append((MONTHS[m[1]], int(m[2])))
+    return first_year(stamps, sources[-1].mtime)
+
+
+def records(sources: list[Source], result: Reading, options: Options, progress: Callable[[int], None] | None) -> Iterator[list[Record]]:
+    """The records of one rotated set, oldest first, block by block; counts what it reads into `result`."""
+    clock = Clock(sources[0].mtime, options.zone, years(sources, options))
+    reader = Reader(clock)
+    for source in sources:
+        seen = Input(source.path)
+        result.inputs.append(seen)
+        clock.newest = max(source.mtime, clock.newest)
+        if options.year is not None:
+            clock.newest = float("inf")
+
+        def skipped(count: int, seen: Input = seen) -> None:
+            seen.too_long += count
+            result.too_long += count
+
+        before = reader.lines
+        try:
+            stream = blocks(source, progress=progress, skipped=skipped)
+            for block in unfold(stream, always=source.form == "stdin"):
+                yield reader.read(block)
+        except SourceError as error:
+            result.errors.append(error)
+        finally:
+            seen.lines = reader.lines - before
+            result.lines += seen.lines
+    result.understood += reader.understood
+    result.suspects += reader.suspects
+    result.clamped += clock.clamped
+    result.samples.extend(reader.samples[: 20 - len(result.samples)])
+
+
+def within(block: list[Record], options: Options) -> list[Record]:
+    """The records of the time that was asked for."""
+    since = options.since if options.since is not None else float("-inf")
+    until = options.until if options.until is not None else float("inf")
+    return [r for r in block if since <= r[0] < until]
+
+
+def scan(arguments: list[str], options: Options, judge: Judge | None = None, progress: Callable[[int], None] | None = None) -> Reading:
+    """Reads what the arguments name and judges it. A KeyboardInterrupt ends it with what was found so far."""
+    sets, errors = plan(arguments, now=options.now)
+    return scan_sets(sets, errors, options, judge, progress)
+
+
+def scan_sets(
+    sets: list[list[Source]],
+    errors: list[SourceError],
+    options: Options,
+    judge: Judge | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Reading:
+    """The same for sources already found."""
+    result = Reading(judge or Judge(), errors=list(errors))
+    joiner, twice = Joiner(), Twice()
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 1000)  # records are tuples of bytes: there is nothing cyclic to find
+    if not sets:
+        return result
+    limited = options.since is not None or options.until is not None
+    try:
+        for block in merge([records(s, result, options, progress) for s in sets], twice):
+            result.judge.hear(joiner.join(within(block, options) if limited else block))
+    except KeyboardInterrupt:
+        result.interrupted = True
+    result.judge.hear(joiner.wait_until(float("inf")))
+    result.twice = twice.dropped
+    return result

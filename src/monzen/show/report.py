@@ -1,0 +1,150 @@
+"""What `monzen scan --json` says. Keys never change their meaning; nothing in here is translated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from monzen.judge.client import Sentence
+from monzen.judge.judge import Judge
+from monzen.parse.address import text as address
+from monzen.show.reading import Reading
+from monzen.show.text import client_name, iso, masked, network, port
+from monzen.types import Kind, Service
+
+KINDS = {int(k): k.name.lower() for k in Kind}
+SERVICES = {int(s): s.name.lower() for s in Service}
+
+
+def line_text(line: bytes, names: bool) -> str:
+    """A log line as text; without names unless they were asked for."""
+    return (line if names else masked(line)).decode("utf-8", "backslashreplace")
+
+
+def standing(judge: Judge) -> list[Sentence]:
+    """The verdicts that a firewall would hold, each target once, the heaviest first: none inside another."""
+    latest = {(s.target, s.bits): s for s in judge.sentences}
+    wide = [s for s in latest.values() if s.bits in (24, 56)]
+    kept = [
+        s for s in latest.values() if not any(w is not s and w.bits < s.bits and s.target.startswith(w.target) for w in wide)
+    ]
+    return sorted(kept, key=lambda s: (-s.attempts - s.knocks, s.target))
+
+
+def commands(judge: Judge) -> list[str]:
+    """The ufw commands that deny what the judge would deny. `prepend`: above every allow, also where there is no rule yet."""
+    return [f"ufw prepend deny from {network(s.target, s.bits)}" for s in standing(judge)]
+
+
+def why(rule: str, clients: int, attempts: int, policy_minutes: int) -> str:
+    """The rule in words (English)."""
+    if rule == "crowd":
+        return f"{clients} clients of one network, {attempts} attempts; three clients and six attempts within {policy_minutes} minutes close it"
+    if rule == "crowd-member":
+        return f"{attempts} attempts, one of several clients of a network that also has users of yours"
+    return f"{attempts} attempts; five within {policy_minutes} minutes are too many"
+
+
+def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str, Any]:
+    """The whole report as plain values."""
+    judge = reading.judge
+    minutes = int(judge.policy.window // 60)
+
+    def limited(rows: Iterable[Any]) -> list[Any]:
+        found = list(rows)
+        return found if top is None else found[:top]
+
+    sentences = sorted(judge.sentences, key=lambda s: s.at)
+    return {
+        "lines": reading.lines,
+        "unread": reading.suspects + reading.too_long,
+        "first": iso(judge.first) if judge.first is not None else None,
+        "last": iso(judge.last) if judge.last is not None else None,
+        "clients": judge.offenders,
+        "attempts": judge.attempts,
+        "breaches": [
+            {
+                "client": address(b.client),
+                "user": b.user.decode("utf-8", "replace") if b.user is not None and names else None,
+                "at": iso(b.at),
+                "attempts": b.attempts,
+                "why": b.why,
+                "evidence": [line_text(b.line, names)],
+            }
+            for b in judge.breaches
+        ],
+        "verdicts": [
+            {
+                "target": network(s.target, s.bits),
+                "at": iso(s.at),
+                "until": iso(s.until),
+                "rule": s.rule,
+                "why": why(s.rule, s.clients, s.attempts, minutes),
+                "clients": s.clients,
+                "attempts": s.attempts,
+                "knocks": s.knocks,
+                "hurt": len(s.hurt),
+                "evidence": [line_text(e, names) for e in s.evidence],
+            }
+            for s in limited(sentences)
+        ],
+        "spared": [
+            {
+                "target": network(s.target, s.bits),
+                "at": iso(s.at),
+                "until": None,
+                "rule": s.rule,
+                "why": s.reason,
+                "clients": s.clients,
+                "attempts": s.attempts,
+                "evidence": [line_text(e, names) for e in s.evidence],
+            }
+            for s in limited(judge.spared.values())
+        ],
+        "alarms": [
+            {
+                "what": a.what,
+                "client": network(a.client, len(a.client) * 8) if a.client else None,
+                "at": iso(a.at),
+                "until": iso(a.until),
+                "count": a.count,
+                "evidence": [line_text(a.line, names)],
+            }
+            for a in limited(judge.alarms.values())
+        ],
+        "attackers": [
+            {
+                "client": client_name(key, c.addresses),
+                "attempts": c.attempts,
+                "weak": c.weak,
+                "first": iso(c.first),
+                "last": iso(c.last),
+                "did": {f"{KINDS[k // 16]}/{SERVICES[k % 16]}": n for k, n in sorted((c.did or {}).items())},
+                "logins": c.good,
+                **({"users": sorted(u.decode("utf-8", "replace") for u in c.names or ())} if names else {}),
+            }
+            for key, c in limited(sorted(((k, c) for k, c in judge.clients.items() if c.attempts or c.weak), key=lambda x: -x[1].attempts))
+        ],
+        "knocks": {
+            "count": sum(k.count for k in judge.knockers.values()),
+            "clients": len(judge.knockers),
+            "ports": {port(p): n for p, n in limited(sorted(judge.ports.items(), key=lambda x: -x[1]))},
+            "sources": [
+                {
+                    "client": network(key, len(key) * 8),
+                    "count": k.count,
+                    "first": iso(k.first),
+                    "last": iso(k.last),
+                    "ports": {port(p): n for p, n in k.ports.items()},
+                }
+                for key, k in limited(sorted(judge.knockers.items(), key=lambda x: -x[1].count))
+            ],
+        },
+        "commands": commands(judge),
+        "inputs": [{"path": i.path, "lines": i.lines, "too_long": i.too_long} for i in reading.inputs],
+        "errors": [str(e) for e in reading.errors],
+        "not_understood": [line_text(s, names) for s in reading.samples],
+        "twice": reading.twice,
+        "clamped": reading.clamped,
+        "forgotten": judge.forgotten,
+    }

@@ -1,0 +1,291 @@
+"""What `monzen scan` prints for people: headline first, then who, whom it would turn away, who was spared, who knocked, the commands."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from monzen.judge.client import Client, Sentence
+from monzen.judge.judge import Alarm, Breach, Judge, Spared
+from monzen.parse.address import text as address
+from monzen.show.reading import Reading
+from monzen.show.report import commands, standing
+from monzen.show.text import client_name, masked, network, port, safe, stamp
+from monzen.show.words import N_, _, ngettext
+from monzen.types import Kind, Service
+
+DID = {
+    int(Kind.AUTH_FAILURE): N_("password guesses"),
+    int(Kind.AUTH_DETAIL): N_("password guesses"),
+    int(Kind.RELAY_DENIED): N_("relay probes"),
+    int(Kind.RECIPIENT_UNKNOWN): N_("unknown recipients"),
+    int(Kind.REJECTED): N_("refused commands"),
+    int(Kind.PROTOCOL_ABUSE): N_("protocol abuse"),
+    int(Kind.LOST): N_("left while logging in"),
+    int(Kind.BLOCKED): N_("firewall knocks"),
+}
+SERVICES = {int(s): s.name.lower() for s in Service}
+
+class Terminal:
+    """Prints a reading to a console. `names`: user names are shown; `top`: rows of each table."""
+
+    def __init__(self, zone: dt.tzinfo, *, names: bool = False, top: int = 10, console: Console | None = None) -> None:
+        self.zone, self.names, self.top = zone, names, top
+        width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 120
+        self.console = console or Console(highlight=False, width=width, soft_wrap=False)
+
+    def print(self, reading: Reading) -> None:
+        """Everything."""
+        judge = reading.judge
+        self._read(reading)
+        self._headline(judge)
+        self._breaches(judge.breaches)
+        self._attackers(judge)
+        self._verdicts(judge)
+        self._spared(list(judge.spared.values()))
+        self._hurt(judge)
+        self._alarms(list(judge.alarms.values()))
+        self._knocks(judge)
+        self._commands(judge)
+        self._unread(reading)
+
+    # ---- pieces
+
+    def _title(self, text: str) -> None:
+        self.console.print()
+        self.console.print(Text(text, style="bold"))
+
+    def _more(self, left: int) -> None:
+        if left > 0:
+            self.console.print(Text("  " + ngettext("and {n} more (--top shows more)", "and {n} more (--top shows more)", left), style="dim"))
+
+    def _table(self, *columns: str, right: Iterable[int] = ()) -> Table:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+        numbers = set(right)
+        for i, column in enumerate(columns):
+            table.add_column(column, justify="right" if i in numbers else "left", overflow="fold", no_wrap=i == 0)
+        return table
+
+    def _show(self, table: Table) -> None:
+        self.console.print(Padding(table, (0, 0, 0, 2)))
+
+    def _when(self, time: float) -> str:
+        return stamp(time, self.zone)
+
+    def _line(self, line: bytes) -> Text:
+        return Text("    " + safe(line if self.names else masked(line)), style="dim", overflow="ellipsis", no_wrap=True)
+
+    def _read(self, reading: Reading) -> None:
+        judge = reading.judge
+        inputs = ", ".join(safe(i.path, 80) for i in reading.inputs[:3]) or "-"
+        if len(reading.inputs) > 3:
+            inputs += " " + ngettext("and {n} more", "and {n} more", len(reading.inputs) - 3)
+        text = ngettext("Read {n} line", "Read {n} lines", reading.lines) + " (" + inputs + ")"
+        if judge.first is not None and judge.last is not None:
+            text += _(", from {first} to {last} {zone}").format(
+                first=self._when(judge.first), last=self._when(judge.last), zone=dt.datetime.fromtimestamp(judge.last, self.zone).tzname() or ""
+            )
+        self.console.print(Text(text + _(".")))
+        if reading.interrupted:
+            self.console.print(Text(_("Interrupted: this is what was found so far."), style="yellow"))
+
+    def _headline(self, judge: Judge) -> None:
+        self.console.print()
+        if not judge.offenders:
+            self.console.print(Text(_("Nobody attacked. None got in."), style="bold green"))
+            return
+        who = ngettext("{n} client attacked", "{n} clients attacked", judge.offenders)
+        tries = ngettext("{n} attempt", "{n} attempts", judge.attempts)
+        got_in = {b.client for b in judge.breaches}
+        end = ngettext("{n} OF THEM GOT IN.", "{n} OF THEM GOT IN.", len(got_in)) if got_in else _("None got in.")
+        text = _("{who} ({tries}). {end}").format(who=who, tries=tries, end=end)
+        self.console.print(Text(text, style="bold red" if got_in else "bold green"))
+
+    def _breaches(self, breaches: list[Breach]) -> None:
+        if not breaches:
+            return
+        self._title(_("Who got in"))
+        reasons = {
+            "guessed": _("logged in after guessing: take the password for known"),
+            "denied": _("logged in while it would have been turned away for guessing"),
+            "mixed": _("logins and failures in one session: some passwords are known"),
+        }
+        for b in breaches[: self.top]:
+            who = safe(b.user, 80) if b.user is not None and self.names else _("an account (--names shows which)") if b.user is not None else _("an account")
+            before = ngettext("after {n} attempt", "after {n} attempts", b.attempts)
+            self.console.print(Text(f"  {address(b.client)}  {self._when(b.at)}  {who}  {before}: {reasons[b.why]}", style="red"))
+            self.console.print(self._line(b.line))
+        self._more(len(breaches) - self.top)
+        self.console.print(Text("  " + _("Change the passwords of these accounts now, and look at what they sent."), style="bold red"))
+
+    def _attackers(self, judge: Judge) -> None:
+        groups: dict[bytes, list[tuple[bytes, Client]]] = {}
+        for key, client in judge.clients.items():
+            if client.attempts or client.weak:
+                groups.setdefault(key[:3] if len(key) == 4 else key[:7], []).append((key, client))
+        if not groups:
+            return
+        self._title(_("Who attacked"))
+        table = self._table(_("network, client"), _("attempts"), _("first"), _("last"), _("what they did"), right=(1,))
+        ordered = sorted(groups.items(), key=lambda g: (-sum(c.attempts for _k, c in g[1]), -sum(c.weak for _k, c in g[1]), g[0]))
+        for prefix, members in ordered[: self.top]:
+            members.sort(key=lambda m: (-m[1].attempts, -m[1].weak, m[0]))
+            if len(members) > 1:
+                table.add_row(
+                    Text(network(prefix, 24 if len(prefix) == 3 else 56), style="bold"),
+                    Text(f"{sum(c.attempts for _k, c in members):,}", style="bold"),
+                    self._when(min(c.first for _k, c in members)),
+                    self._when(max(c.last for _k, c in members)),
+                    Text(ngettext("{n} client", "{n} clients", len(members)), style="bold"),
+                )
+            for key, client in members[: self.top]:
+                name = client_name(key, client.addresses)
+                table.add_row(
+                    "  " + name if len(members) > 1 else name, f"{client.attempts:,}", self._when(client.first), self._when(client.last), self._did(client)
+                )
+            if len(members) > self.top:
+                table.add_row("  …", "", "", "", ngettext("and {n} more", "and {n} more", len(members) - self.top))
+        self._show(table)
+        self._more(len(ordered) - self.top)
+
+    def _did(self, client: Client) -> Text:
+        sums: dict[str, tuple[int, list[str]]] = {}
+        for what, n in sorted((client.did or {}).items()):
+            said = DID.get(what // 16)
+            if said is None:
+                continue
+            count, doors = sums.get(said, (0, []))
+            door = SERVICES[what % 16]
+            sums[said] = (count + n, doors if door in doors or door == "other" else [*doors, door])
+        parts = [f"{_(said)} {count:,}" + (f" ({', '.join(doors)})" if doors else "") for said, (count, doors) in sums.items()]
+        if client.names and self.names:
+            parts.append(_("names: {names}").format(names=", ".join(safe(u, 40) for u in sorted(client.names)[:6])))
+        elif client.names and len(client.names) > 1:
+            parts.append(ngettext("{n} name", "{n} names", len(client.names)))
+        return Text("; ".join(parts))
+
+    def _reason(self, s: Sentence, judge: Judge) -> str:
+        minutes = int(judge.policy.window // 60)
+        if s.rule == "crowd":
+            return _("{clients} clients of one network, {attempts} attempts; {crowd} clients and {least} attempts within {minutes} minutes close it").format(
+                clients=s.clients, attempts=s.attempts, crowd=judge.policy.crowd, least=judge.policy.crowd_attempts, minutes=minutes
+            )
+        if s.rule == "crowd-member":
+            return _("{attempts} attempts, together with its neighbours; users of yours live there too").format(attempts=s.attempts)
+        return _("{attempts} attempts; {burst} within {minutes} minutes are too many").format(
+            attempts=s.attempts, burst=judge.policy.burst, minutes=minutes
+        )
+
+    def _verdicts(self, judge: Judge) -> None:
+        sentences = standing(judge)
+        if not sentences:
+            return
+        self._title(_("Whom monzen would turn away, and why"))
+        table = self._table(_("target"), _("from"), _("until quiet since"), _("knocks since"), _("why"), right=(3,))
+        for s in sentences[: self.top]:
+            table.add_row(Text(network(s.target, s.bits), style="bold"), self._when(s.at), self._when(s.until), f"{s.knocks:,}", self._reason(s, judge))
+        self._show(table)
+        self._more(len(sentences) - self.top)
+
+    def _spared(self, spared: list[Spared]) -> None:
+        if not spared:
+            return
+        self._title(_("Who was spared, and why"))
+        reasons = {
+            "known": _("logged in well before: an old password on a device, not an attacker"),
+            "shielded": _("is never denied: this machine, a private or a local address"),
+            "known-neighbour": _("the network has a user of yours: only its offenders are denied, one by one"),
+        }
+        table = self._table(_("who"), _("when"), _("attempts"), _("why"), right=(2,))
+        for s in spared[: self.top]:
+            table.add_row(network(s.target, s.bits), self._when(s.at), f"{s.attempts:,}", reasons.get(s.reason, s.reason))
+        self._show(table)
+        self._more(len(spared) - self.top)
+
+    def _hurt(self, judge: Judge) -> None:
+        hurt = [(s, k) for s in judge.sentences for k in sorted(s.hurt)]
+        if not hurt:
+            if judge.sentences and judge.logins:
+                self.console.print()
+                self.console.print(Text(_("None of your users would have been turned away."), style="green"))
+            return
+        self._title(_("Users who would have been turned away"))
+        table = self._table(_("who"), _("by the denial of"), _("from"))
+        for s, key in hurt[: self.top]:
+            table.add_row(Text(client_name(key, None), style="yellow"), network(s.target, s.bits), self._when(s.at))
+        self._show(table)
+        self._more(len(hurt) - self.top)
+        self.console.print(Text("  " + _("They logged in while the denial lasted. To keep them in: monzen allow ADDRESS."), style="yellow"))
+
+    def _alarms(self, alarms: list[Alarm]) -> None:
+        if not alarms:
+            return
+        self._title(_("What you should look at"))
+        for a in alarms[: self.top]:
+            times = ngettext("{n} line", "{n} lines", a.count)
+            when = self._when(a.at) if a.until - a.at < 1 else f"{self._when(a.at)} – {self._when(a.until)}"
+            said = {
+                "outage": _("our own authentication server did not answer: failures of that time count for nobody"),
+                "hidden-clients": _("failures come from {who}, behind which the real clients are hidden (web mail, Docker, a proxy)"),
+                "known-client-fails": _("{who}, a client you know, keeps failing: probably an old password on a device"),
+            }[a.what].format(who=network(a.client, len(a.client) * 8) if a.client else "")
+            self.console.print(Text(f"  {when}  {said} ({times})", style="yellow"))
+        self._more(len(alarms) - self.top)
+
+    def _knocks(self, judge: Judge) -> None:
+        if not judge.knockers:
+            return
+        total = sum(k.count for k in judge.knockers.values())
+        knocks = ngettext("{n} packet", "{n} packets", total)
+        clients = ngettext("{n} client", "{n} clients", len(judge.knockers))
+        self._title(_("Who knocked at the firewall: {packets} of {clients}").format(packets=knocks, clients=clients))
+        table = self._table("SRC", _("packets"), _("first"), _("last"), "DPT", right=(1,))
+        ordered = sorted(judge.knockers.items(), key=lambda k: (-k[1].count, k[0]))
+        for key, k in ordered[: self.top]:
+            ports = sorted(k.ports.items(), key=lambda p: (-p[1], p[0]))
+            shown = ", ".join(port(p) for p, _n in ports[:5]) + (" …" if len(ports) > 5 else "")
+            table.add_row(network(key, len(key) * 8), f"{k.count:,}", self._when(k.first), self._when(k.last), shown)
+        self._show(table)
+        self._more(len(ordered) - self.top)
+        ports = sorted(judge.ports.items(), key=lambda p: (-p[1], p[0]))[:8]
+        if ports:
+            self.console.print(Text("  " + _("Ports: ") + ", ".join(f"{port(p)} {n:,}" for p, n in ports), style="dim"))
+
+    def _commands(self, judge: Judge) -> None:
+        found = commands(judge)
+        if not found:
+            return
+        self._title(_("To do it by hand"))
+        for command in found[: self.top]:
+            self.console.print(Text("  sudo " + command), soft_wrap=True)
+        self._more(len(found) - self.top)
+
+    def _unread(self, reading: Reading) -> None:
+        silent = reading.lines - reading.understood - reading.suspects
+        self.console.print()
+        text = ngettext("{n} line says nothing about clients.", "{n} lines say nothing about clients.", max(silent, 0))
+        extras = [
+            (reading.twice, "{n} line stood in two inputs and was counted once.", "{n} lines stood in two inputs and were counted once."),
+            (reading.too_long, "{n} line was too long to be read.", "{n} lines were too long to be read."),
+            (reading.clamped, "{n} stamp lay in the future and was not believed.", "{n} stamps lay in the future and were not believed."),
+            (reading.judge.forgotten, "{n} client was forgotten to keep memory bounded.", "{n} clients were forgotten to keep memory bounded."),
+        ]
+        for n, one, many in extras:
+            if n:
+                text += _(" ") + ngettext(one, many, n)
+        self.console.print(Text(text, style="dim"))
+        if reading.suspects:
+            said = ngettext(
+                "{n} line looks like a failure but was not understood:", "{n} lines look like failures but were not understood:", reading.suspects
+            )
+            self.console.print(Text(said, style="yellow"))
+            for sample in reading.samples[: min(self.top, 5)]:
+                self.console.print(self._line(sample))
+

@@ -1,0 +1,1 @@
+"""The tests of monzen; the tree is that of src/monzen."""
