@@ -12,10 +12,11 @@ from monzen.judge.judge import Judge
 from monzen.parse.clock import MONTHS, Clock, first_year
 from monzen.parse.join import Joiner
 from monzen.parse.merge import Twice, merge
-from monzen.parse.reader import Reader, Record
+from monzen.parse.reader import Reader
 from monzen.show.reading import Input, Reading
 from monzen.sources import Source, SourceError, blocks, plan, unfold
 from monzen.sources.probe import probe
+from monzen.types import Event
 
 HALF_A_YEAR = 183 * 86400.0
 NO_YEAR = re.compile(rb"[ \t]*([A-Z][a-z]{2}) {1,2}(\d{1,2}) \d\d:\d\d:\d\d ").match
@@ -45,8 +46,8 @@ def years(sources: list[Source], options: Options) -> int | None:
     return first_year(stamps, sources[-1].mtime)
 
 
-def records(sources: list[Source], result: Reading, options: Options, progress: Callable[[int], None] | None) -> Iterator[list[Record]]:
-    """The records of one rotated set, oldest first, block by block; counts what it reads into `result`."""
+def events(sources: list[Source], result: Reading, options: Options, progress: Callable[[int], None] | None) -> Iterator[list[Event]]:
+    """The events of one rotated set, oldest first, block by block; counts what it reads into `result`."""
     clock = Clock(sources[0].mtime, options.zone, years(sources, options))
     reader = Reader(clock)
     for source in sources:
@@ -76,8 +77,8 @@ def records(sources: list[Source], result: Reading, options: Options, progress: 
     result.samples.extend(reader.samples[: 20 - len(result.samples)])
 
 
-def within(block: list[Record], options: Options) -> list[Record]:
-    """The records of the time that was asked for."""
+def within(block: list[Event], options: Options) -> list[Event]:
+    """The events of the time that was asked for."""
     since = options.since if options.since is not None else float("-inf")
     until = options.until if options.until is not None else float("inf")
     return [r for r in block if since <= r[0] < until]
@@ -105,7 +106,7 @@ def scan_sets(
         return result
     limited = options.since is not None or options.until is not None
     try:
-        for block in merge([records(s, result, options, progress) for s in sets], twice):
+        for block in merge([events(s, result, options, progress) for s in sets], twice):
             result.judge.hear(joiner.join(within(block, options) if limited else block))
     except KeyboardInterrupt:
         result.interrupted = True

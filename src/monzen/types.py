@@ -93,12 +93,17 @@ class Fact(NamedTuple):
 
 
 class Event(NamedTuple):
-    """A Fact at a moment, after joining: `attempts` is what is left to count (never more than the lines prove)."""
+    """A Fact at a moment: what the reader makes of a line, and what is left of it after joining.
+
+    `attempts` is what counts (after joining never more than the lines prove together); `head` is the text that the lines of one
+    process share: host, program, pid.
+    """
 
     time: float
     fact: Fact
     attempts: int
     line: bytes
+    head: bytes = b""
 
 
 class Verdict(NamedTuple):

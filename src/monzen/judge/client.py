@@ -49,19 +49,19 @@ class Client:
 class Sentence:
     """A verdict while it lasts: it ends when the source has been quiet for `length` seconds."""
 
-    __slots__ = ("attempts", "at", "bits", "clients", "evidence", "hurt", "knocks", "length", "quiet_since", "rule", "swallowed", "target")
+    __slots__ = ("attempts", "at", "bits", "clients", "evidence", "hurt", "knocks", "length", "rule", "target", "until")
 
     def __init__(self, target: bytes, bits: int, at: float, length: float, rule: str, clients: int, attempts: int, evidence: tuple[bytes, ...]) -> None:
         self.target, self.bits, self.at, self.length, self.rule = target, bits, at, length, rule
         self.clients, self.attempts, self.evidence = clients, attempts, evidence
-        self.quiet_since = at
+        self.until = at + length
         self.knocks = 0
         self.hurt: set[bytes] = set()
-        self.swallowed = False
 
-    @property
-    def until(self) -> float:
-        return self.quiet_since + self.length
+    def knock(self, time: float, times: int = 1) -> None:
+        """The source is not quiet: its sentence begins anew."""
+        self.until = time + self.length
+        self.knocks += times
 
     def verdict(self) -> Verdict:
         return Verdict(self.target, self.bits, self.at, self.until, self.rule, self.clients, self.attempts, self.evidence)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -52,7 +51,7 @@ class Alarm(NamedTuple):
     what: str
     at: float
     until: float
-    count: int
+    times: int
     client: bytes
     line: bytes
 
@@ -73,7 +72,7 @@ class Network:
     __slots__ = ("recent", "returns", "verdict")
 
     def __init__(self) -> None:
-        self.recent: deque[tuple[float, bytes]] = deque(maxlen=RECENT)
+        self.recent: list[tuple[float, bytes]] = []
         self.verdict: Sentence | None = None
         self.returns = 0
 
@@ -101,143 +100,136 @@ class Judge:
 
     def hear(self, events: Iterable[Event]) -> None:
         """Takes note of events and decides; a stamp that runs backwards counts as now."""
-        now, clients = self.now, self.clients
+        now, clients, networks = self.now, self.clients, self.networks
+        heard = 0
         for event in events:
-            time, fact, attempts, line = event
-            if time > now:
+            time, fact, attempts, line, _head = event
+            heard += 1
+            if time > now or self.first is None:
                 now = time
-            elif self.first is None:
-                now = time
-            if self.first is None:
-                self.first = time
-                self.now = now
-            self.events += 1
-            packed = fact[2]
+                if self.first is None:
+                    self.first = time
+            packed, kind, weight = fact.client, fact.kind, fact.weight
             if not packed:
-                if fact[0] == OUTAGE:
-                    self._outage(now, fact, line)
+                if kind == OUTAGE:
+                    self._alarm("outage", now, b"", line)
                 continue
             key = packed if len(packed) == 4 else packed[:8]
-            kind, weight = fact[0], fact[1]
             client = clients.get(key)
             if client is None:
                 if kind == BLOCKED:
                     self._knock(key, fact.detail, now, None)
                     continue
-                if not weight and kind not in (AUTH_SUCCESS, DELIVERED):
-                    if kind == OUTAGE:
-                        self._outage(now, fact, line)
-                    elif kind == FAILURE:
-                        self._hidden(packed, now, line)
+                if not weight and kind != AUTH_SUCCESS and kind != DELIVERED:
+                    self._weightless(packed, kind, now, line)
                     continue
                 client = clients[key] = Client(now)
                 if len(clients) > self.policy.clients:
                     self._forget(now)
             client.last = now
-            if weight:
-                if kind == BLOCKED:
-                    self._knock(key, fact.detail, now, client)
-                else:
-                    self._offence(key, client, event, now)
-            elif kind == DELIVERED:
+            if kind == DELIVERED:
                 client.mails += 1
             elif kind == AUTH_SUCCESS:
                 self._login(key, client, event, now)
             elif kind == BLOCKED:
-                self._knock(key, fact.detail, now, None)
-            elif kind == OUTAGE:
-                self._outage(now, fact, line)
+                self._knock(key, fact.detail, now, client)
+            elif weight:
+                if attempts <= 0:
+                    self._mixed(client, event)
+                    continue
+                sentence = client.verdict
+                if sentence is not None and now <= sentence.until:
+                    sentence.knock(now, attempts)
+                    continue
+                network = networks.get(key[:3] if len(key) == 4 else key[:7])
+                if network is not None and network.verdict is not None and now <= network.verdict.until:
+                    network.verdict.knock(now, attempts)
+                    self._note(client, event, now)
+                    continue
+                self._note(client, event, now)
+                self._offence(key, client, network, event, now)
+            else:
+                self._weightless(packed, kind, now, line)
         self.now = now
+        self.events += heard
         if self.first is not None:
             self.last = now
 
     # ---- offences
 
-    def _offence(self, key: bytes, client: Client, event: Event, now: float) -> None:
+    def _offence(self, key: bytes, client: Client, network: Network | None, event: Event, now: float) -> None:
+        """An offence of a client that is not denied."""
+        fact, attempts = event.fact, event.attempts
+        if fact.weight != STRONG:
+            self._mixed(client, event)
+            if client.stamps and client.weak % 4 == 0:  # four weak signs are as much as an attempt, but never without one
+                self._count(key, client, network, 1, now)
+            return
+        self._mixed(client, event)
+        self._count(key, client, network, attempts, now)
+
+    def _note(self, client: Client, event: Event, now: float) -> None:
+        """What a client did, for the report; the same whether it is denied as part of a network or not."""
         fact, attempts, line = event.fact, event.attempts, event.line
-        if attempts <= 0:
-            if fact.detail == b"mixed":
-                self._breach(key, client, event, now, "mixed")
-            return
-        sentence = client.verdict
-        network_key = key[:3] if len(key) == 4 else key[:7]
-        network = self.networks.get(network_key)
-        if sentence is not None and now <= sentence.until:
-            sentence.quiet_since = now
-            sentence.knocks += attempts
-            return
-        if network is not None and network.verdict is not None and now <= network.verdict.until:
-            network.verdict.quiet_since = now
-            network.verdict.knocks += attempts
-            if not client.attempts and not client.weak:
-                self.offenders += 1
-            self._note(client, fact.kind, fact.service, fact.user, attempts, line, fact.client)
-            if fact.weight == STRONG:
-                client.attempts += attempts
-                self.attempts += attempts
-            else:
-                client.weak += attempts
-            return
         if not client.attempts and not client.weak:
             self.offenders += 1
             client.first = now
-        self._note(client, fact.kind, fact.service, fact.user, attempts, line, fact.client)
-        if fact.weight != STRONG:
+        if fact.weight == STRONG:
+            client.attempts += attempts
+            self.attempts += attempts
+        else:
             client.weak += attempts
-            if client.stamps and client.weak % 4 == 0:  # four weak signs are as much as an attempt, but never without one
-                self._count(key, client, network_key, network, 1, now)
-            return
-        client.attempts += attempts
-        self.attempts += attempts
-        if fact.detail == b"mixed":
-            self._breach(key, client, event, now, "mixed")
-        self._count(key, client, network_key, network, attempts, now)
-
-    def _note(self, client: Client, kind: int, service: int, user: bytes | None, attempts: int, line: bytes, full: bytes) -> None:
         did = client.did
-        what = kind * 16 + service
+        what = fact.kind * 16 + fact.service
         if did is None:
             client.did = {what: attempts}
         else:
             did[what] = did.get(what, 0) + attempts
+        user = fact.user
         if user is not None:
-            if client.names is None:
+            names = client.names
+            if names is None:
                 client.names = {user}
-            elif len(client.names) < NAMES:
-                client.names.add(user)
+            elif len(names) < NAMES:
+                names.add(user)
         evidence = client.evidence
         if evidence is None:
             client.evidence = [line[:400]]
-        else:
+        elif len(evidence) < EVIDENCE:
             evidence.append(line[:400])
-            if len(evidence) > EVIDENCE:
-                del evidence[1]  # the first stays: how it began
+        else:
+            del evidence[1]  # the first stays: how it began
+            evidence.append(line[:400])
+        full = fact.client
         if len(full) == 16:
             if client.addresses is None:
                 client.addresses = {full}
             elif len(client.addresses) < 4:
                 client.addresses.add(full)
 
-    def _count(self, key: bytes, client: Client, network_key: bytes, network: Network | None, attempts: int, now: float) -> None:
+    def _count(self, key: bytes, client: Client, network: Network | None, attempts: int, now: float) -> None:
         policy = self.policy
+        burst, least = policy.burst, policy.crowd_attempts
         stamps = client.stamps
         if stamps is None:
-            stamps = client.stamps = [now]
-            attempts -= 1
-        for _ in range(min(attempts, policy.burst)):
+            stamps = client.stamps = []
+        for _ in range(min(attempts, burst)):
             stamps.append(now)
-        if len(stamps) > policy.burst:
-            del stamps[: len(stamps) - policy.burst]
+        if len(stamps) > burst:
+            del stamps[: len(stamps) - burst]
+        network_key = key[:3] if len(key) == 4 else key[:7]
         if network is None:
             network = self.networks[network_key] = Network()
-            if len(self.networks) > self.policy.clients:
+            if len(self.networks) > policy.clients:
                 self._forget_networks(now)
         recent = network.recent
-        for _ in range(min(max(attempts, 1), policy.crowd_attempts)):
+        for _ in range(min(attempts, least)):
             recent.append((now, key))
-        if len(recent) >= policy.crowd_attempts and self._crowd(network_key, network, now):
+        if len(recent) > RECENT:
+            del recent[: len(recent) - RECENT]
+        if len(recent) >= least and recent[-least][0] >= now - policy.window and self._crowd(network_key, network, now):
             return
-        if len(stamps) >= policy.burst and stamps[0] >= now - policy.window:
+        if len(stamps) >= burst and stamps[0] >= now - policy.window:
             self._burst(key, client, now)
 
     def _burst(self, key: bytes, client: Client, now: float) -> None:
@@ -260,9 +252,13 @@ class Judge:
         """Several clients of one network in a short time: the network is denied, or its offenders one by one."""
         policy = self.policy
         since = now - policy.window
-        recent = [(t, k) for t, k in network.recent if t >= since]
-        members = dict.fromkeys(k for _, k in recent)
-        if len(recent) < policy.crowd_attempts or len(members) < policy.crowd:
+        members: dict[bytes, None] = {}
+        attempts_now = 0
+        for t, k in network.recent:
+            if t >= since:
+                attempts_now += 1
+                members[k] = None
+        if attempts_now < policy.crowd_attempts or len(members) < policy.crowd:
             return False
         network.recent.clear()
         bits = 24 if len(network_key) == 3 else 56
@@ -285,10 +281,6 @@ class Judge:
                     )
             return True
         network.verdict = self._sentence(network_key, bits, now, policy.network_sentence, "crowd", len(offenders), attempts, evidence)
-        for k, c in everyone:
-            if c.verdict is not None and c.verdict.until >= now:
-                c.verdict.swallowed = True
-                c.verdict.quiet_since = min(c.verdict.quiet_since, now) if k in members else c.verdict.quiet_since
         return True
 
     def _sentence(self, target: bytes, bits: int, now: float, length: float, rule: str, clients: int, attempts: int, evidence: tuple[bytes, ...]) -> Sentence:
@@ -314,8 +306,10 @@ class Judge:
         network = self.networks.get(key[:3] if len(key) == 4 else key[:7])
         if not self._known(client, now):
             denied = client.verdict is not None and now <= client.verdict.until
+            if network is not None and network.verdict is not None and now <= network.verdict.until and client.attempts:
+                denied = True
             if denied or client.attempts >= policy.guesses or len(client.names or ()) >= policy.names:
-                self._breach(key, client, event, now, "denied" if denied else "guessed")
+                self._breach(client, event, "denied" if denied else "guessed")
                 return
         for sentence in (client.verdict, network.verdict if network else None):
             if sentence is not None and now <= sentence.until:
@@ -325,32 +319,38 @@ class Judge:
         client.good += 1
         client.good_last = now
 
-    def _breach(self, key: bytes, client: Client, event: Event, now: float, why: str) -> None:
-        if any(b.client == event.fact.client and b.user == event.fact.user and b.why == why for b in self.breaches[-20:]):
-            return
+    def _breach(self, client: Client, event: Event, why: str) -> None:
+        fact = event.fact
+        for b in self.breaches[-20:]:
+            if b.client == fact.client and b.user == fact.user and b.why == why:
+                return
         if len(self.breaches) < 1000:
-            self.breaches.append(Breach(event.fact.client, event.fact.user, event.time, client.attempts, why, event.line[:400]))
+            self.breaches.append(Breach(fact.client, fact.user, event.time, client.attempts, why, event.line[:400]))
 
-    def _outage(self, now: float, fact: object, line: bytes) -> None:
-        self._alarm("outage", now, b"", line)
+    def _mixed(self, client: Client, event: Event) -> None:
+        """Failures and successes in one session: more failures than a person's typos are an alarm."""
+        if event.fact.detail == b"mixed" and event.fact.attempts >= self.policy.names:
+            self._breach(client, event, "mixed")
 
-    def _hidden(self, packed: bytes, now: float, line: bytes) -> None:
-        """Failures of an address that all clients may stand behind: web mail on this machine, a Docker gateway."""
-        if shielded(packed, self.own):
+    def _weightless(self, packed: bytes, kind: int, now: float, line: bytes) -> None:
+        """What counts for nobody, but says something of our own server: an outage; failures of an address that all clients may
+        stand behind (web mail on this machine, a Docker gateway)."""
+        if kind == OUTAGE:
+            self._alarm("outage", now, b"", line)
+        elif kind == FAILURE and shielded(packed, self.own):
             self._alarm("hidden-clients", now, packed, line)
 
     def _alarm(self, what: str, now: float, client: bytes, line: bytes) -> None:
         before = self.alarms.get((what, client))
         if before is not None:
-            self.alarms[(what, client)] = before._replace(until=now, count=before.count + 1)
+            self.alarms[(what, client)] = before._replace(until=now, times=before.times + 1)
         elif len(self.alarms) < 1000:
             self.alarms[(what, client)] = Alarm(what, now, now, 1, client, line[:400])
 
     def _knock(self, key: bytes, port: bytes | None, now: float, client: Client | None) -> None:
         """A packet that the firewall turned away. A forged packet can be anybody's, so it never denies."""
         if client is not None and client.verdict is not None and now <= client.verdict.until:
-            client.verdict.knocks += 1
-            client.verdict.quiet_since = now
+            client.verdict.knock(now)
         knocker = self.knockers.get(key)
         if knocker is None:
             if len(self.knockers) >= self.policy.knockers:

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from monzen.parse.address import addresses
-from monzen.parse.declare import Family, Key, Reads, fact
+from monzen.parse.declare import CAP, Family, Key, Reads, fact
 from monzen.parse.sshd import DETAILS
 from monzen.types import Fact, Join, Kind, Service, Weight
 
@@ -27,6 +27,7 @@ WHO = (  # the user's own words end before the last `, rip=` that follows known 
     rb"(?P<address>[^,\s)>]++)" + LIP
 )
 DOORS = {b"imap": Service.IMAP, b"pop3": Service.POP3, b"managesieve": Service.SIEVE, b"sieve": Service.SIEVE, b"submission": Service.SUBMISSION}
+DOOR = {k: int(v) for k, v in DOORS.items()}
 
 AUTH = rb"(?:dovecot: )?auth(?:-worker)?(?:\([^)]*\))?: " + LEVEL + rb"(?:conn unix:[\w./-]*+ \([^)]*+\): (?:auth-worker<\d++>: )?)?"
 
@@ -62,6 +63,20 @@ def _left(m: re.Match[bytes]) -> Mapping[str, Any]:
     return said
 
 
+FAILED_ABOUT = "Dovecot: login failed"
+FAILURE, FAILED_JOIN, STRONG = int(Kind.AUTH_FAILURE), int(Join.LOGIN_FAILED), int(Weight.STRONG)
+
+
+def _failed(m: re.Match[bytes], service: int) -> Fact:
+    door, attempts, user, cut, method, address, lip = m.group("door", "attempts", "user", "cut", "detail", "address", "lip")
+    user = user or cut
+    client = addresses[address]
+    weight = 0 if lip and addresses[lip] == client else STRONG
+    return fact(
+        FAILURE, weight, client, user[:255] if user else None, DOOR[door], min(int(attempts), CAP), None, method or None, FAILED_JOIN, FAILED_ABOUT
+    )
+
+
 LOGIN_PROCESS = (
     Reads(
         "Dovecot: login failed",
@@ -71,7 +86,7 @@ LOGIN_PROCESS = (
         Weight.STRONG,
         join=Join.LOGIN_FAILED,
         key=Key.BEFORE_SESSION,
-        refine=_login,
+        build=_failed,
         examples={
             "dovecot: imap-login: Disconnected (auth failed, 2 attempts in 5 secs): user=<office>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, TLS": {
                 "client": "192.0.2.7",
@@ -273,7 +288,7 @@ def _detail24(m: re.Match[bytes]) -> Mapping[str, Any]:
 
 
 PLAIN_ABOUT = "Dovecot: auth knows better"
-DETAIL, STRONG, DETAIL_JOIN, ANY = int(Kind.AUTH_DETAIL), int(Weight.STRONG), int(Join.DETAIL), int(Service.OTHER)
+DETAIL, DETAIL_JOIN, ANY = int(Kind.AUTH_DETAIL), int(Join.DETAIL), int(Service.OTHER)
 
 
 def _plain_detail(m: re.Match[bytes], service: int) -> Fact:
@@ -281,6 +296,8 @@ def _plain_detail(m: re.Match[bytes], service: int) -> Fact:
     account = False if reason[0] == 117 else True if reason[-1] in b"h)" else None  # unknown user; Password mismatch, (password mismatch?)
     return fact(DETAIL, STRONG, addresses[address], user[:255] or None, ANY, 1, account, password, DETAIL_JOIN, PLAIN_ABOUT)
 
+
+DETAIL_MODEL = Fact(DETAIL, STRONG, b"", None, ANY, 1, None, None, DETAIL_JOIN, PLAIN_ABOUT)
 
 AUTH_PROCESS = (
     Reads(

@@ -12,7 +12,6 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import Any
 
-from monzen.parse.reader import Record
 from monzen.types import Event, Fact, Join, Kind, Service, Weight
 
 HOLD = 6.0  # seconds; Dovecot answers a failure after 2 s (auth_failure_delay), Postfix writes its line then
@@ -30,19 +29,20 @@ SSH, SSH_LEFTOVER, SSH_END, SSH_PENALTY, OUTAGE = (
     int(Join.SSH_PENALTY),
     int(Join.OUTAGE),
 )
-STRONG, FAILURE = int(Weight.STRONG), int(Kind.AUTH_FAILURE)
+STRONG, LOST, OUTAGE_KIND = int(Weight.STRONG), int(Kind.LOST), int(Kind.AUTH_OUTAGE)
 
 
 class _Smtp:
     """What a Postfix session showed: whom, when last, how; whether any failure line was seen; a held leftover."""
 
-    __slots__ = ("client", "held", "last", "mechanism", "paired", "user")
+    __slots__ = ("client", "excused", "held", "last", "mechanism", "paired", "user")
 
     def __init__(self, client: bytes, last: float) -> None:
         self.client, self.last = client, last
         self.mechanism: bytes | None = None
         self.user: bytes | None = None
         self.paired = False
+        self.excused = 0  # failures that were no guesses: a mechanism we have not, an outage
         self.held: _Held | None = None
 
 
@@ -57,12 +57,12 @@ class _Ssh:
 
 
 class _Held:
-    """An event that waits for a line that may settle it."""
+    """An event that waits for a line that may settle it; `session` is Dovecot's, if it names one."""
 
-    __slots__ = ("attempts", "fact", "line", "session", "settled", "time")
+    __slots__ = ("event", "session", "settled")
 
-    def __init__(self, time: float, fact: Fact, attempts: int, line: bytes, session: bytes) -> None:
-        self.time, self.fact, self.attempts, self.line, self.session, self.settled = time, fact, attempts, line, session, False
+    def __init__(self, event: Event, session: bytes) -> None:
+        self.event, self.session, self.settled = event, session, False
 
 
 class Joiner:
@@ -76,19 +76,39 @@ class Joiner:
         self.counted: OrderedDict[bytes, list[tuple[float, bytes]]] = OrderedDict()  # by client: guesses counted from details alone
         self.shown: OrderedDict[bytes, float] = OrderedDict()  # clients of whom sshd showed a guess, and when last
 
-    def join(self, records: Iterable[Record]) -> list[Event]:
-        """The events of some records."""
+    def join(self, events: Iterable[Event]) -> list[Event]:
+        """What counts of some events of the reader."""
         out: list[Event] = []
-        add, held = out.append, self.held
-        handlers = self._handlers
-        for time, fact, head, line, times in records:
-            if held and held[0].time < time - HOLD:
-                self._release(time, out)
-            join = fact[8]
+        held, add = self.held, out.append
+        for event in events:
+            if held and held[0].event.time < event.time - HOLD:
+                self._release(event.time, out)
+            join = event.fact.join
             if join == ALONE:
-                add(new(Event, (time, fact, fact[5], line)))
+                add(event)
+            elif join == SASL:
+                self._sasl(event, out)
+            elif join == DETAIL:
+                self._detail(event)
+            elif join in (LOGIN, MAIL_LOGIN):
+                self._login(event, out)
+            elif join == SUMMARY:
+                self._summary(event, out)
+            elif join == LEFTOVER:
+                self._leftover(event)
+            elif join == LOGIN_FAILED:
+                self._login_failed(event, out)
+            elif join == SSH:
+                self._ssh(event, out)
+            elif join == SSH_END:
+                self.ssh.pop(event.head, None)
+                add(event)
+            elif join == SSH_LEFTOVER:
+                self._ssh_leftover(event, out)
+            elif join == SSH_PENALTY:
+                self._ssh_penalty(event, out)
             else:
-                handlers[join](self, time, fact, head, line, out)
+                self._outage(event, out)
         return out
 
     def wait_until(self, time: float) -> list[Event]:
@@ -99,74 +119,90 @@ class Joiner:
 
     def _release(self, time: float, out: list[Event]) -> None:
         held = self.held
-        while held and held[0].time < time - HOLD:
+        while held and held[0].event.time < time - HOLD:
             waiting = held.popleft()
             if waiting.settled:
                 continue
             waiting.settled = True
-            if waiting.fact.join == DETAIL:
+            event = waiting.event
+            if event.fact.join == DETAIL:
                 self._forget(waiting)
-                if not waiting.attempts:
-                    continue
-                stamps = self.counted.setdefault(waiting.fact.client, [])
-                stamps.append((waiting.time, waiting.session))
-                del stamps[:-50]
-                _bound(self.counted)
-            if waiting.attempts:
-                out.append(Event(waiting.time, waiting.fact, waiting.attempts, waiting.line))
+                if event.attempts:
+                    stamps = self.counted.setdefault(event.fact.client, [])
+                    stamps.append((event.time, waiting.session))
+                    del stamps[:-50]
+                    _bound(self.counted)
+            if event.attempts:
+                out.append(event)
 
     # ---- Postfix
 
-    def _sasl(self, time: float, fact: Fact, head: bytes, line: bytes, out: list[Event]) -> None:
+    def _session(self, event: Event) -> _Smtp | None:
+        """The session that a Postfix process serves, if it is still that of this client."""
+        session = self.smtp.get(event.head)
+        if session is None or session.client != event.fact.client or event.time - session.last > SESSION:
+            return None
+        return session
+
+    def _begin(self, event: Event) -> _Smtp:
+        session = self.smtp[event.head] = _Smtp(event.fact.client, event.time)
+        if len(self.smtp) > SESSIONS:
+            self.smtp.popitem(last=False)
+        return session
+
+    def _sasl(self, event: Event, out: list[Event]) -> None:
         """One failed AUTH. PLAIN, then LOGIN at once for the same name, is one person's one guess."""
+        time, fact = event.time, event.fact
         client, user, mechanism = fact.client, fact.user, fact.detail
-        session = self.smtp.get(head)
-        if session is None or session.client != client or time - session.last > SESSION:
-            session = self.smtp[head] = _Smtp(client, time)
-            if len(self.smtp) > SESSIONS:
-                self.smtp.popitem(last=False)
+        session = self._session(event)
+        if session is None:
+            session = self._begin(event)
         elif (
             fact.weight == STRONG
             and not session.paired
             and session.mechanism is not None
             and mechanism is not None
-            and session.mechanism.upper() != mechanism.upper()
+            and session.mechanism != mechanism
             and 0 <= time - session.last <= SAME_GUESS
             and (user is None or session.user is None or user == session.user)
+            and session.mechanism.upper() != mechanism.upper()
         ):
             session.last, session.paired = time, True
             self._claim(client, b"", user, time)
             return
+        session.last = time
         if not fact.weight:  # the session showed a line of failure, though none that counts
-            session.last = time
             session.mechanism = None
-            if fact.kind == Kind.AUTH_OUTAGE:
+            session.excused += 1
+            if fact.kind == OUTAGE_KIND:
                 self._settle(client, b"", None)
-            out.append(new(Event, (time, fact, fact.attempts, line)))
+            out.append(event)
             return
-        session.last, session.mechanism, session.user, session.paired = time, mechanism, user, False
-        better = self._claim(client, b"", user, time) if self.details or self.counted else None
-        if better is None:
-            out.append(new(Event, (time, fact, fact.attempts, line)))
-        elif better is not COUNTED:
-            if fact.user is None or better.account is not None:
-                fact = fact._replace(user=fact.user or better.user, account=better.account)
-            out.append(new(Event, (time, fact, fact.attempts, line)))
-
-    def _summary(self, time: float, fact: Fact, head: bytes, line: bytes, out: list[Event]) -> None:
-        """The end of a session: its failures count where it showed none."""
-        session = self.smtp.pop(head, None)
-        if session is not None and session.client == fact.client and time - session.last <= SESSION:
-            if session.held is not None and not session.held.settled:
-                session.held.settled = True
-            elif session.held is None:
-                if fact.detail is not None:  # failures and successes in one session: said again, not counted again
-                    out.append(Event(time, fact, 0, line))
+        session.mechanism, session.user, session.paired = mechanism, user, False
+        if client in self.details or client in self.counted:
+            better = self._claim(client, b"", user, time)
+            if better is COUNTED:
                 return
+            if better is not None and (user is None or better.account is not None):
+                event = event._replace(fact=fact._replace(user=user or better.user, account=better.account))
+        out.append(event)
+
+    def _summary(self, event: Event, out: list[Event]) -> None:
+        """The end of a session: its failures count where it showed none. Failures among successes are said again (attempts 0),
+        unless all of them were shown to be no guesses."""
+        fact = event.fact
+        session = self._session(event)
+        self.smtp.pop(event.head, None)
         left = fact.attempts
-        if self.details or self.counted:
+        if session is not None:
+            if session.held is None:
+                if fact.detail is not None and left > session.excused:
+                    out.append(event._replace(attempts=0))
+                return
+            session.held.settled = True
+        if fact.client in self.details or fact.client in self.counted:
             for _ in range(fact.attempts):
-                better = self._claim(fact.client, b"", None, time)
+                better = self._claim(fact.client, b"", None, event.time)
                 if better is None:
                     break
                 if better is COUNTED:
@@ -174,66 +210,70 @@ class Joiner:
                 elif fact.user is None:
                     fact = fact._replace(user=better.user, account=better.account)
         if left > 0 or fact.detail is not None:
-            out.append(Event(time, fact, left, line))
+            out.append(event._replace(fact=fact, attempts=left))
 
-    def _leftover(self, time: float, fact: Fact, head: bytes, line: bytes, out: list[Event]) -> None:
+    def _leftover(self, event: Event) -> None:
         """Lost connection or too many errors after AUTH: held until the end of the session, which may say more."""
-        session = self.smtp.get(head)
-        if session is not None and session.client == fact.client and time - session.last <= SESSION:
-            return
-        waiting = _Held(time, fact, 1, line, b"")
-        session = self.smtp[head] = _Smtp(fact.client, time)
-        session.held = waiting
-        self.held.append(waiting)
-        if len(self.smtp) > SESSIONS:
-            self.smtp.popitem(last=False)
+        if self._session(event) is None:
+            waiting = _Held(event, b"")
+            self._begin(event).held = waiting
+            self.held.append(waiting)
 
     # ---- Dovecot
 
-    def _detail(self, time: float, fact: Fact, head: bytes, line: bytes, out: list[Event]) -> None:
+    def _detail(self, event: Event) -> None:
         """What auth says of a guess, ahead of the line that counts it: held. A second password database says it twice."""
+        fact, line = event.fact, event.line
         client = fact.client
         if not client:
             return
-        session = session_id(line)
+        session = session_id(line) if b"<" in line[40:] else b""
         group = self.details.get(client)
         if group is None:
             group = self.details[client] = []
             _bound(self.details)
         else:
             last = group[-1]
-            if time - last.time <= 1.0 and last.session == session and last.fact.user == fact.user and _driver(last.line) != _driver(line):
-                if fact.account and not last.fact.account:
-                    last.fact = fact
+            before = last.event
+            if (
+                event.time - before.time <= 1.0
+                and last.session == session
+                and before.fact.user == fact.user
+                and _driver(before.line) != _driver(line)
+            ):
+                if fact.account and not before.fact.account:
+                    last.event = before._replace(fact=fact)
                 return
-        waiting = _Held(time, fact, fact.attempts if fact.weight else 0, line, session)
+        waiting = _Held(event if fact.weight else event._replace(attempts=0), session)
         group.append(waiting)
         if len(group) > 100:
             group.pop(0)
         self.held.append(waiting)
 
     def _forget(self, waiting: _Held) -> None:
-        group = self.details.get(waiting.fact.client)
+        client = waiting.event.fact.client
+        group = self.details.get(client)
         if group is not None:
             if waiting in group:
                 group.remove(waiting)
             if not group:
-                del self.details[waiting.fact.client]
+                del self.details[client]
 
     def _settle(self, client: bytes, session: bytes, user: bytes | None) -> None:
         """Takes back what is held of a client: of this session, where the line names one, and of this name, where it does."""
         for waiting in list(self.details.get(client, ())):
-            if (not session or not waiting.session or waiting.session == session) and user in (None, waiting.fact.user):
+            if (not session or not waiting.session or waiting.session == session) and user in (None, waiting.event.fact.user):
                 waiting.settled = True
                 self._forget(waiting)
 
     def _claim(self, client: bytes, session: bytes, user: bytes | None, time: float) -> Fact | None:
         """Settles the detail that belongs to a guess: its Fact, or COUNTED if it was counted by itself, None if there is none."""
         for waiting in self.details.get(client, ()):
-            if (not session or not waiting.session or waiting.session == session) and (user is None or waiting.fact.user in (None, user)):
+            fact = waiting.event.fact
+            if (not session or not waiting.session or waiting.session == session) and (user is None or fact.user is None or fact.user == user):
                 waiting.settled = True
                 self._forget(waiting)
-                return waiting.fact
+                return fact
         stamps = self.counted.get(client)
         if stamps:
             for i, (at, owner) in enumerate(stamps):
@@ -244,116 +284,100 @@ class Joiner:
                 del self.counted[client]
         return None
 
-    def _login_failed(self, time: float, fact: Fact, head: bytes, line: bytes, out: list[Event]) -> None:
+    def _login_failed(self, event: Event, out: list[Event]) -> None:
         """The login process sums up a connection: its attempts, less those that were counted from details."""
-        left = fact.attempts
-        if self.details or self.counted:
-            session = session_id(line)
+        fact = event.fact
+        if fact.client in self.details or fact.client in self.counted:
+            left, session = fact.attempts, session_id(event.line)
             for _ in range(fact.attempts):
-                better = self._claim(fact.client, session, None, time)
+                better = self._claim(fact.client, session, None, event.time)
                 if better is None:
                     break
                 if better is COUNTED:
                     left -= 1
                 elif fact.account is None and better.account is not None:
                     fact = fact._replace(account=better.account, user=fact.user or better.user)
-        if left > 0:
-            out.append(new(Event, (time, fact, left, line)))
+            event = event._replace(fact=fact, attempts=left)
+        if event.attempts > 0:
+            out.append(event)
 
-    def _login(self, time: float, fact: Fact, head: bytes, line: bytes, out: list[Event]) -> None:
+    def _login(self, event: Event, out: list[Event]) -> None:
         """A good login takes back what another password database said of the same name in the same session."""
+        fact = event.fact
         if fact.client in self.details:
-            self._settle(fact.client, session_id(line), fact.user)
-        out.append(new(Event, (time, fact, 1, line)))
+            self._settle(fact.client, session_id(event.line), fact.user)
+        out.append(event)
 
     # ---- sshd
 
-    def _ssh(self, time: float, fact: Fact, head: bytes, line: bytes, out: list[Event]) -> None:
+    def _ssh(self, event: Event, out: list[Event]) -> None:
         """Invalid user, PAM's line and Failed password speak of one guess: the kind of line that proves most counts."""
-        session = self.ssh.get(head)
+        time, fact = event.time, event.fact
+        session = self.ssh.get(event.head)
         if session is None or (fact.client and session.client and session.client != fact.client) or time - session.last > SESSION:
-            session = self.ssh[head] = _Ssh(fact.client, time)
+            session = self.ssh[event.head] = _Ssh(fact.client, time)
             if len(self.ssh) > SESSIONS:
                 self.ssh.popitem(last=False)
         session.last = time
         if not fact.weight or not fact.client:
-            out.append(Event(time, fact, fact.attempts, line))
+            out.append(event)
             return
-        kind = "weak" if fact.weight != STRONG else f"{fact.about} {fact.detail!r}" if fact.detail else fact.about
-        seen = session.seen[kind] = session.seen.get(kind, 0) + fact.attempts
-        more = seen - session.counted if kind != "weak" else fact.attempts
-        if more > 0:
-            if kind != "weak":
-                session.counted = seen
-            out.append(Event(time, fact, more, line))
         self.shown[fact.client] = time
         self.shown.move_to_end(fact.client)
         _bound(self.shown)
+        if fact.weight != STRONG:
+            out.append(event)
+            return
+        kind = f"{fact.about} {fact.detail!r}" if fact.detail else fact.about
+        seen = session.seen[kind] = session.seen.get(kind, 0) + fact.attempts
+        if seen > session.counted:
+            more, session.counted = seen - session.counted, seen
+            out.append(event if more == event.attempts else event._replace(attempts=more))
 
-    def _ssh_leftover(self, time: float, fact: Fact, head: bytes, line: bytes, out: list[Event]) -> None:
+    def _ssh_leftover(self, event: Event, out: list[Event]) -> None:
         """Cut off or left while authenticating: counts where that process showed no guess."""
-        session = self.ssh.get(head)
-        if session is not None and time - session.last <= SESSION and (session.client == fact.client or not fact.client):
-            session.last = time
-            if fact.kind == Kind.LOST:
-                del self.ssh[head]
+        fact = event.fact
+        session = self.ssh.get(event.head)
+        if session is not None and event.time - session.last <= SESSION and (session.client == fact.client or not fact.client):
+            session.last = event.time
+            if fact.kind == LOST:
+                del self.ssh[event.head]
             return
-        if fact.kind != Kind.LOST and fact.client:
-            self._ssh(time, fact, head, line, out)
+        if fact.kind != LOST and fact.client:
+            self._ssh(event, out)
             return
-        out.append(Event(time, fact, fact.attempts, line))
+        out.append(event)
 
-    def _ssh_end(self, time: float, fact: Fact, head: bytes, line: bytes, out: list[Event]) -> None:
-        self.ssh.pop(head, None)
-        out.append(Event(time, fact, 1, line))
-
-    def _ssh_penalty(self, time: float, fact: Fact, head: bytes, line: bytes, out: list[Event]) -> None:
+    def _ssh_penalty(self, event: Event, out: list[Event]) -> None:
         """sshd refuses connections for what it saw before: one attempt a penalty, where no guess of the client was seen."""
-        seen = self.shown.get(fact.client)
-        if seen is None or time - seen > SESSION:
-            self.shown[fact.client] = time
+        client = event.fact.client
+        seen = self.shown.get(client)
+        if seen is None or event.time - seen > SESSION:
+            self.shown[client] = event.time
             _bound(self.shown)
-            out.append(Event(time, fact, 1, line))
+            out.append(event)
 
-    def _outage(self, time: float, fact: Fact, head: bytes, line: bytes, out: list[Event]) -> None:
+    def _outage(self, event: Event, out: list[Event]) -> None:
         """Our own server failed: what it said of the client a moment ago is no offence."""
-        if fact.client in self.details:
-            self._settle(fact.client, session_id(line), None)
-        out.append(Event(time, fact, 1, line))
-
-    _handlers = {
-        SASL: _sasl,
-        SUMMARY: _summary,
-        LEFTOVER: _leftover,
-        LOGIN_FAILED: _login_failed,
-        DETAIL: _detail,
-        LOGIN: _login,
-        MAIL_LOGIN: _login,
-        SSH: _ssh,
-        SSH_LEFTOVER: _ssh_leftover,
-        SSH_END: _ssh_end,
-        SSH_PENALTY: _ssh_penalty,
-        OUTAGE: _outage,
-    }
+        if event.fact.client in self.details:
+            self._settle(event.fact.client, session_id(event.line), None)
+        out.append(event)
 
 
-new = tuple.__new__
 COUNTED = Fact(0, 0, b"", None, int(Service.OTHER), 0, None, None, 0, "")  # the mark of a guess that was counted from its detail
 
 
 def session_id(line: bytes) -> bytes:
     """Dovecot's session of a line: `session=<...>` at the end, or `,<...>)` and `)<...>: ` of auth; `b""` where there is none."""
-    at = line.rfind(b"session=<")
-    if at < 0:
-        at = line.find(b",<") if b",<" in line else line.find(b")<")
-        if at < 0:
-            return b""
-        at += 2
-    else:
-        at += 9
+    at = line.rfind(b"session=<") + 9
+    if at < 9:
+        at = line.find(b",<") + 2
+        if at < 2:
+            at = line.find(b")<") + 2
+            if at < 2:
+                return b""
     end = line.find(b">", at)
-    found = line[at:end] if 0 <= end - at <= 64 else b""
-    return b"<" + found if found else b""  # cannot be mistaken for a packed address
+    return line[at:end] if 0 < end - at <= 64 else b""
 
 
 def _driver(line: bytes) -> bytes:

@@ -25,12 +25,14 @@ def unwrap(message: bytes) -> tuple[bytes, int]:
     return message, 1
 
 
-def meaning(header: Header, *, bare: bool) -> Fact | None:
-    """What the message of a header says; without a program, and only if `bare` is allowed, what any program's message would say."""
+def meaning(header: Header, *, bare: bool, live: bool = False) -> Fact | None:
+    """What the message of a header says; without a program, and only if `bare` is allowed, what any program's message would say.
+
+    `live`: only what matters to scan and live."""
     message, times = unwrap(header.message)
     fact: Fact | None = None
     if header.program is not None:
-        fact = read_message(message, header.program)
+        fact = read_message(message, header.program, live=live)
     elif bare and not header.named:
         for program in _every:
             fact = read_message(message, program)

@@ -1,11 +1,11 @@
-"""Several streams of records as one, in order of time; a line that stands in two of them (mail.log and syslog) comes once."""
+"""Several streams of events as one, in order of time; a line that stands in two of them (mail.log and syslog) comes once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
 
-from monzen.parse.reader import Record
+from monzen.types import Event
 
 TWICE = 3600.0  # seconds of log time within which the second copy of a line must come
 
@@ -14,9 +14,9 @@ class _Stream:
     """One stream: what of it was read and not yet given, with the time it is sorted by (a stamp that runs backwards counts as
     the latest before it, as everywhere)."""
 
-    def __init__(self, records: Iterator[list[Record]]) -> None:
+    def __init__(self, records: Iterator[list[Event]]) -> None:
         self.records = records
-        self.waiting: list[tuple[float, Record]] = []
+        self.waiting: list[tuple[float, Event]] = []
         self.latest = float("-inf")
         self.ended = False
 
@@ -30,7 +30,7 @@ class _Stream:
                 return
         self.ended = True
 
-    def take(self, before: float) -> list[tuple[float, Record]]:
+    def take(self, before: float) -> list[tuple[float, Event]]:
         """What is sorted before this time."""
         waiting = self.waiting
         if not waiting or waiting[0][0] >= before:
@@ -67,8 +67,8 @@ class Twice:
         return False
 
 
-def merge(streams: list[Iterator[list[Record]]], twice: Twice) -> Iterator[list[Record]]:
-    """The records of all streams in order of time; of the same moment in the order of the streams. One stream passes untouched."""
+def merge(streams: list[Iterator[list[Event]]], twice: Twice) -> Iterator[list[Event]]:
+    """The events of all streams in order of time; of the same moment in the order of the streams. One stream passes untouched."""
     if len(streams) == 1:
         yield from streams[0]
         return
@@ -87,5 +87,5 @@ def merge(streams: list[Iterator[list[Record]]], twice: Twice) -> Iterator[list[
                 stream.fill()
 
 
-def _order(entry: tuple[float, int, Record]) -> tuple[float, int]:
+def _order(entry: tuple[float, int, Event]) -> tuple[float, int]:
     return entry[0], entry[1]

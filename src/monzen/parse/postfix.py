@@ -40,7 +40,7 @@ class _Reasons(dict[bytes, tuple[int, int]]):
         return said
 
 
-_reasons = _Reasons()
+reasons = _Reasons()
 SASL_ABOUT, SASL_JOIN = "Postfix: AUTH failed", int(Join.SASL)
 
 
@@ -53,11 +53,15 @@ def _sasl(m: re.Match[bytes], service: int) -> Fact:
     elif b", sasl_username=" in reason:
         reason, _, user = reason.partition(b", sasl_username=")
         user = None if user == b"(unavailable)" else user[:255] or None
-    kind, weight = _reasons[reason]
+    kind, weight = reasons[reason]
     return fact(kind, weight, addresses[address], user, service, 1, None, mechanism, SASL_JOIN, SASL_ABOUT)
 
 
 SUMMARY_ABOUT, SUMMARY_JOIN = "Postfix: end of a session, with its AUTH commands", int(Join.SUMMARY)
+
+
+SASL_MODEL = fact(int(Kind.AUTH_FAILURE), int(Weight.STRONG), b"", None, 0, 1, None, None, SASL_JOIN, SASL_ABOUT)._replace(weight=int(Weight.STRONG))
+SUMMARY_MODEL = SASL_MODEL._replace(join=SUMMARY_JOIN, about=SUMMARY_ABOUT)
 
 
 def _summary(m: re.Match[bytes], service: int) -> Fact:
@@ -80,45 +84,51 @@ def _accepted(m: re.Match[bytes]) -> Mapping[str, Any]:
     return {}
 
 
-RELAY = re.compile(rb"rela(?:y access denied|ying (?:denied|not allowed))|not permitted to relay", re.I).search
+RELAYING = re.compile(rb"relaying (?:denied|not allowed)|not permitted to relay", re.I).search
 UNKNOWN = re.compile(
     rb"user unknown|unknown user|no such (?:user|recipient)|undeliverable address|unverified address|does not exist"
     rb"|mailbox unavailable|unknown recipient|recipient address rejected: access denied",
     re.I,
 ).search
 OWNER = re.compile(rb"not owned by user (\S++)").search
-BOUNCE = re.compile(rb"(?:; | )from=<>,? ").search
-RECIPIENT = re.compile(rb" to=<(.*?)>,? ").search
+REFUSED_ABOUT = "Postfix: refused a command"
+REJECTED, RELAY_DENIED, RECIPIENT_UNKNOWN, ABUSE = int(Kind.REJECTED), int(Kind.RELAY_DENIED), int(Kind.RECIPIENT_UNKNOWN), int(Kind.PROTOCOL_ABUSE)
+NONE, WEAK, STRONG, ALONE = int(Weight.NONE), int(Weight.WEAK), int(Weight.STRONG), int(Join.ALONE)
 
 
-def refusal(m: re.Match[bytes]) -> Mapping[str, Any]:
-    """What a reject stands for, by its code and reason (FACTS table A). `text` may hold the client's own words: they can
-    only change what it is itself held to have done."""
-    code, text = m["code"], m["text"][:2000]
-    reason = text.partition(b">: ")[2].partition(b"; ")[0] if text.startswith(b"<") else text.partition(b"; ")[0]
-    hard = code[:1] == b"5"
-    recipient = RECIPIENT(text)
-    to = recipient[1][:255] if recipient else None
-    if RELAY(reason):
-        bounce = BOUNCE(text) is not None
-        return {"kind": int(Kind.RELAY_DENIED), "weight": int(Weight.NONE if bounce else Weight.STRONG), "detail": to}
-    if b"blocked using" in reason or b"Client host rejected" in reason or b"Service unavailable" in reason[:20]:
-        return {}
-    owner = OWNER(reason)
-    if owner is not None:  # somebody of ours with a wrong sender address, or whose account was taken: a matter for an alarm
-        return {"user": owner[1][:255]}
-    if b"Multi-recipient bounce" in reason:
-        return {}
-    if b"pipelining" in reason:
-        return {"kind": int(Kind.PROTOCOL_ABUSE), "weight": int(Weight.WEAK)}
-    if hard and (UNKNOWN(reason) or m["status"] in (b"5.1.1", b"5.1.0") and b"ecipient" in reason):
-        return {"kind": int(Kind.RECIPIENT_UNKNOWN), "weight": int(Weight.WEAK), "detail": to}
-    if hard and (b"Helo command rejected" in reason or b"Sender address rejected" in reason):
-        return {"weight": int(Weight.WEAK), "detail": to}
-    return {}
+def refusal(m: re.Match[bytes], service: int) -> Fact:
+    """What a reject stands for, by its code and reason (FACTS table A). The text may hold the client's own words: they can only
+    change what it is itself held to have done."""
+    address, code, status, text = m.groups()
+    kind, weight, user = REJECTED, NONE, None
+    at = text.find(b">: ") + 3 if text.startswith(b"<") else 0
+    end = text.find(b"; ", at)
+    reason = text[at:] if end < 0 else text[at:end]
+    if b"elay access denied" in reason or RELAYING(reason):
+        bounce = b" from=<> " in text or b" from=<>, " in text
+        kind, weight = RELAY_DENIED, NONE if bounce else STRONG
+    elif b"blocked using" in reason or b"Client host rejected" in reason or reason.startswith(b"Service unavailable"):
+        pass
+    elif b"not owned by user" in reason:  # somebody of ours with a wrong sender, or whose account was taken: a matter for an alarm
+        owner = OWNER(reason)
+        user = owner[1][:255] if owner else None
+    elif b"pipelining" in reason:
+        kind, weight = ABUSE, WEAK
+    elif code.startswith(b"5") and b"Multi-recipient bounce" not in reason:
+        if (status in (b"5.1.1", b"5.1.0") and b"ecipient" in reason) or UNKNOWN(reason):
+            kind, weight = RECIPIENT_UNKNOWN, WEAK
+        elif b"Helo command rejected" in reason or b"Sender address rejected" in reason:
+            weight = WEAK
+    to = None
+    if weight:
+        at = text.find(b" to=<") + 5
+        end = text.find(b">", at)
+        to = text[at : min(end, at + 255)] if at > 4 and end > at else None
+    return fact(kind, weight, addresses[address], user, service, 1, None, to, ALONE, REFUSED_ABOUT)
 
 
-REJECT = rb"[0-9A-Za-z]++: reject: [A-Z][A-Z-]*+ from " + PEER + rb": (?P<code>[45]\d\d)(?: (?P<status>[45]\.\d{1,3}\.\d{1,3}))? ?(?P<text>.*)"
+CODE = rb": ([45]\d\d)(?: ([45]\.\d{1,3}\.\d{1,3}))? ?(.{0,4000})"
+REJECT = rb"[0-9A-Za-z]++: reject: [A-Z][A-Z-]*+ from " + PEER + CODE
 
 SMTPD = Family(
     "smtpd",
@@ -232,7 +242,7 @@ SMTPD = Family(
             b": reject: ",
             REJECT,
             Kind.REJECTED,
-            refine=refusal,
+            build=refusal,
             examples={
                 "postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 454 4.7.1 <v@example.com>: Relay access denied; "
                 "from=<a@example.org> to=<v@example.com> proto=ESMTP helo=<User>": {"kind": "relay_denied", "weight": "strong"},

@@ -6,7 +6,7 @@ Source: postfix 3.7 to 3.10, src/postscreen, src/dnsblog, src/tlsproxy, src/anvi
 from __future__ import annotations
 
 from monzen.parse.declare import PEER, Family, Reads
-from monzen.parse.postfix import refusal
+from monzen.parse.postfix import CODE, refusal
 from monzen.types import Kind, Service, Weight
 
 HERE = rb"\[(?P<address>[^\s\[\]]*+)\]:\d++"  # postscreen: [address]:port
@@ -58,9 +58,9 @@ POSTSCREEN = Family(
         Reads(
             "postscreen: refused a command",
             b": reject: ",
-            rb"NOQUEUE: reject: [A-Z]++ from " + HERE + rb": (?P<code>[45]\d\d)(?: (?P<status>[45]\.\d{1,3}\.\d{1,3}))? ?(?P<text>.*)",
+            rb"NOQUEUE: reject: [A-Z]++ from " + HERE + CODE,
             Kind.REJECTED,
-            refine=refusal,
+            build=refusal,
             examples={
                 "postfix/postscreen[7]: NOQUEUE: reject: RCPT from [192.0.2.7]:4984: 550 5.7.1 Service unavailable; client [192.0.2.7] blocked using "
                 "zen.example.org; from=<a@example.org>, to=<o@example.net>, proto=ESMTP, helo=<x>": {"weight": "none"}

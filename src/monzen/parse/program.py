@@ -37,12 +37,11 @@ SUBMISSIONS = re.compile(rb"smtps|submissions|ssmtp|465").search
 class Program:
     """A program under one name: its family's readers, the service its name implies, and the facts of texts seen before."""
 
-    __slots__ = ("cut", "facts", "family", "name", "service", "table")
+    __slots__ = ("cut", "facts", "family", "name", "service")
 
     def __init__(self, name: bytes, family: Family) -> None:
         self.name, self.family, self.service = name, family, int(service_of(name, family))
         self.facts: dict[bytes, Fact] = {}
-        self.table = table(family)
         self.cut = family is DOVECOT
 
 
@@ -101,29 +100,53 @@ def _literals() -> tuple[bytes, ...]:
 
 
 LITERALS = _literals()
-Table = list[tuple[tuple[Reader, int], ...] | None]
-_tables: dict[str, Table] = {}
+Live = tuple[tuple[bytes, tuple[tuple[Reader, int], ...]], ...]
+_live: dict[str, Live] = {}
 
 
-def table(family: Family) -> Table:
-    """For each of LITERALS the family's readers that it may stand for and what part of the message decides (Key); None: not yet looked up."""
-    if family.name not in _tables:
-        _tables[family.name] = [None] * len(LITERALS)
-    return _tables[family.name]
-
-
-def readers(program: Program, number: int) -> tuple[tuple[Reader, int], ...]:
-    """Fills in an entry of the table."""
-    literal = LITERALS[number]
-    found = tuple((_reader(program.family, i), int(r.key)) for i, r in enumerate(program.family.reads) if r.live and literal in r.literals)
-    program.table[number] = found
+def live(family: Family) -> Live:
+    """The family's literals, and for each the declarations that matter to scan or live with what part of the message decides (Key)."""
+    found = _live.get(family.name)
+    if found is None:
+        literals = dict.fromkeys(x for r in family.reads if r.live for x in r.literals)
+        found = _live[family.name] = tuple(
+            (literal, tuple((_Lazy(family, i), int(r.key)) for i, r in enumerate(family.reads) if r.live and literal in r.literals))
+            for literal in literals
+        )
     return found
 
 
-def read_message(message: bytes, program: Program) -> Fact | None:
+_literals_of: dict[str, tuple[bytes, ...]] = {}
+
+
+def live_literals(family: Family) -> tuple[bytes, ...]:
+    """The literals of `live`, always the same tuple."""
+    found = _literals_of.get(family.name)
+    if found is None:
+        found = _literals_of[family.name] = tuple(literal for literal, _ in live(family))
+    return found
+
+
+class _Lazy:
+    """A reader that is compiled when it is first called."""
+
+    __slots__ = ("family", "number", "ready")
+
+    def __init__(self, family: Family, number: int) -> None:
+        self.family, self.number = family, number
+        self.ready: Reader | None = None
+
+    def __call__(self, message: bytes, service: int) -> Fact | None:
+        ready = self.ready
+        if ready is None:
+            ready = self.ready = _reader(self.family, self.number)
+        return ready(message, service)
+
+
+def read_message(message: bytes, program: Program, *, live: bool = False) -> Fact | None:
     """What a message of this program says, whichever kind of line it is: the first declaration that fits."""
     for number, reads in enumerate(program.family.reads):
-        if any(literal in message for literal in reads.literals):
+        if (reads.live or not live) and any(literal in message for literal in reads.literals):
             said = _reader(program.family, number)(message, program.service)
             if said is not None:
                 return said

@@ -1,159 +1,240 @@
-"""Blocks of whole lines in, records out: the hot path of scan and of the daemon.
+"""Blocks of whole lines in, events out: the hot path of scan and of the daemon.
 
-One pass of Aho-Corasick over the block finds the lines that hold a literal of some declaration; only these are looked at. Of such
-a line the header is cut off left to right, the text before the first `: ` names host, program and process, and only what this
-program can write is tried. A text seen before is not matched again (Key). State: caches, the clock, and the few lines before a
-block, so the records do not depend on how the input was cut into blocks.
+Of a line the header is cut off left to right: the text before the first `: ` names host, program and process, and only what this
+program can write is tried, if the message holds a literal of it. A text seen before is not matched again (Key). Which lines need a
+look at all is told by one pass of Aho-Corasick over the block, or by `_scan.c`, which does the same loop in C where it could be
+built (docs/reading.md, "Speed"). State: caches, the clock, and the few bytes before a block, so that the events do not depend on how
+the input was cut into blocks, nor on which of the two loops ran.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 import ahocorasick_rs
 
+from monzen.parse.address import addresses
 from monzen.parse.clock import Clock
-from monzen.parse.declare import CAP, Key
+from monzen.parse.declare import CAP
+from monzen.parse.dovecot import DETAIL_MODEL
 from monzen.parse.header import split
-from monzen.parse.line import LONGEST, meaning, unwrap
-from monzen.parse.program import LITERALS, REMEMBERED, Program, read_message, readers
-from monzen.types import Fact, Kind
+from monzen.parse.line import LONGEST, meaning
+from monzen.parse.postfix import SASL_MODEL, SUMMARY_MODEL, reasons
+from monzen.parse.program import LITERALS, REMEMBERED, Program, live, live_literals, read_message
+from monzen.types import Event, Fact, Kind
 
-Record = tuple[float, Fact, bytes, bytes, int]
-"""Time, what the line says, the text that names its session (host, program, process), the line, how often it was repeated."""
+try:
+    from monzen.parse._scan import Scanner
+except ImportError:  # not built: no compiler, or another Python
+    Scanner = None  # type: ignore[assignment,misc]  # Reader asks
 
-REPEATED = len(LITERALS)
-SUSPECT = REPEATED + 1
-SPECIAL = (b"message repeated ",)  # rsyslog's wrapper and syslogd's `last message repeated`
-SUSPECTS = (b"in failed", b"N FAILED", b"tion error", b"ccess denied")
-"""With the literals themselves, words of a failure: a line of ours that has one and fits no declaration may be a format that changed."""
+SUSPECTS = (b"uthentication fail", b"in failed", b"N FAILED", b"tion error", b"ccess denied", b"nvalid user", b"assword")
+"""Words of a failure: a line of ours that has one and fits no declaration may be a format that changed."""
+SPECIAL = b"message repeated "  # rsyslog's wrapper and syslogd's `last message repeated`
 FIND = ahocorasick_rs.BytesAhoCorasick(
-    [*LITERALS, *SPECIAL, *SUSPECTS], matchkind=ahocorasick_rs.MatchKind.LeftmostFirst
+    [*LITERALS, SPECIAL, *SUSPECTS], matchkind=ahocorasick_rs.MatchKind.LeftmostFirst
 ).find_matches_as_indexes
-CLIENT = LITERALS.index(b": client=")
-DISCONNECT, AFTER_ID, BEFORE_SESSION, NEVER = int(Kind.DISCONNECT), int(Key.AFTER_ID), int(Key.BEFORE_SESSION), int(Key.NEVER)
+SUSPECT = len(LITERALS) + 1
+SHORTEST = 18  # bytes: a stamp, a blank, a program and a colon
+DISCONNECT = int(Kind.DISCONNECT)
+new = tuple.__new__
 LASTLY = re.compile(rb"(?:(?P<name>[\w./-]{1,64})(?:\[\d{1,10}\])?: )?last message repeated (?P<times>\d{1,9}) times?\s*\Z").search
 BEHIND = 8192  # bytes before a `last message repeated` in which the message is looked for
 SAMPLES = 20  # lines not understood that are kept
 SPEAKS = re.compile(rb"(?:auth|(?:imap|pop3|managesieve|submission|sieve)-login)\b").match  # Dovecot's processes that meet clients
+HEAD = re.compile(rb" +[^\s:]++ +[A-Za-z_][\w./-]*+(?:\(\w++\))?(?:\[\d{1,10}\])?\Z").match  # ` host program[pid]`
+QUIET = {  # beginnings of messages that are common and never matter to scan or live
+    "smtpd": (b"connect from ", b"Anonymous TLS connection", b"lost connection after CONNECT ", b"Trusted TLS connection", b"Untrusted TLS connection"),
+    "dovecot": (b"lmtp(", b"imap(", b"pop3(", b"managesieve(", b"indexer-worker(", b"quota-status("),
+}
+# Programs that quote what clients write, or speak of failures that are no client's.
+BORING = re.compile(rb"(?:postfix|opendkim|opendmarc|rspamd|amavis|spamd|policyd|postgrey|clamd|milter|sudo|su|cron|CRON|systemd|dbus)[\w./-]*\Z").match
+NOTHING: tuple[bytes, ...] = ()
+Look = tuple[Program | None | bool, dict[bytes, Fact], int, tuple[bytes, ...], tuple[bytes, ...], int, int]
+"""What is known of a head: the program (None: nothing to look for; False: unknown), its remembered facts, its service, quiet beginnings, literals,
+whether a session id ends its messages, whether a queue id may begin them (of an unknown one: whether the header has another shape)."""
 
 
 class Reader:
-    """Reads one stream of lines. `lines`, `read`, `too_long` and `suspects` count; `samples` holds some lines not understood."""
+    """Reads one stream of lines. `lines`, `understood` and `suspects` count; `samples` holds some lines not understood."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, compiled: bool = True) -> None:
         self.clock = clock
-        self.lines = self.understood = self.suspects = 0
+        self.suspects = self._understood = self._lines = 0
         self.samples: list[bytes] = []
-        self.programs: Counter[bytes] = Counter()
-        self._heads: dict[bytes, Program | None] = {}
+        self._looks: dict[bytes, Look] = {}
         self._behind = b""
+        self._scanner = None
+        if Scanner is not None and compiled:
+            self._scanner = Scanner(
+                (self._look, self._say, self._odd, self._doubt, self._stamp),
+                (clock.minutes, clock.iso_minutes, clock.zones),
+                (addresses, reasons),
+                SUSPECTS,
+                (Event, Fact, SASL_MODEL, SUMMARY_MODEL, DETAIL_MODEL),
+                DISCONNECT,
+            )
 
-    def read(self, buf: bytes) -> list[Record]:
-        """The records of a block of whole lines, in the order of the lines."""
-        out: list[Record] = []
+    @property
+    def understood(self) -> int:
+        """Lines that became events, or are known to say nothing more."""
+        return self._understood + (self._scanner.understood if self._scanner is not None else 0)
+
+    @property
+    def lines(self) -> int:
+        """Lines that were read."""
+        return self._lines + (self._scanner.lines if self._scanner is not None else 0)
+
+    def read(self, buf: bytes) -> list[Event]:
+        """The events of a block of whole lines, in the order of the lines."""
+        if self._scanner is not None:
+            out: list[Event] = self._scanner.scan(buf)
+        else:
+            out = self._loop(buf)
+            self._lines += buf.count(b"\n")
+        self._understood += len(out)
+        self._behind = buf[-BEHIND:] if len(buf) >= BEHIND else (self._behind + buf)[-BEHIND:]
+        return out
+
+    def _loop(self, buf: bytes) -> list[Event]:
+        """The loop of `_scan.c` in Python."""
+        out: list[Event] = []
         add, rfind, find = out.append, buf.rfind, buf.find
-        heads, clock = self._heads, self.clock
+        looks, clock = self._looks, self.clock
         minutes, seconds, iso_minutes, zones = clock.minutes, clock.seconds, clock.iso_minutes, clock.zones
-        end, table, suspect = -1, None, False
-        line = head = message = stamp = b""
-        program: Program | None = None
-        for k, a, b in FIND(buf):
+        end = -1
+        for _, a, b in FIND(buf):
             if a < end:
-                if table is None:
+                continue  # all of the line was looked at
+            start = rfind(b"\n", 0, a) + 1
+            end = find(b"\n", b)
+            line = buf[start:end]
+            if len(line) < SHORTEST:
+                continue
+            first = line[0]
+            if 65 <= first <= 90 and line[15] == 32:  # `Sep  4 16:59:45 `
+                stamp = line[:15]
+            elif 48 <= first <= 57 and line[10] == 84 and len(line) > 20:  # `2026-09-04T16:59:45.123456+09:00 `
+                stamp = line[: line.find(b" ", 19)] if b" " in line[19:] else b""
+                if not stamp:
                     continue
             else:
-                if suspect:
-                    self._doubt(line, program, message)
-                    suspect = False
-                start = rfind(b"\n", 0, a) + 1
-                end = find(b"\n", b)
-                line = buf[start:end]
-                first = line[0]
-                if 65 <= first <= 90 and line[15:16] == b" ":  # `Sep  4 16:59:45 `
-                    head, colon, message = line[15:].partition(b": ")
-                    stamp = b""
-                elif 48 <= first <= 57 and line[10:11] == b"T":  # `2026-09-04T16:59:45.123456+09:00 `
-                    i = line.find(b" ", 19)
-                    stamp = line[:i]
-                    head, colon, message = line[i:].partition(b": ")
-                else:
-                    colon = b""
-                try:
-                    program = heads[head] if colon else None
-                except KeyError:
-                    program = self._head(head)
-                if program is None:
-                    table = None
-                    if k < SUSPECT or not colon:
-                        record = self._other(line, buf, start, k)
-                        if record is not None:
-                            self.understood += 1
-                            if record[1][0] != DISCONNECT:
-                                add(record)
-                    elif not self._known(head):
-                        self._doubt(line, None, message)
-                    continue
-                table = program.table
-            if k >= REPEATED:
-                if k >= SUSPECT:
-                    suspect = True
-                    continue
-                table = None
-                record = self._other(line, buf, start, k)
+                record = self._odd(line, buf, start)
                 if record is not None:
-                    self.understood += 1
                     add(record)
                 continue
+            head, colon, message = line[len(stamp) + 1 :].partition(b": ")
+            if not colon or not message:
+                if SPECIAL in line and (record := self._odd(line, buf, start)) is not None:
+                    add(record)
+                continue
+            if message.startswith((SPECIAL, b"last message repeated ")):
+                record = self._odd(line, buf, start)
+                if record is not None:
+                    add(record)
+                continue
+            head = b" " + head
+            look = looks.get(head)
+            if look is None:
+                look = self._remember(head)
+            program, facts, _service, quiet, literals, cut, queued = look
+            if program is None:
+                continue
+            if program is False:
+                if queued:
+                    record = self._odd(line, buf, start)
+                    if record is not None:
+                        add(record)
+                elif any(s in line for s in SUSPECTS):
+                    self._doubt(line, None, message)
+                continue
+            if quiet and message.startswith(quiet):
+                continue
             # ---- what it says
-            facts = program.facts  # type: ignore[union-attr]  # table is not None only with a program
-            if program.cut:  # type: ignore[union-attr]
+            text = message
+            if cut:
                 i = message.rfind(b", lip=")
                 i = message.find(b",", i + 6) if i > 0 else -1
-                text = message[:i] if i > 0 else message
-            elif k == CLIENT:
-                queue_id, _, text = message.partition(b": ")
-                if not queue_id.isalnum():
-                    continue
-            else:
-                text = message
+                if i > 0:
+                    text = message[:i]
+            elif queued:
+                queue_id, _, rest = message.partition(b": ")
+                if rest.startswith(b"client=") and queue_id.isalnum() and queue_id.isascii():
+                    text = rest
             fact = facts.get(text)
             if fact is None:
-                candidates = table[k]
-                if candidates is None:
-                    candidates = readers(program, k)  # type: ignore[arg-type]
-                for reader, key in candidates:
-                    fact = reader(text if key else message, program.service)  # type: ignore[union-attr]
-                    if fact is not None:
-                        if key and len(text) < 512:
-                            if len(facts) >= REMEMBERED:
-                                facts.clear()
-                            facts[text] = fact
+                for i, literal in enumerate(literals):
+                    if literal in message:
+                        fact = self._say(program, message, text, i)  # type: ignore[arg-type]  # True is never stored
                         break
-                else:
+                if fact is None:
+                    if any(s in line for s in SUSPECTS):
+                        self._doubt(line, program, message)  # type: ignore[arg-type]  # as above
                     continue
-            table = None
-            suspect = False
             if fact[0] == DISCONNECT:
+                self._understood += 1
                 continue
             # ---- when
             try:
-                if not stamp:
+                if len(stamp) == 15:
                     at = minutes[line[:13]] + seconds[line[13:15]]
-                elif len(stamp) == 32:
+                elif len(stamp) == 32 and stamp[19] == 46 and stamp[20:26].isdigit():
                     at = iso_minutes[stamp[:16]] + float(stamp[17:26]) + zones[stamp[26:]]
                 else:
                     at = self._stamp(stamp)
             except (ValueError, KeyError, OverflowError):
-                at = self._stamp(stamp or line[:15])
-            add((at, fact, head, line, 1))
-        if suspect:
-            self._doubt(line, program, message)
-        self.lines += buf.count(b"\n")
-        self.understood += len(out)
-        self._behind = buf[-BEHIND:] if len(buf) >= BEHIND else (self._behind + buf)[-BEHIND:]
+                at = self._stamp(stamp)
+            add(new(Event, (at, fact, fact[5], line, head)))
         return out
+
+    # ---- what both loops ask
+
+    def _look(self, head: bytes) -> Look:
+        """What is known of ` host program[pid]`."""
+        header = split(b"Jan  1 00:00:00" + head + b": x")
+        program = header.program if header.message == b"x" else None
+        if program is not None:
+            name = program.family.name
+            return program, program.facts, program.service, QUIET.get(name, ()), live_literals(program.family), int(name == "dovecot"), int(name == "smtpd")
+        if HEAD(head) is None:
+            return False, {}, 0, (), NOTHING, 0, 1
+        if BORING(head.rpartition(b" ")[2].partition(b"[")[0]):
+            return None, {}, 0, (), NOTHING, 0, 0
+        return False, {}, 0, (), NOTHING, 0, 0
+
+    def _remember(self, head: bytes) -> Look:
+        """The same, remembered: known without its pid, bounded."""
+        base, bracket, pid = head[:-1].rpartition(b"[")
+        if bracket and pid.isdigit() and head.endswith(b"]") and base:
+            look = self._looks.get(base)
+            if look is None:
+                look = self._looks[base] = self._look(head)
+        else:
+            look = self._look(head)
+        if len(self._looks) >= 1 << 14:
+            self._looks.clear()
+        if len(head) <= 200:
+            self._looks[head] = look
+        return look
+
+    def _say(self, program: Program, message: bytes, text: bytes, first: int) -> Fact | None:
+        """What a message not seen before says: of the declarations for the family's literals, from the `first` that it holds, the one
+        that fits. Remembered under the part that decides (`text`) where the declaration allows."""
+        service, table = program.service, live(program.family)
+        for i in range(first, len(table)):
+            literal, candidates = table[i]
+            if i > first and literal not in message:
+                continue
+            for reader, key in candidates:
+                fact = reader(text if key else message, service)
+                if fact is not None:
+                    if key and len(text) < 512:
+                        facts = program.facts
+                        if len(facts) >= REMEMBERED:
+                            facts.clear()
+                        facts[text] = fact
+                    return fact
+        return None
 
     def _stamp(self, stamp: bytes) -> float:
         """A stamp of another form; one that cannot be read is as late as the line before."""
@@ -162,54 +243,30 @@ class Reader:
             return at
         return self.clock.newest if self.clock.last is None else self.clock.last
 
-    def _head(self, head: bytes) -> Program | None:
-        """The program that ` host program[pid]` names; remembered, bounded, and known without its pid."""
-        if head.endswith(b"]"):
-            base, bracket, pid = head[:-1].rpartition(b"[")
-            if pid.isdigit() and bracket:
-                try:
-                    program = self._heads[base]
-                except KeyError:
-                    program = self._head(base) if base and not base.endswith(b"]") else None
-                if len(self._heads) >= 1 << 14:
-                    self._heads.clear()
-                self._heads[head] = program
-                return program
-        header = split(b"Jan  1 00:00:00" + head + b": ")
-        program = header.program if header.named and not header.message else None
-        if len(head) <= 200:
-            if len(self._heads) >= 1 << 14:
-                self._heads.clear()
-            self._heads[head] = program
-        return program
-
-    def _known(self, head: bytes) -> bool:
-        """Whether a program that is not read at all is one whose lines quote what clients write."""
-        name = head.rpartition(b" ")[2]
-        return name.startswith((b"postfix", b"opendkim", b"rspamd", b"amavis", b"spamd", b"policyd", b"milter", b"sudo", b"su[", b"su:", b"cron", b"CRON"))
-
-    def _other(self, line: bytes, buf: bytes, start: int, k: int) -> Record | None:
+    def _odd(self, line: bytes, buf: bytes, start: int) -> Event | None:
         """A line whose header has another shape, or that repeats another line."""
-        if len(line) > LONGEST:
+        if len(line) > LONGEST or not FIND(line):
             return None
         header = split(line)
         if header.stamp is None and header.time is None:
             return None  # in scan and live a line must say when and which program
-        if b"last message repeated " in header.message or b"last message repeated " in line[:120]:
+        if header.message.startswith(b"last message repeated ") or line.find(b" last message repeated ", 0, 160) >= 0:
             return self._last(line, buf, start)
-        fact = meaning(header, bare=False)
+        fact = meaning(header, bare=False, live=True)
         if fact is None:
+            if any(s in line for s in SUSPECTS) and (header.program is not None or not header.named):
+                self._doubt(line, header.program, header.message)
             return None
-        at = header.time if header.time is not None else self._stamp(header.stamp or b"")
-        if header.time is not None:
-            at = self.clock.believed(at)
-        message, times = unwrap(header.message)
-        return at, fact, header.head, line, times
+        if fact[0] == DISCONNECT:
+            self._understood += 1
+            return None
+        at = self.clock.believed(header.time) if header.time is not None else self._stamp(header.stamp or b"")
+        return Event(at, fact, fact.attempts, line, header.head)
 
-    def _last(self, line: bytes, buf: bytes, start: int) -> Record | None:
+    def _last(self, line: bytes, buf: bytes, start: int) -> Event | None:
         """`last message repeated N times`: the message before, of the program if one is named, once more."""
-        m = LASTLY(line)
-        if m is None:
+        m, own = LASTLY(line), split(line)
+        if m is None or own.stamp is None:
             return None
         before = buf[max(0, start - BEHIND) : start]
         if start < BEHIND:
@@ -222,13 +279,11 @@ class Reader:
                 if m["name"]:
                     continue
                 return None
-            fact = read_message(header.message, header.program)
-            own = split(line)
-            if fact is None or own.stamp is None:
+            fact = read_message(header.message, header.program, live=True)
+            if fact is None or fact[0] == DISCONNECT:
                 return None
-            times = min(int(m["times"]), CAP)
-            attempts = min(fact.attempts * times, CAP)
-            return self._stamp(own.stamp), fact._replace(attempts=attempts), header.head, line, times
+            fact = fact._replace(attempts=min(fact.attempts * min(int(m["times"]), CAP), CAP))
+            return Event(self._stamp(own.stamp), fact, fact.attempts, line, header.head)
         return None
 
     def _doubt(self, line: bytes, program: Program | None, message: bytes) -> None:
@@ -236,7 +291,7 @@ class Reader:
         if program is not None:
             if program.family.name == "cleanup" or (program.cut and not SPEAKS(message)):
                 return
-            if read_message(message, program) is not None:
+            if read_message(message, program) is not None:  # explain can read it: it is known not to count
                 return
         self.suspects += 1
         if len(self.samples) < SAMPLES:

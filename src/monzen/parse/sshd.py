@@ -120,7 +120,7 @@ def _failure(pattern: bytes, examples: Mapping[str, Mapping[str, Any]]) -> Reads
     return Reads("sshd: a failed guess", b"Failed ", pattern, Kind.AUTH_FAILURE, Weight.STRONG, join=Join.SSH, refine=_failed, examples=examples)
 
 
-SSH_READS = (
+SSH_READS: tuple[Reads, ...] = (
     _failure(
         FAILED + rb"(?P<user>.*) from " + ADDRESS + rb" port \d{1,5} ssh2\Z",
         {

@@ -107,7 +107,7 @@ def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str
                 "client": network(a.client, len(a.client) * 8) if a.client else None,
                 "at": iso(a.at),
                 "until": iso(a.until),
-                "count": a.count,
+                "count": a.times,
                 "evidence": [line_text(a.line, names)],
             }
             for a in limited(judge.alarms.values())

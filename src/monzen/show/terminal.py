@@ -229,7 +229,7 @@ class Terminal:
             return
         self._title(_("What you should look at"))
         for a in alarms[: self.top]:
-            times = ngettext("{n} line", "{n} lines", a.count)
+            times = ngettext("{n} line", "{n} lines", a.times)
             when = self._when(a.at) if a.until - a.at < 1 else f"{self._when(a.at)} – {self._when(a.until)}"
             said = {
                 "outage": _("our own authentication server did not answer: failures of that time count for nobody"),
