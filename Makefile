@@ -11,7 +11,7 @@ POT      = $(VENV)/monzen.pot
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help try test lint bench fuzz locale clean run-setup dev-setup
+.PHONY: help try test lint bench fuzz locale formats clean run-setup dev-setup
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -37,7 +37,7 @@ fuzz: dev-setup ## Throw hostile bytes at the reader (SECONDS=60)
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 locale: dev-setup ## Collect the messages, merge them into each language, compile
-	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -c 'Translators:' --sort-by-file --add-location=file --no-wrap \
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -k Reads -c 'Translators:' --sort-by-file --add-location=file --no-wrap \
 		--project=monzen --copyright-holder='The monzen authors' -o $(POT) src/monzen
 	@for language in $$(ls $(LOCALE)); do \
 		how="update --ignore-pot-creation-date"; \
@@ -56,3 +56,6 @@ run-setup:
 
 dev-setup:
 	@scripts/setup.sh dev
+
+formats: dev-setup ## Renew docs/formats.md and docs/real-mail.md from the declarations
+	@$(BIN)/python scripts/formats.py

@@ -1,9 +1,14 @@
-"""The command line: one function per verb, each with examples in its help. Exit: 0 done, 1 the answer is no, 2 wrong use or unreadable input."""
+"""The command line: one function per verb, each with examples in its help.
+
+Exit status: 0 done, 1 the answer is no, 2 wrong use or unreadable input.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
+import gettext
 import os
 import re
 import signal
@@ -13,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from monzen.show.words import _
+from monzen.show.words import _, speak_also
 
 RELATIVE = re.compile(r"(\d{1,6}) ?([smhdw])").fullmatch
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -21,16 +26,12 @@ EXIT_USE = 2
 
 
 def local_zone() -> dt.tzinfo:
-    """The machine's own zone with its rules (TZ, /etc/timezone or /etc/localtime), so that daylight saving is right in old logs too."""
+    """The machine's own zone with its rules (TZ, /etc/timezone, /etc/localtime): daylight saving is right in old logs too."""
     names = [os.environ.get("TZ", "").lstrip(":")]
-    try:
+    with contextlib.suppress(OSError, ValueError):
         names.append(Path("/etc/timezone").read_text(encoding="ascii").strip())
-    except (OSError, ValueError):
-        pass
-    try:
+    with contextlib.suppress(OSError):
         names.append(str(Path("/etc/localtime").readlink()).partition("zoneinfo/")[2])
-    except OSError:
-        pass
     for name in names:
         if name:
             try:
@@ -91,7 +92,9 @@ def parser() -> argparse.ArgumentParser:
 
     top = Parser(
         prog="monzen",
-        description=_("Turned away at the gate: reads the logs of a mail server and sees who guesses passwords, and from which networks."),
+        description=_(
+            "Turned away at the gate: reads the logs of a mail server and sees who guesses passwords, and from which networks."
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_("Examples:") + "\n  monzen scan\n  monzen scan /var/log/mail.log\n  monzen explain /var/log/mail.log",
         add_help=False,
@@ -112,23 +115,39 @@ def parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         p.add_argument("-h", "--help", action="help", help=_("show this help"))
-        p.add_argument("--year", type=year, metavar=_("YEAR"), help=_("the year of the first stamp that has none (default: told from the file)"))
-        p.add_argument("--timezone", type=zone, metavar=_("ZONE"), help=_("what stamps without an offset mean: Asia/Tokyo, +09:00 (default: this machine's)"))
+        p.add_argument(
+            "--year",
+            type=year,
+            metavar=_("YEAR"),
+            help=_("the year of the first stamp that has none (default: told from the file)"),
+        )
+        p.add_argument(
+            "--timezone",
+            type=zone,
+            metavar=_("ZONE"),
+            help=_("what stamps without an offset mean: Asia/Tokyo, +09:00 (default: this machine's)"),
+        )
         p.add_argument("--json", action="store_true", help=_("for programs; never translated"))
         return p
 
     p = verb(
         "scan",
         _("Read logs, say who attacked and whom monzen would turn away. Changes nothing."),
-        "  monzen scan\n  monzen scan --since 7d\n  monzen scan /var/log/mail.log* --names\n  zcat old.gz | monzen scan - --json",
+        "  monzen scan\n  monzen scan --since 7d\n  monzen scan /var/log/mail.log* --names\n"
+        "  zcat old.gz | monzen scan - --json",
     )
     p.add_argument(
         "files",
         nargs="*",
         metavar=_("FILE"),
-        help=_("log files, folders, globs, or - for standard input (default: mail.log*, auth.log* and ufw.log* in /var/log, else the journal)"),
+        help=_(
+            "log files, folders, globs, or - for standard input "
+            "(default: mail.log*, auth.log* and ufw.log* in /var/log, else the journal)"
+        ),
     )
-    p.add_argument("--since", metavar=_("TIME"), help=_("only lines from then on: 2026-09-04, 2026-09-04T16:59, yesterday, 36h, 7d"))
+    p.add_argument(
+        "--since", metavar=_("TIME"), help=_("only lines from then on: 2026-09-04, 2026-09-04T16:59, yesterday, 36h, 7d")
+    )
     p.add_argument("--until", metavar=_("TIME"), help=_("only lines before then"))
     p.add_argument("--top", type=count, metavar=_("N"), help=_("rows of each table (default 10; with --json all)"))
     p.add_argument("--names", action="store_true", help=_("show the names of users, which are hidden otherwise"))
@@ -137,7 +156,8 @@ def parser() -> argparse.ArgumentParser:
     p = verb(
         "explain",
         _("Say how each line reads by itself."),
-        "  monzen explain /var/log/mail.log\n  monzen explain 'postfix/smtpd[7]: warning: unknown[192.0.2.7]: SASL LOGIN authentication failed: x'\n"
+        "  monzen explain /var/log/mail.log\n"
+        "  monzen explain 'postfix/smtpd[7]: warning: unknown[192.0.2.7]: SASL LOGIN authentication failed: x'\n"
         "  monzen explain --json - < lines",
     )
     p.add_argument("what", nargs="*", metavar=_("LINE|FILE"), help=_("a line, log files, or - for standard input (the default)"))
@@ -148,6 +168,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `monzen`; returns the exit status."""
     try:
+        speak_also(gettext)
         options = parser().parse_args(arguments)
         if options.version:
             from importlib.metadata import version
@@ -187,7 +208,11 @@ def run_scan(options: argparse.Namespace) -> int:
         try:
             times.append(moment(text, now, local) if text is not None else None)
         except ValueError:
-            complain(_("{option} {text!r} is not a time. Use 2026-09-04, 2026-09-04T16:59, yesterday, 36h or 7d").format(option=name, text=text))
+            complain(
+                _("{option} {text!r} is not a time. Use 2026-09-04, 2026-09-04T16:59, yesterday, 36h or 7d").format(
+                    option=name, text=text
+                )
+            )
             return EXIT_USE
     sets, errors = plan(options.files, now=now)
     total = sum(s.size for group in sets for s in group)
@@ -233,7 +258,12 @@ class progress_bar:  # noqa: N801  # used like a function: with progress_bar(tot
             from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
             self.bar = Progress(
-                TextColumn(_("reading")), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
+                TextColumn(_("reading")),
+                BarColumn(),
+                DownloadColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
             )
             self.bar.start()
             self.task = self.bar.add_task("", total=self.total)
@@ -248,7 +278,9 @@ def run_explain(options: argparse.Namespace) -> int:
     """`monzen explain`: lines given as arguments, files, or stdin."""
     from monzen.explain import run
 
-    return run(options.what, year=options.year, zone=options.timezone or local_zone(), as_json_lines=options.json, complain=complain)
+    return run(
+        options.what, year=options.year, zone=options.timezone or local_zone(), as_json_lines=options.json, complain=complain
+    )
 
 
 if __name__ == "__main__":

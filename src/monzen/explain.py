@@ -1,4 +1,4 @@
-"""`monzen explain`: how each line reads by itself, for people and as JSON (contract in DESIGN: stateless, one object per line)."""
+"""`monzen explain`: how each line reads by itself, for people and as JSON (stateless, one object a line)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def describe(line: bytes, fact: Fact | None, at: float | None, zone: dt.tzinfo) 
             weight = ngettext("counts as {n} attempt", "counts as {n} attempts", fact.attempts)
         else:
             weight = _("counts as a quarter of an attempt") if fact.weight else _("does not count")
-        parts = [fact.about, text(fact.client) or _("no address"), weight]
+        parts = [_(fact.about), text(fact.client) or _("no address"), weight]
         if fact.user is not None:
             parts.insert(2, _("user {user}").format(user=safe(fact.user, 80)))
         said = _(", ").join(parts)
@@ -60,7 +60,7 @@ def describe(line: bytes, fact: Fact | None, at: float | None, zone: dt.tzinfo) 
 
 
 def run(what: list[str], *, year: int | None, zone: dt.tzinfo, as_json_lines: bool, complain: Callable[[str], None]) -> int:
-    """The verb: an argument that names a file is read, one that is itself a log line is explained; without any, standard input."""
+    """The verb: an argument that names a file is read, one that is a log line is explained; without any, standard input."""
     now = time.time()
     status = number = 0
     out = sys.stdout
@@ -96,4 +96,8 @@ def is_line(argument: bytes) -> bool:
     if b" " not in argument.strip():
         return False
     header = split(argument)
-    return header.stamp is not None or header.named or not re.fullmatch(rb"[\w./*?\[\]{}~-]+(?: [\w./*?-]+)*\.(?:log|gz|xz|zst|bz2)(?:\.\d+)?", argument)
+    return (
+        header.stamp is not None
+        or header.named
+        or not re.fullmatch(rb"[\w./*?\[\]{}~-]+(?: [\w./*?-]+)*\.(?:log|gz|xz|zst|bz2)(?:\.\d+)?", argument)
+    )

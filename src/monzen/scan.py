@@ -1,4 +1,4 @@
-"""`monzen scan`: reads logs from end to end, judges them in the log's own time, changes nothing. Joins sources, parse and judge."""
+"""`monzen scan`: reads logs from end to end and judges them in the log's own time; changes nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def years(sources: list[Source], options: Options) -> int | None:
     return first_year(stamps, sources[-1].mtime)
 
 
-def events(sources: list[Source], result: Reading, options: Options, progress: Callable[[int], None] | None) -> Iterator[list[Event]]:
+def events(
+    sources: list[Source], result: Reading, options: Options, progress: Callable[[int], None] | None
+) -> Iterator[list[Event]]:
     """The events of one rotated set, oldest first, block by block; counts what it reads into `result`."""
     clock = Clock(sources[0].mtime, options.zone, years(sources, options))
     reader = Reader(clock)
@@ -84,7 +86,9 @@ def within(block: list[Event], options: Options) -> list[Event]:
     return [r for r in block if since <= r[0] < until]
 
 
-def scan(arguments: list[str], options: Options, judge: Judge | None = None, progress: Callable[[int], None] | None = None) -> Reading:
+def scan(
+    arguments: list[str], options: Options, judge: Judge | None = None, progress: Callable[[int], None] | None = None
+) -> Reading:
     """Reads what the arguments name and judges it. A KeyboardInterrupt ends it with what was found so far."""
     sets, errors = plan(arguments, now=options.now)
     return scan_sets(sets, errors, options, judge, progress)

@@ -140,6 +140,7 @@ class Judge:
                 sentence = client.verdict
                 if sentence is not None and now <= sentence.until:
                     sentence.knock(now, attempts)
+                    self._note(client, event, now)
                     continue
                 network = networks.get(key[:3] if len(key) == 4 else key[:7])
                 if network is not None and network.verdict is not None and now <= network.verdict.until:
@@ -348,7 +349,10 @@ class Judge:
             self.alarms[(what, client)] = Alarm(what, now, now, 1, client, line[:400])
 
     def _knock(self, key: bytes, port: bytes | None, now: float, client: Client | None) -> None:
-        """A packet that the firewall turned away. A forged packet can be anybody's, so it never denies."""
+        """A packet that the firewall turned away. A forged packet can be anybody's, so it never denies; one that asks for no
+        port (IGMP and its kin) is the network's own housekeeping."""
+        if port is None:
+            return
         if client is not None and client.verdict is not None and now <= client.verdict.until:
             client.verdict.knock(now)
         knocker = self.knockers.get(key)
@@ -360,11 +364,10 @@ class Judge:
             knocker = self.knockers[key] = Knocker(now)
         knocker.count += 1
         knocker.last = now
-        if port is not None:
-            if port in knocker.ports or len(knocker.ports) < 16:
-                knocker.ports[port] = knocker.ports.get(port, 0) + 1
-            if port in self.ports or len(self.ports) < 4096:
-                self.ports[port] = self.ports.get(port, 0) + 1
+        if port in knocker.ports or len(knocker.ports) < 16:
+            knocker.ports[port] = knocker.ports.get(port, 0) + 1
+        if port in self.ports or len(self.ports) < 4096:
+            self.ports[port] = self.ports.get(port, 0) + 1
 
     # ---- bounds
 

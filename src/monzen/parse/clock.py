@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from calendar import isleap, timegm
+from itertools import pairwise
 
 DAY = 86400.0
 SLACK = DAY  # how far past the newest moment a stamp may lie: a clock that runs ahead, a zone that is not known
@@ -199,16 +200,16 @@ def first_year(stamps: list[tuple[int, int]], newest: float) -> int | None:
     """
     if not stamps:
         return None
-    wraps = sum(1 for (m, d), (n, e) in zip(stamps, stamps[1:], strict=False) if (m - n) * 31 + d - e > 183)
-    wraps -= sum(1 for (m, d), (n, e) in zip(stamps, stamps[1:], strict=False) if (n - m) * 31 + e - d > 183)
+    # +1 where a New Year lies between two neighbours, -1 where a line of the old year stands behind one of the new
+    turns = [(back > 183) - (back < -183) for back in ((m - n) * 31 + d - e for (m, d), (n, e) in pairwise(stamps))]
     limit = dt.datetime.fromtimestamp(newest + SLACK, dt.UTC)
     month, day = stamps[-1]
     year = limit.year if (month, day) <= (limit.month, limit.day) else limit.year - 1
-    year -= wraps
+    year -= sum(turns)
     for at, (month, day) in enumerate(stamps):
         if (month, day) == (2, 29):  # a leap day says which years it can be
-            here = year + sum(1 for (m, d), (n, e) in zip(stamps[: at + 1], stamps[1 : at + 1], strict=False) if (m - n) * 31 + d - e > 183)
-            while not isleap(here):
-                here, year = here - 1, year - 1
+            before = sum(turns[:at])
+            while not isleap(year + before):
+                year -= 1
             break
     return year

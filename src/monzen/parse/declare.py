@@ -53,6 +53,7 @@ class Reads:
 
     @property
     def literals(self) -> tuple[bytes, ...]:
+        """The literals as a tuple, also where there is one."""
         return self.literal if isinstance(self.literal, tuple) else (self.literal,)
 
 

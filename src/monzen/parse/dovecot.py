@@ -301,7 +301,7 @@ DETAIL_MODEL = Fact(DETAIL, STRONG, b"", None, ANY, 1, None, None, DETAIL_JOIN, 
 
 AUTH_PROCESS = (
     Reads(
-        PLAIN_ABOUT,
+        "Dovecot: auth knows better",
         REASONS,
         AUTH
         + rb"[\w-]++\(([\w.@+-]*+),([0-9A-Fa-f:.]++)(?:,(?:<[^>\s]*+>)?)?\): (unknown user|[Pp]assword mismatch|invalid credentials"

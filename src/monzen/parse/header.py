@@ -106,7 +106,7 @@ def split(line: bytes) -> Header:
     return Header(stamp, m["host"] or b"", program, True, m["pid"] or b"", message.lstrip(b" ") if message[:1] == b" " else message)
 
 
-def _text(value: Any) -> bytes:
+def _text(value: object) -> bytes:
     """A journal field as bytes: a string, or a list of bytes where it was not UTF-8; of several the last."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")

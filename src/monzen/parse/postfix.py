@@ -84,11 +84,11 @@ def _accepted(m: re.Match[bytes]) -> Mapping[str, Any]:
     return {}
 
 
-RELAYING = re.compile(rb"relaying (?:denied|not allowed)|not permitted to relay", re.I).search
+RELAYING = re.compile(rb"relaying (?:denied|not allowed)|not permitted to relay", re.IGNORECASE).search
 UNKNOWN = re.compile(
     rb"user unknown|unknown user|no such (?:user|recipient)|undeliverable address|unverified address|does not exist"
     rb"|mailbox unavailable|unknown recipient|recipient address rejected: access denied",
-    re.I,
+    re.IGNORECASE,
 ).search
 OWNER = re.compile(rb"not owned by user (\S++)").search
 REFUSED_ABOUT = "Postfix: refused a command"

@@ -35,7 +35,8 @@ def _failed(m: re.Match[bytes]) -> Mapping[str, Any]:
         said["account"] = True
     if m["user"] in (b"<invalid username>", b"invalid user"):
         said["user"] = None
-    if {addresses[a] for a in m.re.pattern != SSH1 and OTHER_END.findall(m[0]) or ()} - {addresses[m["address"]]}:
+    others = set() if m.re.pattern == SSH1 else {addresses[a] for a in OTHER_END.findall(m[0])}
+    if others - {addresses[m["address"]]}:
         said["client"] = b""  # `ssh2: KEY` ends a publickey line, and a name may imitate it: nobody is named
     return said
 

@@ -25,9 +25,7 @@ def standing(judge: Judge) -> list[Sentence]:
     """The verdicts that a firewall would hold, each target once, the heaviest first: none inside another."""
     latest = {(s.target, s.bits): s for s in judge.sentences}
     wide = [s for s in latest.values() if s.bits in (24, 56)]
-    kept = [
-        s for s in latest.values() if not any(w is not s and w.bits < s.bits and s.target.startswith(w.target) for w in wide)
-    ]
+    kept = [s for s in latest.values() if not any(w is not s and w.bits < s.bits and s.target.startswith(w.target) for w in wide)]
     return sorted(kept, key=lambda s: (-s.attempts - s.knocks, s.target))
 
 
@@ -39,7 +37,8 @@ def commands(judge: Judge) -> list[str]:
 def why(rule: str, clients: int, attempts: int, policy_minutes: int) -> str:
     """The rule in words (English)."""
     if rule == "crowd":
-        return f"{clients} clients of one network, {attempts} attempts; three clients and six attempts within {policy_minutes} minutes close it"
+        rule_words = f"three clients and six attempts within {policy_minutes} minutes close it"
+        return f"{clients} clients of one network, {attempts} attempts; {rule_words}"
     if rule == "crowd-member":
         return f"{attempts} attempts, one of several clients of a network that also has users of yours"
     return f"{attempts} attempts; five within {policy_minutes} minutes are too many"
@@ -123,7 +122,9 @@ def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str
                 "logins": c.good,
                 **({"users": sorted(u.decode("utf-8", "replace") for u in c.names or ())} if names else {}),
             }
-            for key, c in limited(sorted(((k, c) for k, c in judge.clients.items() if c.attempts or c.weak), key=lambda x: -x[1].attempts))
+            for key, c in limited(
+                sorted(((k, c) for k, c in judge.clients.items() if c.attempts or c.weak), key=lambda x: -x[1].attempts)
+            )
         ],
         "knocks": {
             "count": sum(k.count for k in judge.knockers.values()),

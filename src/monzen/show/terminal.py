@@ -1,4 +1,4 @@
-"""What `monzen scan` prints for people: headline first, then who, whom it would turn away, who was spared, who knocked, the commands."""
+"""What `monzen scan` prints for people: the headline first, then who, whom it would turn away and why, the commands."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ DID = {
 }
 SERVICES = {int(s): s.name.lower() for s in Service}
 
+
 class Terminal:
     """Prints a reading to a console. `names`: user names are shown; `top`: rows of each table."""
 
@@ -64,7 +65,9 @@ class Terminal:
 
     def _more(self, left: int) -> None:
         if left > 0:
-            self.console.print(Text("  " + ngettext("and {n} more (--top shows more)", "and {n} more (--top shows more)", left), style="dim"))
+            self.console.print(
+                Text("  " + ngettext("and {n} more (--top shows more)", "and {n} more (--top shows more)", left), style="dim")
+            )
 
     def _table(self, *columns: str, right: Iterable[int] = ()) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
@@ -80,7 +83,7 @@ class Terminal:
         return stamp(time, self.zone)
 
     def _line(self, line: bytes) -> Text:
-        return Text("    " + safe(line if self.names else masked(line)), style="dim", overflow="ellipsis", no_wrap=True)
+        return Text("    " + safe(line if self.names else masked(line)), style="dim")
 
     def _read(self, reading: Reading) -> None:
         judge = reading.judge
@@ -90,7 +93,9 @@ class Terminal:
         text = ngettext("Read {n} line", "Read {n} lines", reading.lines) + " (" + inputs + ")"
         if judge.first is not None and judge.last is not None:
             text += _(", from {first} to {last} {zone}").format(
-                first=self._when(judge.first), last=self._when(judge.last), zone=dt.datetime.fromtimestamp(judge.last, self.zone).tzname() or ""
+                first=self._when(judge.first),
+                last=self._when(judge.last),
+                zone=dt.datetime.fromtimestamp(judge.last, self.zone).tzname() or "",
             )
         self.console.print(Text(text + _(".")))
         if reading.interrupted:
@@ -118,12 +123,20 @@ class Terminal:
             "mixed": _("logins and failures in one session: some passwords are known"),
         }
         for b in breaches[: self.top]:
-            who = safe(b.user, 80) if b.user is not None and self.names else _("an account (--names shows which)") if b.user is not None else _("an account")
+            who = (
+                safe(b.user, 80)
+                if b.user is not None and self.names
+                else _("an account (--names shows which)")
+                if b.user is not None
+                else _("an account")
+            )
             before = ngettext("after {n} attempt", "after {n} attempts", b.attempts)
             self.console.print(Text(f"  {address(b.client)}  {self._when(b.at)}  {who}  {before}: {reasons[b.why]}", style="red"))
-            self.console.print(self._line(b.line))
+            self.console.print(self._line(b.line), no_wrap=True, overflow="ellipsis", crop=True)
         self._more(len(breaches) - self.top)
-        self.console.print(Text("  " + _("Change the passwords of these accounts now, and look at what they sent."), style="bold red"))
+        self.console.print(
+            Text("  " + _("Change the passwords of these accounts now, and look at what they sent."), style="bold red")
+        )
 
     def _attackers(self, judge: Judge) -> None:
         groups: dict[bytes, list[tuple[bytes, Client]]] = {}
@@ -148,7 +161,11 @@ class Terminal:
             for key, client in members[: self.top]:
                 name = client_name(key, client.addresses)
                 table.add_row(
-                    "  " + name if len(members) > 1 else name, f"{client.attempts:,}", self._when(client.first), self._when(client.last), self._did(client)
+                    "  " + name if len(members) > 1 else name,
+                    f"{client.attempts:,}",
+                    self._when(client.first),
+                    self._when(client.last),
+                    self._did(client),
                 )
             if len(members) > self.top:
                 table.add_row("  …", "", "", "", ngettext("and {n} more", "and {n} more", len(members) - self.top))
@@ -174,11 +191,20 @@ class Terminal:
     def _reason(self, s: Sentence, judge: Judge) -> str:
         minutes = int(judge.policy.window // 60)
         if s.rule == "crowd":
-            return _("{clients} clients of one network, {attempts} attempts; {crowd} clients and {least} attempts within {minutes} minutes close it").format(
-                clients=s.clients, attempts=s.attempts, crowd=judge.policy.crowd, least=judge.policy.crowd_attempts, minutes=minutes
+            return _(
+                "{clients} clients of one network, {attempts} attempts; "
+                "{crowd} clients and {least} attempts within {minutes} minutes close it"
+            ).format(
+                clients=s.clients,
+                attempts=s.attempts,
+                crowd=judge.policy.crowd,
+                least=judge.policy.crowd_attempts,
+                minutes=minutes,
             )
         if s.rule == "crowd-member":
-            return _("{attempts} attempts, together with its neighbours; users of yours live there too").format(attempts=s.attempts)
+            return _("{attempts} attempts, together with its neighbours; users of yours live there too").format(
+                attempts=s.attempts
+            )
         return _("{attempts} attempts; {burst} within {minutes} minutes are too many").format(
             attempts=s.attempts, burst=judge.policy.burst, minutes=minutes
         )
@@ -188,9 +214,15 @@ class Terminal:
         if not sentences:
             return
         self._title(_("Whom monzen would turn away, and why"))
-        table = self._table(_("target"), _("from"), _("until quiet since"), _("knocks since"), _("why"), right=(3,))
+        table = self._table(_("target"), _("from"), _("until"), _("knocks since"), _("why"), right=(3,))
         for s in sentences[: self.top]:
-            table.add_row(Text(network(s.target, s.bits), style="bold"), self._when(s.at), self._when(s.until), f"{s.knocks:,}", self._reason(s, judge))
+            table.add_row(
+                Text(network(s.target, s.bits), style="bold"),
+                self._when(s.at),
+                self._when(s.until),
+                f"{s.knocks:,}",
+                self._reason(s, judge),
+            )
         self._show(table)
         self._more(len(sentences) - self.top)
 
@@ -222,7 +254,9 @@ class Terminal:
             table.add_row(Text(client_name(key, None), style="yellow"), network(s.target, s.bits), self._when(s.at))
         self._show(table)
         self._more(len(hurt) - self.top)
-        self.console.print(Text("  " + _("They logged in while the denial lasted. To keep them in: monzen allow ADDRESS."), style="yellow"))
+        self.console.print(
+            Text("  " + _("They logged in while the denial lasted. To keep them in: monzen allow ADDRESS."), style="yellow")
+        )
 
     def _alarms(self, alarms: list[Alarm]) -> None:
         if not alarms:
@@ -233,7 +267,9 @@ class Terminal:
             when = self._when(a.at) if a.until - a.at < 1 else f"{self._when(a.at)} – {self._when(a.until)}"
             said = {
                 "outage": _("our own authentication server did not answer: failures of that time count for nobody"),
-                "hidden-clients": _("failures come from {who}, behind which the real clients are hidden (web mail, Docker, a proxy)"),
+                "hidden-clients": _(
+                    "failures come from {who}, behind which the real clients are hidden (web mail, Docker, a proxy)"
+                ),
                 "known-client-fails": _("{who}, a client you know, keeps failing: probably an old password on a device"),
             }[a.what].format(who=network(a.client, len(a.client) * 8) if a.client else "")
             self.console.print(Text(f"  {when}  {said} ({times})", style="yellow"))
@@ -270,12 +306,24 @@ class Terminal:
     def _unread(self, reading: Reading) -> None:
         silent = reading.lines - reading.understood - reading.suspects
         self.console.print()
-        text = ngettext("{n} line says nothing about clients.", "{n} lines say nothing about clients.", max(silent, 0))
+        text = ngettext("{n} line says nothing for or against a client.", "{n} lines say nothing for or against a client.", max(silent, 0))
         extras = [
-            (reading.twice, "{n} line stood in two inputs and was counted once.", "{n} lines stood in two inputs and were counted once."),
+            (
+                reading.twice,
+                "{n} line stood in two inputs and was counted once.",
+                "{n} lines stood in two inputs and were counted once.",
+            ),
             (reading.too_long, "{n} line was too long to be read.", "{n} lines were too long to be read."),
-            (reading.clamped, "{n} stamp lay in the future and was not believed.", "{n} stamps lay in the future and were not believed."),
-            (reading.judge.forgotten, "{n} client was forgotten to keep memory bounded.", "{n} clients were forgotten to keep memory bounded."),
+            (
+                reading.clamped,
+                "{n} stamp lay in the future and was not believed.",
+                "{n} stamps lay in the future and were not believed.",
+            ),
+            (
+                reading.judge.forgotten,
+                "{n} client was forgotten to keep memory bounded.",
+                "{n} clients were forgotten to keep memory bounded.",
+            ),
         ]
         for n, one, many in extras:
             if n:
@@ -283,9 +331,10 @@ class Terminal:
         self.console.print(Text(text, style="dim"))
         if reading.suspects:
             said = ngettext(
-                "{n} line looks like a failure but was not understood:", "{n} lines look like failures but were not understood:", reading.suspects
+                "{n} line looks like a failure but was not understood:",
+                "{n} lines look like failures but were not understood:",
+                reading.suspects,
             )
             self.console.print(Text(said, style="yellow"))
             for sample in reading.samples[: min(self.top, 5)]:
-                self.console.print(self._line(sample))
-
+                self.console.print(self._line(sample), no_wrap=True, overflow="ellipsis", crop=True)

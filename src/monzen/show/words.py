@@ -1,9 +1,13 @@
-"""Messages in the reader's language: English in the source, Japanese in `locale/ja`, chosen by LANGUAGE, LC_ALL, LC_MESSAGES, LANG."""
+"""Messages in the reader's language: English in the source, Japanese in `locale/ja`.
+
+The language is that of LANGUAGE, LC_ALL, LC_MESSAGES or LANG, whichever comes first, as gettext has it.
+"""
 
 from __future__ import annotations
 
 import gettext
 from pathlib import Path
+from types import ModuleType
 
 LOCALE = Path(__file__).parent / "locale"
 _found: list[gettext.NullTranslations] = []
@@ -33,3 +37,23 @@ def ngettext(one: str, many: str, n: int) -> str:
 def N_(message: str) -> str:  # noqa: N802  # gettext's own name for: translated where it is shown
     """Marks a message for translation."""
     return message
+
+
+ARGPARSE = (  # what argparse says by itself: it asks gettext's own domain
+    N_("usage: "),
+    N_("positional arguments"),
+    N_("options"),
+    N_("unrecognized arguments: %s"),
+    N_("the following arguments are required: %s"),
+    N_("expected one argument"),
+    N_("expected at least one argument"),
+    N_("argument %(argument_name)s: %(message)s"),
+    N_("invalid choice: %(value)r (choose from %(choices)s)"),
+    N_("ignored explicit argument %r"),
+)
+
+
+def speak_also(module: ModuleType) -> None:
+    """Makes the standard library's argparse, which uses `module` (gettext) directly, speak the reader's language too."""
+    module.bindtextdomain("monzen", LOCALE)
+    module.textdomain("monzen")

@@ -12,7 +12,8 @@ MAX_LINE = 65536
 def whole_lines(chunks: Iterable[bytes], skipped: Callable[[int], None] | None = None, instead: bytes = b"") -> Iterator[bytes]:
     """Blocks of whole lines, each ending in a newline, out of chunks that are cut anywhere.
 
-    Lines longer than MAX_LINE are left out (`instead`, a line or nothing, takes their place), `skipped(n)` is told how many; at most one chunk and one line are kept in memory.
+    Lines longer than MAX_LINE are left out (`instead`, a line or nothing, takes their place), `skipped(n)` is told how many; at
+    most one chunk and one line are kept in memory.
     When `chunks` raises, the line it broke off in is not given: half a line may name another address than the whole.
     """
     rest = b""
