@@ -37,7 +37,7 @@ fuzz: dev-setup ## Throw hostile bytes at the reader (SECONDS=60)
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 locale: dev-setup ## Collect the messages, merge them into each language, compile
-	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -k Reads -c 'Translators:' --sort-by-file --add-location=file --no-wrap \
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -c 'Translators:' --sort-by-file --add-location=file --no-wrap \
 		--project=monzen --copyright-holder='The monzen authors' -o $(POT) src/monzen
 	@for language in $$(ls $(LOCALE)); do \
 		how="update --ignore-pot-creation-date"; \

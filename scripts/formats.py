@@ -1,7 +1,12 @@
-"""Writes docs/formats.md (every declaration) and docs/real-mail.md (what each kind of line of a real log became): `make formats`."""
+"""Writes what is made from the declarations: `make formats`.
+
+docs/formats.md (every kind of line), docs/real-mail.md (what each kind of line of a real log became), and their names for the
+translators (src/monzen/show/kinds.py).
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -108,11 +113,28 @@ def real_mail() -> str:
     return "\n".join(out) + "\n"
 
 
+def kinds() -> str:
+    """src/monzen/show/kinds.py."""
+    names = dict.fromkeys(reads.about for family in FAMILIES for reads in family.reads)
+    return "\n".join(
+        (
+            '"""The names of the kinds of lines, for the translators: made by `make formats`."""',
+            "",
+            "from monzen.show.words import N_",
+            "",
+            "KINDS = (",
+            *(f"    N_({json.dumps(name)})," for name in names),
+            ")",
+            "",
+        )
+    )
+
+
 if __name__ == "__main__":
-    for name, text in (("formats.md", formats()), ("real-mail.md", real_mail())):
-        path = ROOT / "docs" / name
+    for name, text in (("docs/formats.md", formats()), ("docs/real-mail.md", real_mail()), ("src/monzen/show/kinds.py", kinds())):
+        path = ROOT / name
         if "--check" in sys.argv:
             if not path.exists() or path.read_text(encoding="utf-8") != text:
-                sys.exit(f"docs/{name} is not what the declarations say: run make formats")
+                sys.exit(f"{name} is not what the declarations say: run make formats")
         else:
             path.write_text(text, encoding="utf-8")
