@@ -6,7 +6,6 @@ import math
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import IO
 
@@ -43,8 +42,9 @@ def journal_blocks(
         command.append(f"--since=@{math.floor(since)}")
     if until is not None:
         command.append(f"--until=@{math.ceil(until)}")
-    # A file, not a pipe: nobody reads stderr while we read stdout, and a full pipe would stop journalctl for good.
-    with tempfile.TemporaryFile() as complaints:
+    # A file, not a pipe: nobody reads stderr while we read stdout, and a full pipe would stop journalctl for good. In memory: a
+    # rescue system may have no folder that can be written.
+    with os.fdopen(os.memfd_create("journalctl"), "w+b") as complaints:
         try:
             child = subprocess.Popen(
                 [*command, *MATCHES], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, bufsize=0

@@ -29,8 +29,7 @@ def whole_lines(chunks: Iterable[bytes], skipped: Callable[[int], None] | None =
                 start = chunk.find(b"\n") + 1
                 dropping = False
                 rest = instead
-            # One copy, not two: a slice and a sum would copy every byte twice (0.02 s per 150 MB, 2026-11).
-            block = b"".join((rest, memoryview(chunk)[start:end]))
+            block = rest + chunk[start:end]
             rest = chunk[end:]
             if len(block) > MAX_LINE:
                 block = _without_long(block, skipped, instead)
