@@ -372,17 +372,19 @@ class Judge:
     # ---- bounds
 
     def _forget(self, now: float) -> None:
-        """Drops a tenth of the clients: those that did least lately, never one that is known, denied or under suspicion of a breach."""
-        clients = self.clients
-        for key in list(clients)[: len(clients) // 5]:
-            client = clients[key]
-            if client.good or (client.verdict is not None and now <= client.verdict.until) or client.last > now - self.policy.window:
-                del clients[key]
-                clients[key] = client  # to the end: it is looked at again only after all the others
-            else:
-                del clients[key]
-                self.forgotten += 1
-        while len(clients) > self.policy.clients:  # all of them recent: the oldest go all the same
+        """Drops a tenth of the clients: first those that did nothing lately, then the oldest; who logged in or is denied stays, so
+        that no number of strangers can make it forget a user."""
+        clients, policy = self.clients, self.policy
+        kept = policy.clients - policy.clients // 10
+        for recent in (now - policy.window, float("inf")):
+            for key in list(clients):
+                if len(clients) <= kept:
+                    return
+                client = clients[key]
+                if client.last <= recent and not client.good and (client.verdict is None or now > client.verdict.until):
+                    del clients[key]
+                    self.forgotten += 1
+        while len(clients) > policy.clients:  # nobody but users and denied: the oldest of them
             del clients[next(iter(clients))]
             self.forgotten += 1
 

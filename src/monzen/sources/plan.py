@@ -108,7 +108,7 @@ class _Found:
         except (OSError, ValueError) as error:
             self.errors.append(SourceError.refused(path, error))
             return True
-        if not named and binary_kind(head):
+        if not named and form_of(head) == "plain" and binary_kind(head):
             return False
         if not regular and not stat.S_ISFIFO(about.st_mode):
             kind = next((word for test, word in _SPECIAL if test(about.st_mode)), "device")

@@ -1,0 +1,204 @@
+"""The judge of this version: a burst rule, a network rule, who is spared, who got in, what is remembered."""
+
+from ipaddress import ip_address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monzen.judge import Judge, Policy
+from monzen.judge.shield import holds_shielded, shielded
+from monzen.types import Event, Fact, Join, Kind, Service, Weight
+
+T = 1_788_500_000.0
+
+
+def packed(text):
+    return ip_address(text).packed
+
+
+def event(time, client, kind=Kind.AUTH_FAILURE, weight=Weight.STRONG, user=None, attempts=1, detail=None, service=Service.SMTP):
+    fact = Fact(int(kind), int(weight), packed(client), user, int(service), attempts, None, detail, int(Join.ALONE), "test")
+    return Event(T + time, fact, attempts, f"{time} {client}".encode())
+
+
+def success(time, client, user=b"office"):
+    return event(time, client, Kind.AUTH_SUCCESS, Weight.NONE, user)
+
+
+def judged(events, **policy):
+    judge = Judge(Policy(**policy))
+    judge.hear(events)
+    return judge
+
+
+def targets(judge):
+    return [(s.target, s.bits, s.rule) for s in judge.sentences]
+
+
+def test_five_in_ten_minutes_are_too_many():
+    assert targets(judged([event(i * 149, "203.0.113.5") for i in range(5)])) == [(packed("203.0.113.5"), 32, "burst")]
+    assert targets(judged([event(i * 151, "203.0.113.5") for i in range(5)])) == []
+    assert targets(judged([event(0, "203.0.113.5", attempts=5)])) == [(packed("203.0.113.5"), 32, "burst")]
+
+
+def test_an_ipv6_client_is_its_64():
+    events = [event(i, f"2001:db8:1:2::{i + 1}") for i in range(5)]
+    assert targets(judged(events)) == [(packed("2001:db8:1:2::")[:8], 64, "burst")]
+
+
+def test_a_gang_closes_its_network():
+    events = [event(i * 5, f"203.0.113.{1 + i % 3}") for i in range(6)]
+    judge = judged(events)
+    assert targets(judge) == [(b"\xcb\x00\x71", 24, "crowd")]
+    assert judge.sentences[0].clients == 3
+    assert judge.sentences[0].attempts == 6
+    assert judge.sentences[0].at == T + 25
+    assert targets(judged(events[:5])) == []
+    assert targets(judged([event(i * 5, f"203.0.113.{1 + i % 2}") for i in range(6)])) == []
+    assert targets(judged([event(i * 121, f"203.0.113.{1 + i % 3}") for i in range(6)])) == []
+
+
+def test_a_network_with_a_user_is_not_closed_but_its_offenders_are():
+    events = [success(0, "203.0.113.9"), *(event(7200 + i * 5, f"203.0.113.{1 + i % 3}") for i in range(6))]
+    judge = judged(events)
+    assert targets(judge) == [(packed(f"203.0.113.{n}"), 32, "crowd-member") for n in (1, 2, 3)]
+    assert [(s.target, s.reason) for s in judge.spared.values()] == [(b"\xcb\x00\x71", "known-neighbour")]
+
+
+def test_a_known_client_is_spared_until_it_tries_many_names():
+    login = success(0, "203.0.113.5")
+    phone = [event(7200 + i, "203.0.113.5", user=b"office") for i in range(20)]
+    judge = judged([login, *phone])
+    assert targets(judge) == []
+    assert [s.reason for s in judge.spared.values()] == ["known"]
+    assert [a.what for a in judge.alarms.values()] == ["known-client-fails"]
+    guesser = [event(7200 + i, "203.0.113.5", user=b"name%d" % i) for i in range(5)]
+    assert targets(judged([login, *guesser])) == [(packed("203.0.113.5"), 32, "burst")]
+
+
+def test_trust_is_not_had_at_once():
+    assert targets(judged([success(0, "203.0.113.5"), *(event(60 + i, "203.0.113.5") for i in range(5))])) != []
+
+
+def test_a_login_after_guessing_is_a_breach_and_no_pardon():
+    guesses = [event(i * 200, "203.0.113.5", user=b"office") for i in range(12)]
+    judge = judged([*guesses, success(3000, "203.0.113.5")])
+    assert [(b.why, b.user, b.attempts) for b in judge.breaches] == [("guessed", b"office", 12)]
+    assert not judge.clients[packed("203.0.113.5")].good
+
+
+def test_a_few_typos_before_the_first_login_are_no_breach():
+    assert judged([event(i * 20, "203.0.113.5", user=b"office") for i in range(4)] + [success(100, "203.0.113.5")]).breaches == []
+
+
+def test_a_login_of_somebody_who_would_be_denied():
+    guesses = [event(i, "203.0.113.5", user=b"office") for i in range(5)]
+    assert [b.why for b in judged([*guesses, success(10, "203.0.113.5")]).breaches] == ["denied"]
+    gang = [event(i * 5, f"203.0.113.{1 + i % 3}") for i in range(6)]
+    judge = judged([*gang, success(100, "203.0.113.77")])
+    assert judge.breaches == []
+    assert judge.sentences[0].hurt == {packed("203.0.113.77")}
+
+
+@pytest.mark.parametrize(("failures", "breaches"), [(1, 0), (3, 0), (6, 1)])
+def test_failures_and_successes_in_one_session(failures, breaches):
+    judge = judged([Event(T, event(0, "203.0.113.5", attempts=failures, weight=Weight.WEAK, detail=b"mixed").fact, 0, b"x")])
+    assert len(judge.breaches) == breaches
+
+
+def test_a_denial_ends_when_it_has_been_quiet():
+    events = [event(i, "203.0.113.5") for i in range(5)]
+    knocks = [event(1000 * i, "203.0.113.5") for i in range(1, 10)]
+    judge = judged([*events, *knocks])
+    assert len(judge.sentences) == 1
+    assert judge.sentences[0].until == T + 9000 + 3600
+    assert judge.sentences[0].knocks == 9
+    again = [event(20_000 + i, "203.0.113.5") for i in range(5)]
+    judge = judged([*events, *knocks, *again])
+    assert [s.length for s in judge.sentences] == [3600, 4 * 3600]
+
+
+def test_weak_signs_alone_never_deny():
+    events = [event(i, "203.0.113.5", Kind.PROTOCOL_ABUSE, Weight.WEAK) for i in range(200)]
+    assert targets(judged(events)) == []
+    assert targets(judged([event(0, "203.0.113.5"), *events])) != []
+
+
+def test_knocks_never_deny_and_are_counted_by_port():
+    judge = judged([event(i, "203.0.113.5", Kind.BLOCKED, Weight.WEAK, detail=b"23/tcp") for i in range(500)])
+    assert targets(judge) == []
+    assert judge.knockers[packed("203.0.113.5")].ports == {b"23/tcp": 500}
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "172.20.0.5", "192.168.1.1", "169.254.1.1", "224.0.0.1", "::1", "fe80::1", "fc00::1"])
+def test_some_are_never_denied(address):
+    assert targets(judged([event(i, address) for i in range(30)])) == []
+    assert shielded(packed(address))
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "198.18.0.1", "240.0.0.1", "100.64.0.1", "2001:db8::1", "1.1.1.1"])
+def test_every_other_address_counts_as_public(address):
+    assert not shielded(packed(address))
+
+
+def test_our_own_addresses_and_what_holds_them():
+    own = frozenset({packed("203.0.113.25"), packed("2001:db8::25")})
+    assert shielded(packed("203.0.113.25"), own)
+    assert shielded(packed("2001:db8::25")[:8], own)
+    assert holds_shielded(b"\xcb\x00\x71", own)
+    assert holds_shielded(packed("2001:db8::")[:7], own)
+    assert not holds_shielded(b"\xcb\x00\x72", own)
+    assert holds_shielded(b"\x0a\x01\x02", frozenset())
+
+
+def test_an_outage_is_an_alarm_and_counts_for_nobody():
+    judge = judged([event(i, "203.0.113.5", Kind.AUTH_OUTAGE, Weight.NONE) for i in range(50)])
+    assert targets(judge) == []
+    assert [(a.what, a.times) for a in judge.alarms.values()] == [("outage", 50)]
+
+
+def test_hidden_clients_are_an_alarm():
+    judge = judged([event(i, "172.17.0.1", weight=Weight.NONE) for i in range(50)])
+    assert [(a.what, a.times) for a in judge.alarms.values()] == [("hidden-clients", 50)]
+
+
+def test_memory_is_bounded_and_users_and_denied_stay():
+    judge = Judge(Policy(clients=100, knockers=50))
+    judge.hear([success(0, "198.51.100.1"), *(event(10 + i, "203.0.113.5") for i in range(5))])
+    judge.hear(event(1000 + i / 4, f"{1 + i // 60000}.{i // 250 % 250}.{i % 250}.7") for i in range(5000))
+    judge.hear(event(7000 + i, f"198.18.{i // 250}.{i % 250}", Kind.BLOCKED, Weight.WEAK, detail=b"23/tcp") for i in range(2000))
+    assert len(judge.clients) <= 100
+    assert len(judge.networks) <= 100
+    assert len(judge.knockers) <= 50
+    assert packed("198.51.100.1") in judge.clients
+    assert packed("203.0.113.5") in judge.clients
+    assert judge.offenders == 5001
+    assert judge.forgotten > 4000
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.floats(0, 5000),
+        st.sampled_from(["203.0.113.1", "203.0.113.2", "203.0.113.3", "198.51.100.7", "2001:db8::1", "2001:db8:0:1::1", "10.0.0.1", "127.0.0.1"]),
+        st.sampled_from([Kind.AUTH_FAILURE, Kind.AUTH_SUCCESS, Kind.BLOCKED, Kind.DELIVERED, Kind.RELAY_DENIED, Kind.AUTH_OUTAGE]),
+        st.sampled_from(list(Weight)),
+        st.integers(0, 7),
+    ),
+    max_size=60,
+)
+
+
+@given(EVENTS, st.lists(st.integers(0, 60), max_size=5))
+def test_the_same_events_give_the_same_verdicts_however_they_come(rows, cuts):
+    events = [event(t, c, k, w if k not in (Kind.AUTH_SUCCESS, Kind.DELIVERED) else Weight.NONE, b"u", n, b"25/tcp") for t, c, k, w, n in rows]
+    whole = judged(events)
+    parts = Judge()
+    edges = sorted({0, len(events), *(min(c, len(events)) for c in cuts)})
+    for a, b in zip(edges, edges[1:], strict=False):
+        parts.hear(events[a:b])
+    said = [(s.target, s.bits, s.at, s.until, s.rule, s.clients, s.attempts, s.knocks, s.hurt) for s in whole.sentences]
+    assert said == [(s.target, s.bits, s.at, s.until, s.rule, s.clients, s.attempts, s.knocks, s.hurt) for s in parts.sentences]
+    assert whole.breaches == parts.breaches
+    assert not any(shielded(s.target.ljust(4, b"\0") if s.bits <= 32 else s.target) for s in whole.sentences if s.bits in (24, 32))
+    assert all(s.at <= s.until for s in whole.sentences)
