@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime as dt
+import gc
 import gettext
 import os
 import re
@@ -228,6 +229,7 @@ def run_scan(options: argparse.Namespace) -> int:
         if reading.inputs or not reading.errors:
             Terminal(local, names=options.names, top=options.top or 10).print(reading)
     sys.stdout.flush()
+    gc.freeze()  # the process ends: no last look through a million objects for cycles
     from monzen.show.refused import refused
 
     for error in reading.errors:

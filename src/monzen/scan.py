@@ -104,10 +104,10 @@ def scan_sets(
     """The same for sources already found."""
     result = Reading(judge or Judge(), errors=list(errors))
     joiner, twice = Joiner(), Twice()
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 1000)  # records are tuples of bytes: there is nothing cyclic to find
     if not sets:
         return result
+    collecting = gc.isenabled()
+    gc.disable()  # events are tuples of bytes: there is nothing cyclic to find, and looking for it costs a twentieth
     limited = options.since is not None or options.until is not None
     try:
         for block in merge([events(s, result, options, progress) for s in sets], twice):
@@ -116,4 +116,6 @@ def scan_sets(
         result.interrupted = True
     result.judge.hear(joiner.wait_until(float("inf")))
     result.twice = twice.dropped
+    if collecting:
+        gc.enable()
     return result

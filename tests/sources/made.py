@@ -14,7 +14,7 @@ from monzen.sources import Source, SourceError, blocks
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
-    "xz": lzma.compress,
+    "xz": lambda data: lzma.compress(data, preset=1),
     "bz2": bz2.compress,
     "zst": zstandard.ZstdCompressor(write_checksum=True).compress,
 }

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -161,9 +162,14 @@ def test_a_wrong_checksum_is_damage_behind_the_last_line(tmp_path: Path) -> None
 )
 def test_gzip_without_isal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: Callable[[Path, str], None]) -> None:
     monkeypatch.setitem(sys.modules, "isal", None)
-    made: list[archive._Zlib] = []
-    real = archive._Zlib
-    monkeypatch.setattr(archive, "_Zlib", lambda: made.append(real()) or made[-1])  # type: ignore[func-returns-value]
+    made: list[int] = []
+
+    class Seen(archive._Zlib):
+        def __init__(self) -> None:
+            super().__init__()
+            made.append(1)
+
+    monkeypatch.setattr(archive, "_Zlib", Seen)
     check(tmp_path, "gz")
     assert made
 
@@ -174,7 +180,7 @@ def test_every_decoder_gives_the_same_for_every_way_to_feed_it(cuts: list[int], 
     for form, pack in PACK.items():
         data = pack(text)
         at = [0, *sorted(c % len(data) for c in cuts), len(data)]
-        pieces = iter([p for a, b in zip(at, at[1:], strict=False) if (p := data[a:b])])
+        pieces = iter([p for a, b in pairwise(at) if (p := data[a:b])])
         assert b"".join(archive._decode("x", form, pieces, limit)) == text
 
 
@@ -220,13 +226,14 @@ def burst(path: Path) -> list[int]:
 @pytest.mark.parametrize("line", [b"\0", b"Sep  4 16:59:45 mail postfix/smtpd[1]: x\n"])
 def test_a_bomb_of_200_megabytes_takes_a_few(tmp_path: Path, form: str, line: bytes) -> None:
     """One line of NULs, left out; or ordinary lines, given."""
-    text = line * (20_000_000 // len(line))
+    length, members = (4_000_000, 50 if line == b"\0" else 15) if form == "bz2" else (20_000_000, 10)  # it is slow
+    text = line * (length // len(line))
     path = tmp_path / "mail.log.2.gz"
-    path.write_bytes(PACK[form](text) * 10)
-    assert path.stat().st_size < 400_000
+    path.write_bytes(PACK[form](text) * members)
+    assert path.stat().st_size < 600_000
     skipped, given, kib = burst(path)
-    assert (skipped, given) == ((1, 0) if line == b"\0" else (0, 10 * len(text)))
-    assert kib < 24_000  # xz has an 8 MiB window, bzip2 4 MB of tables
+    assert (skipped, given) == ((1, 0) if line == b"\0" else (0, members * len(text)))
+    assert kib < 24_000  # zstd: 4 MiB at a time; bzip2: 4 MB of tables
 
 
 def test_a_zstd_bomb_of_empty_blocks(tmp_path: Path) -> None:
@@ -238,7 +245,7 @@ def test_a_zstd_bomb_of_empty_blocks(tmp_path: Path) -> None:
     assert unpacked("zst", path.read_bytes()[:10]) == b"\0" * (128 << 10)
     skipped, given, kib = burst(path)
     assert (skipped, given) == (1, 0)
-    assert kib < 50_000
+    assert kib < 30_000
 
 
 def test_a_close_in_the_middle_is_quiet(tmp_path: Path) -> None:

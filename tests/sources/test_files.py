@@ -141,8 +141,11 @@ os.fstat(0)
 
 
 def stdin(data: bytes | int) -> tuple[bytes, str]:
-    how = {"input": data} if isinstance(data, bytes) else {"stdin": data}
-    done = subprocess.run([sys.executable, "-c", READ_STDIN], capture_output=True, check=False, **how)  # type: ignore[call-overload]
+    command = [sys.executable, "-c", READ_STDIN]
+    if isinstance(data, bytes):
+        done = subprocess.run(command, capture_output=True, check=False, input=data)
+    else:
+        done = subprocess.run(command, capture_output=True, check=False, stdin=data)
     return done.stdout, done.stderr.decode().strip()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
+from itertools import pairwise
 from unittest.mock import patch
 
 import pytest
@@ -28,7 +29,7 @@ def expected(text: bytes, longest: int, instead: bytes = b"") -> tuple[bytes, in
 
 def cut(text: bytes, cuts: list[int]) -> list[bytes]:
     at = [0, *sorted(c % (len(text) + 1) for c in cuts), len(text)]
-    return [text[a:b] for a, b in zip(at, at[1:], strict=False)]
+    return [text[a:b] for a, b in pairwise(at)]
 
 
 @given(texts, st.lists(st.integers(0, 400), max_size=20), st.sampled_from([b"", b"!\n"]))

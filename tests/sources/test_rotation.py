@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,4 +79,4 @@ def test_the_order_is_total_and_that_of_the_names(files: list[tuple[str, float]]
     assert all(a.date or a.number >= 0 for a in ages[:-1]) or not any(s.path == "/nowhere/mail.log" for s in ordered[:-1])
     # dated and numbered ones do not alternate
     kinds = [bool(a.date) for a in ages if a.date or a.number >= 0]
-    assert sum(a != b for a, b in zip(kinds, kinds[1:], strict=False)) <= 1
+    assert sum(a != b for a, b in pairwise(kinds)) <= 1

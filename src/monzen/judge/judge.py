@@ -18,6 +18,8 @@ AUTH_SUCCESS, DELIVERED, BLOCKED, OUTAGE, FAILURE = (
     int(Kind.AUTH_FAILURE),
 )
 STRONG, WEAK = int(Weight.STRONG), int(Weight.WEAK)
+LONGEST = 400  # bytes kept of a line
+SHOWN = 6  # lines of evidence of a network
 RECENT = 64  # attempts of a network that are remembered
 
 
@@ -67,14 +69,14 @@ class Knocker:
 
 
 class Network:
-    """Recent strong attempts in one network: (time, client), oldest first."""
+    """Recent strong attempts in one network: (time, client), oldest first; and all its offenders."""
 
-    __slots__ = ("recent", "returns", "verdict")
+    __slots__ = ("members", "recent", "verdict")
 
     def __init__(self) -> None:
+        self.members: dict[bytes, None] = {}
         self.recent: list[tuple[float, bytes]] = []
         self.verdict: Sentence | None = None
-        self.returns = 0
 
 
 class Judge:
@@ -85,6 +87,7 @@ class Judge:
         self.own = own
         self.clients: dict[bytes, Client] = {}
         self.networks: dict[bytes, Network] = {}
+        self.users: dict[bytes, list[bytes]] = {}  # by network: clients that logged in
         self.knockers: dict[bytes, Knocker] = {}
         self.ports: dict[bytes, int] = {}
         self.sentences: list[Sentence] = []
@@ -101,15 +104,15 @@ class Judge:
     def hear(self, events: Iterable[Event]) -> None:
         """Takes note of events and decides; a stamp that runs backwards counts as now."""
         now, clients, networks = self.now, self.clients, self.networks
-        heard = 0
+        heard, most = 0, self.policy.clients
         for event in events:
             time, fact, attempts, line, _head = event
+            kind, weight, packed, _user, _service, _guesses, _account, detail, _join, _about = fact
             heard += 1
             if time > now or self.first is None:
                 now = time
                 if self.first is None:
                     self.first = time
-            packed, kind, weight = fact.client, fact.kind, fact.weight
             if not packed:
                 if kind == OUTAGE:
                     self._alarm("outage", now, b"", line)
@@ -118,13 +121,13 @@ class Judge:
             client = clients.get(key)
             if client is None:
                 if kind == BLOCKED:
-                    self._knock(key, fact.detail, now, None)
+                    self._knock(key, detail, now, None)
                     continue
                 if not weight and kind != AUTH_SUCCESS and kind != DELIVERED:
                     self._weightless(packed, kind, now, line)
                     continue
                 client = clients[key] = Client(now)
-                if len(clients) > self.policy.clients:
+                if len(clients) > most:
                     self._forget(now)
             client.last = now
             if kind == DELIVERED:
@@ -132,22 +135,22 @@ class Judge:
             elif kind == AUTH_SUCCESS:
                 self._login(key, client, event, now)
             elif kind == BLOCKED:
-                self._knock(key, fact.detail, now, client)
+                self._knock(key, detail, now, client)
             elif weight:
                 if attempts <= 0:
                     self._mixed(client, event)
                     continue
+                self._note(client, event, now)
                 sentence = client.verdict
                 if sentence is not None and now <= sentence.until:
                     sentence.knock(now, attempts)
-                    self._note(client, event, now)
                     continue
                 network = networks.get(key[:3] if len(key) == 4 else key[:7])
-                if network is not None and network.verdict is not None and now <= network.verdict.until:
-                    network.verdict.knock(now, attempts)
-                    self._note(client, event, now)
-                    continue
-                self._note(client, event, now)
+                if network is not None:
+                    sentence = network.verdict
+                    if sentence is not None and now <= sentence.until:
+                        sentence.knock(now, attempts)
+                        continue
                 self._offence(key, client, network, event, now)
             else:
                 self._weightless(packed, kind, now, line)
@@ -171,37 +174,37 @@ class Judge:
 
     def _note(self, client: Client, event: Event, now: float) -> None:
         """What a client did, for the report; the same whether it is denied as part of a network or not."""
-        fact, attempts, line = event.fact, event.attempts, event.line
+        _time, fact, attempts, line, _head = event
+        kind, weight, full, user, service, _guesses, _account, _detail, _join, _about = fact
         if not client.attempts and not client.weak:
             self.offenders += 1
             client.first = now
-        if fact.weight == STRONG:
+        if weight == STRONG:
             client.attempts += attempts
             self.attempts += attempts
         else:
             client.weak += attempts
         did = client.did
-        what = fact.kind * 16 + fact.service
+        what = kind * 16 + service
         if did is None:
             client.did = {what: attempts}
         else:
             did[what] = did.get(what, 0) + attempts
-        user = fact.user
         if user is not None:
             names = client.names
             if names is None:
                 client.names = {user}
             elif len(names) < NAMES:
                 names.add(user)
+        if len(line) > LONGEST:
+            line = line[:LONGEST]
         evidence = client.evidence
         if evidence is None:
-            client.evidence = [line[:400]]
+            client.evidence = [line]
         elif len(evidence) < EVIDENCE:
-            evidence.append(line[:400])
-        else:
-            del evidence[1]  # the first stays: how it began
-            evidence.append(line[:400])
-        full = fact.client
+            evidence.append(line)
+        else:  # the first stays: how it began
+            evidence[1], evidence[2] = evidence[2], line
         if len(full) == 16:
             if client.addresses is None:
                 client.addresses = {full}
@@ -224,6 +227,8 @@ class Judge:
             if len(self.networks) > policy.clients:
                 self._forget_networks(now)
         recent = network.recent
+        if key not in network.members:
+            network.members[key] = None
         for _ in range(min(attempts, least)):
             recent.append((now, key))
         if len(recent) > RECENT:
@@ -263,17 +268,29 @@ class Judge:
             return False
         network.recent.clear()
         bits = 24 if len(network_key) == 3 else 56
-        everyone = [(k, c) for k, c in self.clients.items() if k.startswith(network_key)]
-        offenders = [c for _, c in everyone if c.attempts]
-        attempts = sum(c.attempts for c in offenders)
-        lines = [line for k in members for line in ((self.clients[k].evidence or [])[-1:] if k in self.clients else [])]
-        evidence = tuple(lines[:6])
+        offenders = 0
+        attempts = 0
+        for k in network.members:
+            client = self.clients.get(k)
+            if client is not None:
+                offenders += 1
+                attempts += client.attempts
+        lines: list[bytes] = []
+        for k in members:
+            client = self.clients.get(k)
+            if client is not None and client.evidence and len(lines) < SHOWN:
+                lines.append(client.evidence[-1])
+        evidence = tuple(lines)
         if holds_shielded(network_key, self.own):
-            self._spare(Spared(network_key, bits, now, "crowd", "shielded", len(offenders), attempts, evidence))
+            self._spare(Spared(network_key, bits, now, "crowd", "shielded", offenders, attempts, evidence))
             return True
-        known = [k for k, c in everyone if self._known(c, now)]
+        known: list[bytes] = []
+        for k in self.users.get(network_key, ()):
+            client = self.clients.get(k)
+            if client is not None and self._known(client, now):
+                known.append(k)
         if known:
-            self._spare(Spared(network_key, bits, now, "crowd", "known-neighbour", len(offenders), attempts, evidence))
+            self._spare(Spared(network_key, bits, now, "crowd", "known-neighbour", offenders, attempts, evidence))
             for k in members:
                 client = self.clients.get(k)
                 if client is not None and k not in known and (client.verdict is None or now > client.verdict.until):
@@ -281,7 +298,7 @@ class Judge:
                         k, 32 if len(k) == 4 else 64, now, policy.address_sentence, "crowd-member", 1, client.attempts, tuple(client.evidence or ())
                     )
             return True
-        network.verdict = self._sentence(network_key, bits, now, policy.network_sentence, "crowd", len(offenders), attempts, evidence)
+        network.verdict = self._sentence(network_key, bits, now, policy.network_sentence, "crowd", offenders, attempts, evidence)
         return True
 
     def _sentence(self, target: bytes, bits: int, now: float, length: float, rule: str, clients: int, attempts: int, evidence: tuple[bytes, ...]) -> Sentence:
@@ -305,7 +322,7 @@ class Judge:
         policy = self.policy
         self.logins += 1
         network = self.networks.get(key[:3] if len(key) == 4 else key[:7])
-        if not self._known(client, now):
+        if client.attempts and not self._known(client, now):
             denied = client.verdict is not None and now <= client.verdict.until
             if network is not None and network.verdict is not None and now <= network.verdict.until and client.attempts:
                 denied = True
@@ -317,6 +334,7 @@ class Judge:
                 sentence.hurt.add(key)
         if not client.good:
             client.good_first = now
+            self.users.setdefault(key[:3] if len(key) == 4 else key[:7], []).append(key)
         client.good += 1
         client.good_last = now
 
@@ -326,7 +344,7 @@ class Judge:
             if b.client == fact.client and b.user == fact.user and b.why == why:
                 return
         if len(self.breaches) < 1000:
-            self.breaches.append(Breach(fact.client, fact.user, event.time, client.attempts, why, event.line[:400]))
+            self.breaches.append(Breach(fact.client, fact.user, event.time, client.attempts, why, event.line[:LONGEST]))
 
     def _mixed(self, client: Client, event: Event) -> None:
         """Failures and successes in one session: more failures than a person's typos are an alarm."""
@@ -346,7 +364,7 @@ class Judge:
         if before is not None:
             self.alarms[(what, client)] = before._replace(until=now, times=before.times + 1)
         elif len(self.alarms) < 1000:
-            self.alarms[(what, client)] = Alarm(what, now, now, 1, client, line[:400])
+            self.alarms[(what, client)] = Alarm(what, now, now, 1, client, line[:LONGEST])
 
     def _knock(self, key: bytes, port: bytes | None, now: float, client: Client | None) -> None:
         """A packet that the firewall turned away. A forged packet can be anybody's, so it never denies; one that asks for no

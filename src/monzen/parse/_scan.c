@@ -468,19 +468,23 @@ static int one_line(Scanner *self, PyObject *out, PyObject *block, const char *b
         while (p < end && ((*p >= '0' && *p <= '9') || (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z'))) p++;
         if (end - p > 9 && p > message && !memcmp(p, ": client=", 9)) from = p + 2;
     }
-    PyObject *text = PyBytes_FromStringAndSize(from, to - from);
+    /* A failed login seldom says the same twice (the name): read, not looked up. */
+    PyObject *fact = h->id && from == message ? sasl(self, h->service, message, end) : NULL;
+    if (!fact && PyErr_Occurred()) return -1;
+    PyObject *text = fact ? Py_NewRef(Py_None) : PyBytes_FromStringAndSize(from, to - from);
     if (!text) return -1;
-    PyObject *fact = PyDict_GetItemWithError(h->facts, text);
-    if (fact) Py_INCREF(fact);
-    else {
+    if (!fact) {
+        fact = PyDict_GetItemWithError(h->facts, text);
+        Py_XINCREF(fact);
+    }
+    if (!fact) {
         if (PyErr_Occurred()) {
             Py_DECREF(text);
             return -1;
         }
         int keep = 1;
         if (h->id && from == message) {
-            fact = sasl(self, h->service, message, end);
-            if (!fact && !PyErr_Occurred()) fact = summary(self, h->service, message, end);
+            fact = summary(self, h->service, message, end);
         } else if (h->cut) {
             fact = detail(self, message, end);
             keep = 0;

@@ -59,43 +59,50 @@ class _Ssh:
 class _Held:
     """An event that waits for a line that may settle it; `session` is Dovecot's, if it names one."""
 
-    __slots__ = ("event", "session", "settled")
+    __slots__ = ("event", "session", "settled", "until")
 
     def __init__(self, event: Event, session: bytes) -> None:
         self.event, self.session, self.settled = event, session, False
+        self.until = event[0] + HOLD
 
 
 class Joiner:
     """Records in, events out, in the order of the records (a held one comes when it is settled, with its own time)."""
 
     def __init__(self) -> None:
-        self.smtp: OrderedDict[bytes, _Smtp] = OrderedDict()
-        self.ssh: OrderedDict[bytes, _Ssh] = OrderedDict()
+        self.smtp: dict[bytes, _Smtp] = {}
+        self.ssh: dict[bytes, _Ssh] = {}
         self.held: deque[_Held] = deque()
-        self.details: OrderedDict[bytes, list[_Held]] = OrderedDict()  # by client: what auth said and no other line has yet
-        self.counted: OrderedDict[bytes, list[tuple[float, bytes]]] = OrderedDict()  # by client: guesses counted from details alone
+        self.details: dict[bytes, list[_Held]] = {}  # by client: what auth said and no other line has yet
+        self.counted: dict[bytes, list[tuple[float, bytes]]] = {}  # by client: guesses counted from details alone
         self.shown: OrderedDict[bytes, float] = OrderedDict()  # clients of whom sshd showed a guess, and when last
 
     def join(self, events: Iterable[Event]) -> list[Event]:
         """What counts of some events of the reader."""
         out: list[Event] = []
         held, add = self.held, out.append
+        until = held[0].until if held else INFINITY
         for event in events:
-            if held and held[0].event.time < event.time - HOLD:
-                self._release(event.time, out)
-            join = event.fact.join
+            if event[0] > until:
+                self._release(event[0], out)
+                until = held[0].until if held else INFINITY
+            join = event[1][8]  # Fact.join; by position, as everything on this path
             if join == ALONE:
                 add(event)
             elif join == SASL:
                 self._sasl(event, out)
             elif join == DETAIL:
                 self._detail(event)
+                if held:
+                    until = held[0].until
             elif join in (LOGIN, MAIL_LOGIN):
                 self._login(event, out)
             elif join == SUMMARY:
                 self._summary(event, out)
             elif join == LEFTOVER:
                 self._leftover(event)
+                if held:
+                    until = held[0].until
             elif join == LOGIN_FAILED:
                 self._login_failed(event, out)
             elif join == SSH:
@@ -114,12 +121,12 @@ class Joiner:
     def wait_until(self, time: float) -> list[Event]:
         """What is no longer waited for at this time; at the end of a log, with infinity, all that is held."""
         out: list[Event] = []
-        self._release(time + HOLD, out)
+        self._release(time, out)
         return out
 
     def _release(self, time: float, out: list[Event]) -> None:
         held = self.held
-        while held and held[0].event.time < time - HOLD:
+        while held and held[0].until < time:
             waiting = held.popleft()
             if waiting.settled:
                 continue
@@ -139,30 +146,30 @@ class Joiner:
 
     def _session(self, event: Event) -> _Smtp | None:
         """The session that a Postfix process serves, if it is still that of this client."""
-        session = self.smtp.get(event.head)
-        if session is None or session.client != event.fact.client or event.time - session.last > SESSION:
+        session = self.smtp.get(event[4])
+        if session is None or session.client != event[1][2] or event[0] - session.last > SESSION:
             return None
         return session
 
     def _begin(self, event: Event) -> _Smtp:
-        session = self.smtp[event.head] = _Smtp(event.fact.client, event.time)
+        session = self.smtp[event[4]] = _Smtp(event[1][2], event[0])
         if len(self.smtp) > SESSIONS:
-            self.smtp.popitem(last=False)
+            del self.smtp[next(iter(self.smtp))]
         return session
 
     def _sasl(self, event: Event, out: list[Event]) -> None:
         """One failed AUTH. PLAIN, then LOGIN at once for the same name, is one person's one guess."""
-        time, fact = event.time, event.fact
-        client, user, mechanism = fact.client, fact.user, fact.detail
-        session = self._session(event)
-        if session is None:
+        time, fact, attempts, line, head = event
+        kind, weight, client, user, service, guesses, _account, mechanism, join, about = fact
+        session = self.smtp.get(head)
+        if session is None or session.client != client or time - session.last > SESSION:
             session = self._begin(event)
         elif (
-            fact.weight == STRONG
-            and not session.paired
+            not session.paired
+            and session.mechanism != mechanism
+            and weight == STRONG
             and session.mechanism is not None
             and mechanism is not None
-            and session.mechanism != mechanism
             and 0 <= time - session.last <= SAME_GUESS
             and (user is None or session.user is None or user == session.user)
             and session.mechanism.upper() != mechanism.upper()
@@ -171,10 +178,10 @@ class Joiner:
             self._claim(client, b"", user, time)
             return
         session.last = time
-        if not fact.weight:  # the session showed a line of failure, though none that counts
+        if not weight:  # the session showed a line of failure, though none that counts
             session.mechanism = None
             session.excused += 1
-            if fact.kind == OUTAGE_KIND:
+            if kind == OUTAGE_KIND:
                 self._settle(client, b"", None)
             out.append(event)
             return
@@ -183,8 +190,9 @@ class Joiner:
             better = self._claim(client, b"", user, time)
             if better is COUNTED:
                 return
-            if better is not None and (user is None or better.account is not None):
-                event = event._replace(fact=fact._replace(user=user or better.user, account=better.account))
+            if better is not None and (user is None or better[6] is not None):
+                merged = new(Fact, (kind, weight, client, user or better[3], service, guesses, better[6], mechanism, join, about))
+                event = new(Event, (time, merged, attempts, line, head))
         out.append(event)
 
     def _summary(self, event: Event, out: list[Event]) -> None:
@@ -223,15 +231,16 @@ class Joiner:
 
     def _detail(self, event: Event) -> None:
         """What auth says of a guess, ahead of the line that counts it: held. A second password database says it twice."""
-        fact, line = event.fact, event.line
-        client = fact.client
+        fact, line = event[1], event[3]
+        client = fact[2]
         if not client:
             return
         session = session_id(line) if b"<" in line[40:] else b""
         group = self.details.get(client)
         if group is None:
             group = self.details[client] = []
-            _bound(self.details)
+            if len(self.details) > SESSIONS:
+                del self.details[next(iter(self.details))]
         else:
             last = group[-1]
             before = last.event
@@ -251,26 +260,27 @@ class Joiner:
         self.held.append(waiting)
 
     def _forget(self, waiting: _Held) -> None:
-        client = waiting.event.fact.client
+        client = waiting.event[1][2]
         group = self.details.get(client)
         if group is not None:
-            if waiting in group:
-                group.remove(waiting)
-            if not group:
+            if len(group) == 1 and group[0] is waiting:
                 del self.details[client]
+            elif waiting in group:
+                group.remove(waiting)
 
     def _settle(self, client: bytes, session: bytes, user: bytes | None) -> None:
         """Takes back what is held of a client: of this session, where the line names one, and of this name, where it does."""
-        for waiting in list(self.details.get(client, ())):
+        for waiting in list(self.details.get(client, NONE_HELD)):
             if (not session or not waiting.session or waiting.session == session) and user in (None, waiting.event.fact.user):
                 waiting.settled = True
                 self._forget(waiting)
 
     def _claim(self, client: bytes, session: bytes, user: bytes | None, time: float) -> Fact | None:
         """Settles the detail that belongs to a guess: its Fact, or COUNTED if it was counted by itself, None if there is none."""
-        for waiting in self.details.get(client, ()):
-            fact = waiting.event.fact
-            if (not session or not waiting.session or waiting.session == session) and (user is None or fact.user is None or fact.user == user):
+        for waiting in self.details.get(client, NONE_HELD):
+            fact = waiting.event[1]
+            name = fact[3]
+            if (not session or not waiting.session or waiting.session == session) and (user is None or name is None or name == user):
                 waiting.settled = True
                 self._forget(waiting)
                 return fact
@@ -303,9 +313,9 @@ class Joiner:
 
     def _login(self, event: Event, out: list[Event]) -> None:
         """A good login takes back what another password database said of the same name in the same session."""
-        fact = event.fact
-        if fact.client in self.details:
-            self._settle(fact.client, session_id(event.line), fact.user)
+        fact = event[1]
+        if fact[2] in self.details:
+            self._settle(fact[2], session_id(event[3]), fact[3])
         out.append(event)
 
     # ---- sshd
@@ -317,7 +327,7 @@ class Joiner:
         if session is None or (fact.client and session.client and session.client != fact.client) or time - session.last > SESSION:
             session = self.ssh[event.head] = _Ssh(fact.client, time)
             if len(self.ssh) > SESSIONS:
-                self.ssh.popitem(last=False)
+                del self.ssh[next(iter(self.ssh))]
         session.last = time
         if not fact.weight or not fact.client:
             out.append(event)
@@ -364,6 +374,9 @@ class Joiner:
         out.append(event)
 
 
+INFINITY = float("inf")
+NONE_HELD: list[_Held] = []
+new = tuple.__new__
 COUNTED = Fact(0, 0, b"", None, int(Service.OTHER), 0, None, None, 0, "")  # the mark of a guess that was counted from its detail
 
 
@@ -385,6 +398,6 @@ def _driver(line: bytes) -> bytes:
     return line.rpartition(b"(")[0].rpartition(b" ")[2]
 
 
-def _bound(table: OrderedDict[bytes, Any]) -> None:
+def _bound(table: dict[bytes, Any]) -> None:
     if len(table) > SESSIONS:
-        table.popitem(last=False)
+        del table[next(iter(table))]

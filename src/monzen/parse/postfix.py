@@ -96,34 +96,50 @@ REJECTED, RELAY_DENIED, RECIPIENT_UNKNOWN, ABUSE = int(Kind.REJECTED), int(Kind.
 NONE, WEAK, STRONG, ALONE = int(Weight.NONE), int(Weight.WEAK), int(Weight.STRONG), int(Join.ALONE)
 
 
+class _Refusals(dict[tuple[bytes, bytes | None, bytes], tuple[int, int]]):
+    """What code, status and reason stand for (FACTS table A): kind and weight, remembered; a server has few reasons."""
+
+    def __missing__(self, said: tuple[bytes, bytes | None, bytes]) -> tuple[int, int]:
+        code, status, reason = said
+        kind, weight = REJECTED, NONE
+        if b"elay access denied" in reason or RELAYING(reason):
+            kind, weight = RELAY_DENIED, STRONG
+        elif b"blocked using" in reason or b"Client host rejected" in reason or reason.startswith(b"Service unavailable"):
+            pass
+        elif b"not owned by user" in reason:
+            pass
+        elif b"pipelining" in reason:
+            kind, weight = ABUSE, WEAK
+        elif code.startswith(b"5") and b"Multi-recipient bounce" not in reason:
+            if (status in (b"5.1.1", b"5.1.0") and b"ecipient" in reason) or UNKNOWN(reason):
+                kind, weight = RECIPIENT_UNKNOWN, WEAK
+            elif b"Helo command rejected" in reason or b"Sender address rejected" in reason:
+                weight = WEAK
+        if len(reason) < 120 and len(self) < 1000:
+            self[said] = (kind, weight)
+        return kind, weight
+
+
+refusals = _Refusals()
+
+
 def refusal(m: re.Match[bytes], service: int) -> Fact:
-    """What a reject stands for, by its code and reason (FACTS table A). The text may hold the client's own words: they can only
-    change what it is itself held to have done."""
+    """A reject. The text may hold the client's own words: they can only change what it is itself held to have done."""
     address, code, status, text = m.groups()
-    kind, weight, user = REJECTED, NONE, None
     at = text.find(b">: ") + 3 if text.startswith(b"<") else 0
     end = text.find(b"; ", at)
     reason = text[at:] if end < 0 else text[at:end]
-    if b"elay access denied" in reason or RELAYING(reason):
-        bounce = b" from=<> " in text or b" from=<>, " in text
-        kind, weight = RELAY_DENIED, NONE if bounce else STRONG
-    elif b"blocked using" in reason or b"Client host rejected" in reason or reason.startswith(b"Service unavailable"):
-        pass
-    elif b"not owned by user" in reason:  # somebody of ours with a wrong sender, or whose account was taken: a matter for an alarm
-        owner = OWNER(reason)
-        user = owner[1][:255] if owner else None
-    elif b"pipelining" in reason:
-        kind, weight = ABUSE, WEAK
-    elif code.startswith(b"5") and b"Multi-recipient bounce" not in reason:
-        if (status in (b"5.1.1", b"5.1.0") and b"ecipient" in reason) or UNKNOWN(reason):
-            kind, weight = RECIPIENT_UNKNOWN, WEAK
-        elif b"Helo command rejected" in reason or b"Sender address rejected" in reason:
-            weight = WEAK
-    to = None
+    kind, weight = refusals[code, status, reason]
+    user = to = None
     if weight:
+        if kind == RELAY_DENIED and (b" from=<> " in text or b" from=<>, " in text):
+            weight = NONE  # a bounce that went astray
         at = text.find(b" to=<") + 5
         end = text.find(b">", at)
         to = text[at : min(end, at + 255)] if at > 4 and end > at else None
+    elif b"not owned by user" in reason:  # somebody of ours with a wrong sender, or whose account was taken: a matter for an alarm
+        owner = OWNER(reason)
+        user = owner[1][:255] if owner else None
     return fact(kind, weight, addresses[address], user, service, 1, None, to, ALONE, REFUSED_ABOUT)
 
 

@@ -16,9 +16,9 @@ PIECE = 1 << 16  # bytes of archive per read
 # xz -9 needs 65 MiB (xz(1), table of presets). What asks for more than twice that is no log but an attack on our memory.
 _XZ_MEMORY = 128 << 20
 # One zstd block of 4 bytes can stand for 128 KiB (RFC 8878 3.1.1.2), and zstandard 0.25 unpacks at once all that it is given.
-# So it gets little: at most 512 / 4 * 128 KiB = 16 MiB come back. 0.139 s of CPU for 148 MB of log,
-# 0.150 s with half of it, 0.133 s with 1024 bytes or 64 KiB (measured 2026-11).
-_ZSTD_PIECE = 512
+# So it gets little: at most 128 / 4 * 128 KiB = 4 MiB come back, and up to four of those are alive at a time. CPU for 148 MB of
+# log: 0.16 s; with 512 bytes or more 0.13 s, but a bomb then takes 41 MB (measured 2026-11).
+_ZSTD_PIECE = 128  # bytes
 
 
 class _Decoder(Protocol):
