@@ -8,6 +8,11 @@ EVIDENCE = 3  # lines kept of a client: the last ones
 NAMES = 12  # names kept of a client; more are only counted
 
 
+# Shared by all that have nothing yet, and never written to: most clients are seen once.
+NOTHING: list[int] = []
+NOBODY: list[bytes] = []
+
+
 class Client:
     """One client: an IPv4 address or an IPv6 /64 (its bytes are the key in Judge.clients)."""
 
@@ -36,14 +41,19 @@ class Client:
         self.weak = 0  # weak ones
         self.abuse = 0
         self.stamps: list[float] | None = None  # of the last strong attempts, oldest first
-        self.did: dict[int, int] | None = None  # kind * 16 + service to how often
-        self.names: set[bytes] | None = None
-        self.addresses: set[bytes] | None = None  # of a /64: the full addresses seen, a few
-        self.evidence: list[bytes] | None = None
+        self.did: list[int] = NOTHING  # kind * 16 + service, how often, and so on: a list of four is a third of a dict of two
+        self.names: list[bytes] = NOBODY
+        self.addresses: list[bytes] = NOBODY  # of a /64: the full addresses seen, a few
+        self.evidence: list[bytes] = NOBODY
         self.good = self.mails = 0
         self.good_first = self.good_last = 0.0
         self.verdict: Sentence | None = None
         self.ordinal = 0
+
+
+    def deeds(self) -> dict[int, int]:
+        """What it did: kind * 16 + service to how often."""
+        return dict(zip(self.did[::2], self.did[1::2], strict=True))
 
 
 class Sentence:

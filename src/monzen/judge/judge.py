@@ -74,7 +74,7 @@ class Network:
     __slots__ = ("members", "recent", "verdict")
 
     def __init__(self) -> None:
-        self.members: dict[bytes, None] = {}
+        self.members: list[bytes] = []
         self.recent: list[tuple[float, bytes]] = []
         self.verdict: Sentence | None = None
 
@@ -186,35 +186,44 @@ class Judge:
             client.weak += attempts
         did = client.did
         what = kind * 16 + service
-        if did is None:
-            client.did = {what: attempts}
+        if not did:
+            client.did = [what, attempts]
+        elif did[0] == what:
+            did[1] += attempts
         else:
-            did[what] = did.get(what, 0) + attempts
+            for i in range(2, len(did), 2):
+                if did[i] == what:
+                    did[i + 1] += attempts
+                    break
+            else:
+                did.append(what)
+                did.append(attempts)
         if user is not None:
             names = client.names
-            if names is None:
-                client.names = {user}
-            elif len(names) < NAMES:
-                names.add(user)
+            if not names:
+                client.names = [user]
+            elif len(names) < NAMES and user not in names:
+                names.append(user)
         if len(line) > LONGEST:
             line = line[:LONGEST]
         evidence = client.evidence
-        if evidence is None:
+        if not evidence:
             client.evidence = [line]
         elif len(evidence) < EVIDENCE:
             evidence.append(line)
         else:  # the first stays: how it began
             evidence[1], evidence[2] = evidence[2], line
         if len(full) == 16:
-            if client.addresses is None:
-                client.addresses = {full}
-            elif len(client.addresses) < 4:
-                client.addresses.add(full)
+            if not client.addresses:
+                client.addresses = [full]
+            elif len(client.addresses) < 4 and full not in client.addresses:
+                client.addresses.append(full)
 
     def _count(self, key: bytes, client: Client, network: Network | None, attempts: int, now: float) -> None:
         policy = self.policy
         burst, least = policy.burst, policy.crowd_attempts
         stamps = client.stamps
+        fresh = stamps is None
         if stamps is None:
             stamps = client.stamps = []
         for _ in range(min(attempts, burst)):
@@ -227,8 +236,8 @@ class Judge:
             if len(self.networks) > policy.clients:
                 self._forget_networks(now)
         recent = network.recent
-        if key not in network.members:
-            network.members[key] = None
+        if fresh and key not in network.members:
+            network.members.append(key)
         for _ in range(min(attempts, least)):
             recent.append((now, key))
         if len(recent) > RECENT:
@@ -241,13 +250,13 @@ class Judge:
     def _burst(self, key: bytes, client: Client, now: float) -> None:
         """Many attempts of one client in a short time."""
         bits = 32 if len(key) == 4 else 64
-        evidence = tuple(client.evidence or ())
+        evidence = tuple(client.evidence)
         client.stamps = None
         if shielded(key, self.own):
             self._spare(Spared(key, bits, now, "burst", "shielded", 1, client.attempts, evidence))
             return
         if self._known(client, now):
-            names = len(client.names or ())
+            names = len(client.names)
             if names < self.policy.names:
                 self._spare(Spared(key, bits, now, "burst", "known", 1, client.attempts, evidence))
                 self._alarm("known-client-fails", now, key, evidence[-1] if evidence else b"")
@@ -295,7 +304,7 @@ class Judge:
                 client = self.clients.get(k)
                 if client is not None and k not in known and (client.verdict is None or now > client.verdict.until):
                     client.verdict = self._sentence(
-                        k, 32 if len(k) == 4 else 64, now, policy.address_sentence, "crowd-member", 1, client.attempts, tuple(client.evidence or ())
+                        k, 32 if len(k) == 4 else 64, now, policy.address_sentence, "crowd-member", 1, client.attempts, tuple(client.evidence)
                     )
             return True
         network.verdict = self._sentence(network_key, bits, now, policy.network_sentence, "crowd", offenders, attempts, evidence)
@@ -326,7 +335,7 @@ class Judge:
             denied = client.verdict is not None and now <= client.verdict.until
             if network is not None and network.verdict is not None and now <= network.verdict.until and client.attempts:
                 denied = True
-            if denied or client.attempts >= policy.guesses or len(client.names or ()) >= policy.names:
+            if denied or client.attempts >= policy.guesses or len(client.names) >= policy.names:
                 self._breach(client, event, "denied" if denied else "guessed")
                 return
         for sentence in (client.verdict, network.verdict if network else None):

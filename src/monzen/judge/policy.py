@@ -21,5 +21,5 @@ class Policy:
     network_sentence: float = 86400.0
     growth: int = 4  # each return makes the sentence longer by this factor
     longest: float = 30 * 86400.0
-    clients: int = 30_000  # remembered at most; some 700 bytes each with what they did
-    knockers: int = 20_000
+    clients: int = 20_000  # remembered at most, and as many networks: some 1.3 kB for both where each client is alone in its own
+    knockers: int = 10_000

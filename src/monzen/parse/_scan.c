@@ -10,11 +10,13 @@
 #define PY_SSIZE_T_CLEAN
 #define _GNU_SOURCE
 #include <Python.h>
+#include <stdint.h>
 #include <string.h>
 
-#define HEADS 2048      /* names remembered; a power of two */
+#define HEADS 2048      /* names remembered; a power of two, in groups of PROBES */
+#define PROBES 8
 #define FAMILIES 16      /* tuples of literals, one a family */
-#define REMEMBERED 4096  /* facts a program, as in program.py */
+#define REMEMBERED 2048  /* facts a program, as in program.py */
 #define LONGEST_HEAD 96 /* a longer one is asked about each time */
 
 /* Literals and the pairs of bytes that they begin with: one look at each pair of a text tells where one may stand. */
@@ -317,10 +319,22 @@ static Head *head_of(Scanner *self, const char *head, Py_ssize_t length, Head *o
     Head *h = once;
     int keep = base <= LONGEST_HEAD;
     if (keep) {
-        unsigned hash = 2166136261u;
-        for (const char *p = head; p < base_end; p++) hash = (hash ^ (unsigned char)*p) * 16777619u;
-        h = &self->heads[hash & (HEADS - 1)];
-        if (h->program && h->length == base && !memcmp(h->head, head, (size_t)base)) return h;
+        uint64_t hash = (uint64_t)base, word; /* eight bytes at a time, the last ones twice */
+        for (Py_ssize_t i = 0; i + 8 <= base; i += 8) {
+            memcpy(&word, head + i, 8);
+            hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+            hash ^= hash >> 32;
+        }
+        word = 0;
+        memcpy(&word, base >= 8 ? base_end - 8 : head, base >= 8 ? 8 : (size_t)base);
+        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+        Head *slot = &self->heads[(hash >> 40) & (HEADS - PROBES)], *free = NULL;
+        for (int i = 0; i < PROBES; i++) {
+            if (!slot[i].program) {
+                if (!free) free = &slot[i];
+            } else if (slot[i].length == base && !memcmp(slot[i].head, head, (size_t)base)) return &slot[i];
+        }
+        h = free ? free : &slot[(hash >> 32) & (PROBES - 1)];
     }
     PyObject *answer = PyObject_CallFunction(self->on_head, "y#", head, length); /* (program, facts, quiet, literals, cut, id) */
     if (!answer) return NULL;

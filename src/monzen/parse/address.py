@@ -13,11 +13,11 @@ class Addresses(dict[bytes, bytes]):
     """Text to packed address, remembered: 4 or 16 bytes, `b""` for what is no address; names are never resolved.
 
     IPv4-mapped IPv6 becomes IPv4, a zone id (`%eth0`) is cut off, leading zeros are refused (inet_pton does), and the
-    unspecified address is nobody's. Bounded: forgets everything at 65,536 entries (about 8 MiB).
+    unspecified address is nobody's. Bounded: forgets everything at 16,384 entries (about 3 MiB).
     """
 
     def __missing__(self, text: bytes) -> bytes:
-        if len(self) >= 1 << 16:
+        if len(self) >= 1 << 14:
             self.clear()
         packed = b""
         if len(text) <= 64:  # the longest address with a zone id; text is hostile, so no key is longer

@@ -18,7 +18,7 @@ HOLD = 6.0  # seconds; Dovecot answers a failure after 2 s (auth_failure_delay),
 SAME_GUESS = 2.5  # seconds between the PLAIN and the LOGIN of one typo (FACTS table A); a program tries again no faster
 SESSION = 1200.0  # seconds without a line after which a process is taken to serve somebody else
 CREDIT = 60.0  # seconds within which a second program's line about a guess that was counted belongs to it
-SESSIONS = 20_000  # sessions remembered at most, oldest forgotten first (about 5 MiB)
+SESSIONS = 10_000  # sessions remembered at most, oldest forgotten first (about 3 MiB)
 
 ALONE, SASL, SUMMARY, LEFTOVER = int(Join.ALONE), int(Join.SASL), int(Join.SUMMARY), int(Join.LEFTOVER)
 LOGIN_FAILED, DETAIL, LOGIN, MAIL_LOGIN = int(Join.LOGIN_FAILED), int(Join.DETAIL), int(Join.LOGIN), int(Join.MAIL_LOGIN)

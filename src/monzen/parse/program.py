@@ -13,7 +13,7 @@ from monzen.parse.ufw import KERNEL
 from monzen.types import Fact, Service
 
 FAMILIES = (SMTPD, POSTSCREEN, DOVECOT, SSHD, KERNEL, PAM_ONLY, DNSBLOG, TLSPROXY, ANVIL, CLEANUP)
-REMEMBERED = 4096  # facts per program, before all are forgotten
+REMEMBERED = 2048  # facts per program, before all are forgotten
 
 # By the whole name, or by the last part of a name with slashes: master.cf and syslog_name may put anything before it.
 POSTFIX = {b"smtpd": SMTPD, b"postscreen": POSTSCREEN, b"dnsblog": DNSBLOG, b"tlsproxy": TLSPROXY, b"anvil": ANVIL, b"cleanup": CLEANUP}

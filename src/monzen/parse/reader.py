@@ -35,6 +35,7 @@ FIND = ahocorasick_rs.BytesAhoCorasick(
     [*LITERALS, SPECIAL, *SUSPECTS], matchkind=ahocorasick_rs.MatchKind.LeftmostFirst
 ).find_matches_as_indexes
 SUSPECT = len(LITERALS) + 1
+HIDES = re.compile(rb'\\u00|"MESSAGE" ?: ?\[').search  # JSON that does not show its text: docker's `<` is \u003c, journald may give bytes
 SHORTEST = 18  # bytes: a stamp, a blank, a program and a colon
 DISCONNECT = int(Kind.DISCONNECT)
 new = tuple.__new__
@@ -245,7 +246,7 @@ class Reader:
 
     def _odd(self, line: bytes, buf: bytes, start: int) -> Event | None:
         """A line whose header has another shape, or that repeats another line."""
-        if len(line) > LONGEST or not FIND(line):
+        if len(line) > LONGEST or not (FIND(line) or (line.startswith(b"{") and HIDES(line))):
             return None
         header = split(line)
         if header.stamp is None and header.time is None:

@@ -118,9 +118,9 @@ def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str
                 "weak": c.weak,
                 "first": iso(c.first),
                 "last": iso(c.last),
-                "did": {f"{KINDS[k // 16]}/{SERVICES[k % 16]}": n for k, n in sorted((c.did or {}).items())},
+                "did": {f"{KINDS[k // 16]}/{SERVICES[k % 16]}": n for k, n in sorted(c.deeds().items())},
                 "logins": c.good,
-                **({"users": sorted(u.decode("utf-8", "replace") for u in c.names or ())} if names else {}),
+                **({"users": sorted(u.decode("utf-8", "replace") for u in c.names)} if names else {}),
             }
             for key, c in limited(
                 sorted(((k, c) for k, c in judge.clients.items() if c.attempts or c.weak), key=lambda x: -x[1].attempts)

@@ -34,17 +34,28 @@ DID = {
 SERVICES = {int(s): s.name.lower() for s in Service}
 
 
+class Plain(Console):
+    """A console that leaves a reader who went away (`| head`) to the caller: rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Says so instead of exiting."""
+        raise BrokenPipeError
+
+
 class Terminal:
     """Prints a reading to a console. `names`: user names are shown; `top`: rows of each table."""
 
     def __init__(self, zone: dt.tzinfo, *, names: bool = False, top: int = 10, console: Console | None = None) -> None:
         self.zone, self.names, self.top = zone, names, top
         width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 120
-        self.console = console or Console(highlight=False, width=width, soft_wrap=False)
+        self.console = console or Plain(highlight=False, width=width, soft_wrap=False)
 
     def print(self, reading: Reading) -> None:
         """Everything."""
         judge = reading.judge
+        if not reading.lines:
+            self.console.print(_("There was nothing to read."))
+            return
         self._read(reading)
         self._headline(judge)
         self._breaches(judge.breaches)
@@ -174,7 +185,7 @@ class Terminal:
 
     def _did(self, client: Client) -> Text:
         sums: dict[str, tuple[int, list[str]]] = {}
-        for what, n in sorted((client.did or {}).items()):
+        for what, n in sorted(client.deeds().items()):
             said = DID.get(what // 16)
             if said is None:
                 continue

@@ -57,12 +57,12 @@ def network(target: bytes, bits: int) -> str:
     return shown if bits == len(full) * 8 else f"{shown}/{bits}"
 
 
-def client_name(key: bytes, addresses: set[bytes] | None) -> str:
+def client_name(key: bytes, addresses: list[bytes] | None) -> str:
     """A client as people look for it: its address; of an IPv6 /64 the one address that was seen, or the network."""
     if len(key) == 4:
         return address(key)
     if addresses and len(addresses) == 1:
-        return address(next(iter(addresses)))
+        return address(addresses[0])
     return network(key, 64)
 
 
