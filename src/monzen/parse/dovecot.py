@@ -66,14 +66,20 @@ def _left(m: re.Match[bytes]) -> Mapping[str, Any]:
 FAILED_ABOUT = "Dovecot: login failed"
 FAILURE, FAILED_JOIN, STRONG = int(Kind.AUTH_FAILURE), int(Join.LOGIN_FAILED), int(Weight.STRONG)
 
+OUTAGE, OUTAGE_JOIN = int(Kind.AUTH_OUTAGE), int(Join.OUTAGE)
+OUR_FAULT = re.compile(rb"[Aa]uth process |Internal (?:login )?(?:failure|error)|Temporary (?:authentication |internal )?failure|auth server").search
+
 
 def _failed(m: re.Match[bytes], service: int) -> Fact:
     door, attempts, user, cut, method, address, lip = m.group("door", "attempts", "user", "cut", "detail", "address", "lip")
     user = user or cut
     client = addresses[address]
     weight = 0 if lip and addresses[lip] == client else STRONG
+    kind, join = FAILURE, FAILED_JOIN
+    if OUR_FAULT(m.string, m.end("door"), m.start("attempts")):
+        kind, weight, join = OUTAGE, 0, OUTAGE_JOIN
     return fact(
-        FAILURE, weight, client, user[:255] if user else None, DOOR[door], min(int(attempts), CAP), None, method or None, FAILED_JOIN, FAILED_ABOUT
+        kind, weight, client, user[:255] if user else None, DOOR[door], min(int(attempts), CAP), None, method or None, join, FAILED_ABOUT
     )
 
 
@@ -108,6 +114,8 @@ LOGIN_PROCESS = (
             "dovecot: imap-login: Disconnected (auth failed, 1 attempts in 3 secs): user=<admin>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.1, TLS": {
                 "weight": "none"
             },
+            "dovecot: imap-login: Disconnected: Auth process broken (auth failed, 1 attempts in 0 secs): user=<o>, method=PLAIN, rip=192.0.2.7, "
+            "lip=192.0.2.1, TLS, session=<x>": {"kind": "auth_outage", "weight": "none"},
         },
     ),
     Reads(
@@ -168,12 +176,15 @@ LOGIN_PROCESS = (
     ),
     Reads(
         "Dovecot: login refused while our authentication server is down",
-        (b"(auth process ", b"nternal ", b"(disconnected while "),
-        LOGIN + VERDICT + rb"\((?:auth process (?:communication failure|broken)|internal failure|disconnected while (?:authenticating|finishing))[^)]*+\)" + WHO,
+        (b"(auth process ", b"(auth service ", b"nternal ", b"(disconnected while "),
+        LOGIN + VERDICT + rb"\((?:auth process (?:communication failure|broken)|auth service reported temporary failure|internal failure|disconnected while (?:authenticating|finishing))[^)]*+\)" + WHO,
         Kind.AUTH_OUTAGE,
         join=Join.OUTAGE,
         refine=_login,
         examples={
+            "dovecot: imap-login: Disconnected (auth service reported temporary failure): user=<a>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, TLS": {
+                "client": "192.0.2.7"
+            },
             "dovecot: imap-login: Disconnected (auth process communication failure): user=<a>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1": {
                 "client": "192.0.2.7"
             }
@@ -353,11 +364,15 @@ AUTH_PROCESS = (
         "Dovecot: a request to auth was not answered",
         (b": Error: ", b"nternal ", b" timed out after "),
         rb"(?:dovecot: )?auth(?:-worker)?(?:\([^)]*+\))?: " + LEVEL + rb"(?:[\w-]++\((?P<user>.*),(?P<address>[0-9A-Fa-f:.]++)(?:,(?:<[^>\s]*+>)?)?\): )?"
-        rb"(?:Request [\d.]++ timed out|.{0,200}(?:timed out|[Cc]onnection refused|[Tt]emporary|Can't connect|Access denied for user|[Ii]nternal (?:auth )?(?:error|failure)))",
+        rb"(?:Request [\d.]++ timed out|.{0,200}(?:timed out|[Cc]onnection refused|[Cc]onnect failed|bind\(\) failed|[Tt]emporary|Can't connect|Access denied for user|[Ii]nternal (?:auth )?(?:error|failure)))",
         Kind.AUTH_OUTAGE,
         join=Join.OUTAGE,
         service=Service.OTHER,
         examples={
+            "dovecot: auth-worker(7): Error: mysql(localhost): Connect failed to database (mail): Can't connect to local MySQL server": {
+                "client": None,
+                "kind": "auth_outage",
+            },
             "dovecot: auth: Error: plain(a,192.0.2.7): Request 0.1 timed out after 150 secs, state=1": {"client": "192.0.2.7", "kind": "auth_outage"}
         },
     ),

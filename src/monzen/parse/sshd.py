@@ -255,7 +255,7 @@ SSH_READS: tuple[Reads, ...] = (
         "sshd: a connection refused for what others of its address did",
         b" penalty: ",
         rb"(?:drop connection #\d++ from \[(?P<address>[^\s\]]++)\]:\d++ on \S++ penalty: (?P<why>.*)"
-        rb"|srclimit_penalise: (?P<net>\S+): (?P<why2>.*))\Z",
+        rb"|srclimit_penalise: (?:ipv[46]: \w{1,20} )?(?P<net>[0-9A-Fa-f:.]{2,45}/\d{1,3})[: ](?P<why2>.*))\Z",
         Kind.AUTH_FAILURE,
         Weight.STRONG,
         join=Join.SSH_PENALTY,
@@ -264,6 +264,9 @@ SSH_READS: tuple[Reads, ...] = (
             "sshd[7]: drop connection #0 from [192.0.2.7]:46648 on [192.0.2.1]:22 penalty: failed authentication": {"client": "192.0.2.7"},
             "sshd[7]: drop connection #0 from [192.0.2.7]:1 on [192.0.2.1]:22 penalty: connections without attempting authentication": {
                 "weight": "none"
+            },
+            "sshd[7]: srclimit_penalise: ipv4: new 192.0.2.7/32 deferred penalty of 5.000 seconds for penalty: failed authentication": {
+                "client": "192.0.2.7"
             },
             "sshd[7]: srclimit_penalise: 192.0.2.7/32: activating ipv4 penalty of 19.811 seconds for penalty: attempted authentication by invalid "
             "user": {"client": "192.0.2.7"},
