@@ -407,6 +407,7 @@ static double time_of(Scanner *self, const char *line, Py_ssize_t size) {
         return self->minute + seconds + offset;
     }
 other:;
+    self->minute_length = 0; /* the clock may forget its minutes */
     PyObject *value = PyObject_CallFunction(self->on_stamp, "y#", line, size);
     if (!value) return -1;
     double at = PyFloat_AsDouble(value);
@@ -434,6 +435,7 @@ static int emit(Scanner *self, PyObject *out, PyObject *fact, const char *line, 
 
 /* Asks Python about a whole line; what it says is appended. */
 static int odd(Scanner *self, PyObject *out, PyObject *block, const char *line, const char *end, Py_ssize_t start) {
+    self->minute_length = 0; /* the clock may forget its minutes */
     PyObject *record = PyObject_CallFunction(self->on_odd, "y#On", line, end - line, block, start);
     if (!record) return -1;
     int bad = record != Py_None && PyList_Append(out, record) < 0;
@@ -454,7 +456,7 @@ static int one_line(Scanner *self, PyObject *out, PyObject *block, const char *b
     do {
         colon = memchr(colon + 1, ':', (size_t)(end - colon - 1));
     } while (colon && colon + 1 < end && colon[1] != ' ');
-    if (!colon || colon + 1 >= end) return memmem(line, (size_t)length, "message repeated ", 17) ? odd(self, out, block, line, end, line - begin) : 0;
+    if (!colon || colon + 2 >= end) return memmem(line, (size_t)length, "message repeated ", 17) ? odd(self, out, block, line, end, line - begin) : 0;
     const char *message = colon + 2;
     Py_ssize_t size = end - message;
     if (size > 17 && (!memcmp(message, "message repeated ", 17) || (size > 22 && !memcmp(message, "last message repeated ", 22))))

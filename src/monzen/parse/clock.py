@@ -149,6 +149,8 @@ class _Seconds(dict[bytes, float]):
     """`45` to 45.0."""
 
     def __missing__(self, text: bytes) -> float:
+        if not text.isdigit():  # int() would take blanks and signs
+            raise ValueError(text)
         value = float(int(text))
         if len(text) == 2 and len(self) < 100:
             self[text] = value

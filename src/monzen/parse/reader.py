@@ -179,7 +179,7 @@ class Reader:
             try:
                 if len(stamp) == 15:
                     at = minutes[line[:13]] + seconds[line[13:15]]
-                elif len(stamp) == 32 and stamp[19] == 46 and stamp[20:26].isdigit():
+                elif len(stamp) == 32 and stamp[19] == 46 and stamp[17:19].isdigit() and stamp[20:26].isdigit():
                     at = iso_minutes[stamp[:16]] + float(stamp[17:26]) + zones[stamp[26:]]
                 else:
                     at = self._stamp(stamp)

@@ -49,7 +49,7 @@ def _sole(m: re.Match[bytes]) -> Mapping[str, Any]:
 
 def _penalty(m: re.Match[bytes]) -> Mapping[str, Any]:
     """Only a penalty for failed guesses stands for one; `without attempting authentication` and LoginGraceTime are anybody's."""
-    why = m["why"] or m["why2"]
+    why = m["why"] or m["why2"] or b""
     said: dict[str, Any] = {} if m["address"] else {"client": addresses[m["net"].partition(b"/")[0]]}
     if b"failed authentication" in why or b"invalid user" in why:
         return said
