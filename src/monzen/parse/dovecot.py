@@ -298,7 +298,7 @@ def _detail24(m: re.Match[bytes]) -> Mapping[str, Any]:
     return said
 
 
-PLAIN_ABOUT = "Dovecot: auth knows better"
+PLAIN_ABOUT = "Dovecot: why a login failed"
 DETAIL, DETAIL_JOIN, ANY = int(Kind.AUTH_DETAIL), int(Join.DETAIL), int(Service.OTHER)
 
 
@@ -312,7 +312,7 @@ DETAIL_MODEL = Fact(DETAIL, STRONG, b"", None, ANY, 1, None, None, DETAIL_JOIN, 
 
 AUTH_PROCESS = (
     Reads(
-        "Dovecot: auth knows better",
+        "Dovecot: why a login failed",
         REASONS,
         AUTH
         + rb"[\w-]++\(([\w.@+-]*+),([0-9A-Fa-f:.]++)(?:,(?:<[^>\s]*+>)?)?\): (unknown user|[Pp]assword mismatch|invalid credentials"
@@ -325,7 +325,7 @@ AUTH_PROCESS = (
         examples={"dovecot: auth: sql(o@example.org,192.0.2.7,<6rXunFtu493AqJDi>): Password mismatch": {"client": "192.0.2.7", "user": "o@example.org"}},
     ),
     Reads(
-        "Dovecot: auth refuses what is no name",
+        "Dovecot: what is no user name",
         b"(?,",
         NAMELESS + rb"(?:Username character disallowed|Invalid base64 data|Username is empty|Unexpected|Invalid )",
         Kind.AUTH_DETAIL,
@@ -341,7 +341,7 @@ AUTH_PROCESS = (
         },
     ),
     Reads(
-        "Dovecot: auth knows better (2.4)",
+        "Dovecot: why a login failed (2.4)",
         REASONS,
         rb"auth(?:-worker)?\((?P<user>[^\s]*),(?P<address>[0-9A-Fa-f:.]++)(?:,[\w:.-]*+)?\)(?:<[^>\s]*+>)*: "
         + LEVEL
@@ -377,7 +377,7 @@ AUTH_PROCESS = (
         },
     ),
     Reads(
-        "Dovecot: auth knows better",
+        "Dovecot: why a login failed",
         REASONS,
         AUTH + rb"[\w-]++\((?P<rest>.*)",
         Kind.AUTH_DETAIL,

@@ -342,7 +342,7 @@ SMTPD = Family(
             },
         ),
         Reads(
-            "Postfix: address that is none",
+            "Postfix: not an address",
             b"Illegal address syntax from ",
             rb"warning: Illegal address syntax from " + PEER,
             Kind.PROTOCOL_ABUSE,

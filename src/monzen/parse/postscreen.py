@@ -48,7 +48,7 @@ POSTSCREEN = Family(
             examples={"postfix/postscreen[7]: HANGUP after 16 from [192.0.2.7]:48119 in tests after SMTP handshake": {"client": "192.0.2.7"}},
         ),
         Reads(
-            "postscreen: too busy for the client",
+            "postscreen: too busy",
             b"NOQUEUE: reject: CONNECT from ",
             rb"NOQUEUE: reject: CONNECT from " + HERE,
             Kind.LIMITED,
@@ -145,7 +145,7 @@ ANVIL = Family(
     "anvil",
     (
         Reads(
-            "anvil: the most of a client",
+            "anvil: peak of a client",
             b"statistics: max ",
             rb"statistics: max [a-z ]{1,40} \d++(?:/\w++)? for \((?P<detail>[^():]++):(?P<address>[0-9A-Fa-f:.]++)\)",
             Kind.LIMITED,

@@ -273,7 +273,7 @@ SSH_READS: tuple[Reads, ...] = (
         },
     ),
     Reads(
-        "sshd: no SSH at the other end",
+        "sshd: the client does not speak SSH",
         (b"identification ", b"banner exchange: ", b"ssh_dispatch_run_fatal: "),
         WORDS + rb"(?:Did not receive identification string from " + FROM + END + rb"|(?:banner exchange|ssh_dispatch_run_fatal): Connection from "
         + ADDRESS.replace(b"address", b"address2") + rb" port \d{1,5}: .*\Z)",
@@ -287,7 +287,7 @@ SSH_READS: tuple[Reads, ...] = (
         },
     ),
     Reads(
-        "sshd: no SSH version",
+        "sshd: the client has no SSH version",
         (b"identification ", b"Magic value "),
         rb"(?:Bad protocol version identification|Magic value check failed) .* from " + FROM + END,
         Kind.PROTOCOL_ABUSE,
@@ -297,7 +297,7 @@ SSH_READS: tuple[Reads, ...] = (
         },
     ),
     Reads(
-        "sshd: nothing in common",
+        "sshd: no algorithm in common",
         b"Unable to negotiate with ",
         WORDS + rb"Unable to negotiate with " + ADDRESS + rb" port \d{1,5}: ",
         Kind.PROTOCOL_ABUSE,
@@ -305,7 +305,7 @@ SSH_READS: tuple[Reads, ...] = (
         examples={"sshd[7]: Unable to negotiate with 192.0.2.7 port 55419: no matching cipher found. Their offer: aes256-cbc [preauth]": {}},
     ),
     Reads(
-        "sshd: waited in vain",
+        "sshd: no login within the grace time",
         b"Timeout before authentication ",
         WORDS + rb"Timeout before authentication for (?:connection from " + ADDRESS + rb" to |" + FROM.replace(b"address", b"address2") + rb")",
         Kind.LOST,

@@ -101,14 +101,18 @@ class Terminal:
         inputs = ", ".join(safe(i.path, 80) for i in reading.inputs[:3]) or "-"
         if len(reading.inputs) > 3:
             inputs += " " + ngettext("and {n} more", "and {n} more", len(reading.inputs) - 3)
-        text = ngettext("Read {n} line", "Read {n} lines", reading.lines) + " (" + inputs + ")"
+        lines = ngettext("{n} line", "{n} lines", reading.lines)
         if judge.first is not None and judge.last is not None:
-            text += _(", from {first} to {last} {zone}").format(
+            text = _("Read {lines} ({inputs}), from {first} to {last} {zone}.").format(
+                lines=lines,
+                inputs=inputs,
                 first=self._when(judge.first),
                 last=self._when(judge.last),
                 zone=dt.datetime.fromtimestamp(judge.last, self.zone).tzname() or "",
             )
-        self.console.print(Text(text + _(".")))
+        else:
+            text = _("Read {lines} ({inputs}).").format(lines=lines, inputs=inputs)
+        self.console.print(Text(text))
         if reading.interrupted:
             self.console.print(Text(_("Interrupted: this is what was found so far."), style="yellow"))
 
@@ -266,7 +270,7 @@ class Terminal:
         self._show(table)
         self._more(len(hurt) - self.top)
         self.console.print(
-            Text("  " + _("They logged in while the denial lasted. To keep them in: monzen allow ADDRESS."), style="yellow")
+            Text("  " + _("They logged in while the denial lasted."), style="yellow")
         )
 
     def _alarms(self, alarms: list[Alarm]) -> None:
@@ -283,7 +287,7 @@ class Terminal:
                 ),
                 "known-client-fails": _("{who}, a client you know, keeps failing: probably an old password on a device"),
             }[a.what].format(who=network(a.client, len(a.client) * 8) if a.client else "")
-            self.console.print(Text(f"  {when}  {said} ({times})", style="yellow"))
+            self.console.print(Text("  " + _("{when}  {said} ({times})").format(when=when, said=said, times=times), style="yellow"))
         self._more(len(alarms) - self.top)
 
     def _knocks(self, judge: Judge) -> None:
@@ -315,37 +319,40 @@ class Terminal:
         self._more(len(found) - self.top)
 
     def _unread(self, reading: Reading) -> None:
-        silent = reading.lines - reading.understood - reading.suspects
-        self.console.print()
-        text = ngettext("{n} line says nothing for or against a client.", "{n} lines say nothing for or against a client.", max(silent, 0))
-        extras = [
-            (
-                reading.twice,
-                "{n} line stood in two inputs and was counted once.",
-                "{n} lines stood in two inputs and were counted once.",
-            ),
-            (reading.too_long, "{n} line was too long to be read.", "{n} lines were too long to be read."),
-            (
-                reading.clamped,
-                "{n} stamp lay in the future and was not believed.",
-                "{n} stamps lay in the future and were not believed.",
-            ),
-            (
-                reading.judge.forgotten,
-                "{n} client was forgotten to keep memory bounded.",
-                "{n} clients were forgotten to keep memory bounded.",
-            ),
+        silent = max(reading.lines - reading.understood - reading.suspects, 0)
+        twice, too_long, clamped, forgotten = reading.twice, reading.too_long, reading.clamped, reading.judge.forgotten
+        said = [
+            ngettext("{n} line says nothing for or against a client.", "{n} lines say nothing for or against a client.", silent)
         ]
-        for n, one, many in extras:
-            if n:
-                text += _(" ") + ngettext(one, many, n)
-        self.console.print(Text(text, style="dim"))
+        if twice:
+            said.append(
+                ngettext(
+                    "{n} line stood in two inputs and was counted once.", "{n} lines stood in two inputs and were counted once.", twice
+                )
+            )
+        if too_long:
+            said.append(ngettext("{n} line was too long to be read.", "{n} lines were too long to be read.", too_long))
+        if clamped:
+            said.append(
+                ngettext(
+                    "{n} stamp lay in the future and was not believed.", "{n} stamps lay in the future and were not believed.", clamped
+                )
+            )
+        if forgotten:
+            said.append(
+                ngettext(
+                    "{n} client was forgotten to keep memory bounded.", "{n} clients were forgotten to keep memory bounded.", forgotten
+                )
+            )
+        self.console.print()
+        for sentence in said:
+            self.console.print(Text(sentence, style="dim"))
         if reading.suspects:
-            said = ngettext(
+            doubts = ngettext(
                 "{n} line looks like a failure but was not understood:",
                 "{n} lines look like failures but were not understood:",
                 reading.suspects,
             )
-            self.console.print(Text(said, style="yellow"))
+            self.console.print(Text(doubts, style="yellow"))
             for sample in reading.samples[: min(self.top, 5)]:
                 self.console.print(self._line(sample), no_wrap=True, overflow="ellipsis", crop=True)
