@@ -20,7 +20,6 @@ try: run-setup ## See what monzen makes of two sample logs; it only reads
 	@scripts/try.sh
 
 test: lint ## Lint, then run the tests (TESTS=tests/sources for some of them)
-	@scripts/apt.sh install scripts/apt-test.txt
 	@$(BIN)/python -m pytest -q $(TESTS)
 
 lint: dev-setup ## ruff, mypy --strict, and the arrows between packages
@@ -55,6 +54,7 @@ run-setup:
 	@scripts/setup.sh run
 
 dev-setup:
+	@scripts/apt.sh install scripts/apt-test.txt
 	@scripts/setup.sh dev
 
 formats: dev-setup ## Renew docs/formats.md and docs/real-mail.md from the declarations

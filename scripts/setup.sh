@@ -70,7 +70,8 @@ make_venv() {
 # What the environment was made from: our metadata, this script, its Python, and where it stands (its scripts name their folder).
 key() {
     {
-        cat pyproject.toml scripts/setup.sh
+        cat pyproject.toml scripts/setup.sh scripts/compile.py src/monzen/parse/*.c src/monzen/parse/join.py src/monzen/judge/*.py
+        echo "${MONZEN_COMPILE:-}"
         full_version "$venv/bin/python"
         pwd
     } | sha256sum
@@ -92,10 +93,17 @@ if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$now" ]; then
 fi
 [ -w "$venv" ] || stop "$venv belongs to somebody else and is out of date. Remove it, or use another: make VENV=\$HOME/monzen-venv"
 say "installing what it needs into $venv (once)"
-"$venv/bin/python" -m pip --disable-pip-version-check install -q -e "$what" || {
+MONZEN_COMPILE=0 "$venv/bin/python" -m pip --disable-pip-version-check install -q -e "$what" || {
     say "pip could not install monzen's packages, see above. It needs a package index that it can reach; try again: make"
     exit 1
 }
+# What is hot is compiled in place: all of it to test and measure, the C loop alone (a second) for a first look.
+if [ "$level" = dev ]; then
+    MONZEN_COMPILE=${MONZEN_COMPILE:-all} "$venv/bin/python" scripts/compile.py
+elif [ ! -f "$venv/ready-dev" ]; then
+    MONZEN_COMPILE=${MONZEN_COMPILE:-c} "$venv/bin/python" scripts/compile.py
+fi
+"$venv/bin/python" -m compileall -q src || true # where Python may not write its own: each start would compile them anew
 echo "$now" >"$stamp"
 if [ "$level" = dev ]; then
     echo "$now" >"$venv/ready-run"

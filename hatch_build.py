@@ -1,0 +1,43 @@
+"""Hatchling's hook: a wheel gets the hot path compiled where that is possible (scripts/compile.py), and is pure Python where not.
+
+MONZEN_COMPILE: all (default), c (only the C loop), 0 (nothing). An editable install compiles nothing here: `make` does, in place.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class CompileHook(BuildHookInterface):
+    """Compiles before the files are collected."""
+
+    PLUGIN_NAME = "custom"
+
+    def wanted(self) -> str:
+        """What is to be compiled."""
+        return os.environ.get("MONZEN_COMPILE", "all") if self.target_name == "wheel" else "0"
+
+    def dependencies(self) -> list[str]:
+        """mypyc, only where it is used."""
+        return ["mypy>=1.11", "setuptools>=70"] if self.wanted() == "all" else []
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compiles into the source tree and hands the results to the wheel."""
+        if self.target_name != "wheel" or version == "editable":
+            return
+        root = Path(self.root)
+        spec = importlib.util.spec_from_file_location("monzen_compile", root / "scripts/compile.py")
+        if spec is None or spec.loader is None:
+            return
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        built = module.build(root / "src", self.wanted())
+        if built:
+            build_data["pure_python"] = False
+            build_data["infer_tag"] = True
+            build_data["force_include"].update({str(root / "src" / path): str(path) for path in built})

@@ -1,0 +1,34 @@
+"""What all tests rely on: compiled modules that are what their sources say."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src"
+
+
+def pytest_sessionstart(session):
+    """An edited source beside an older compiled module would be tested without being run."""
+    built = list(SOURCE.rglob("*.so"))
+    record = SOURCE / "monzen/compiled.json"
+    known = json.loads(record.read_text()) if record.exists() else {}
+    for name, digest in known.items():
+        if hashlib.sha256((SOURCE / name).read_bytes()).hexdigest() != digest:
+            pytest.exit(f"{name} is newer than what was compiled of it: run make test", returncode=2)
+    for path in built:
+        if path.name.endswith("__mypyc" + "".join(path.suffixes)):
+            continue
+        stem = path.with_name(path.name.partition(".")[0]).relative_to(SOURCE)
+        if not any(name.startswith(f"{stem}.") for name in known):
+            pytest.exit(f"{path.name} was compiled by nobody knows whom: run make test", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder with the cases, the arena and the lab, which is not part of the repository."""
+    folder = Path(__file__).parent.parent.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("../shared is not there: cases of other projects stay outside the repository")
+    return folder

@@ -1,0 +1,109 @@
+"""The loop in C and the loop in Python give the same events, whatever they read; the compiled program says the same as the plain one."""
+
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from monzen.parse import reader as module
+from monzen.parse.clock import Clock
+from monzen.parse.program import FAMILIES
+from monzen.parse.reader import Reader
+
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLES = [example.encode() for family in FAMILIES for reads in family.reads for example in reads.examples]
+HEADS = [
+    b"Sep  4 16:59:45 mail ",
+    b"2026-09-04T16:59:45.123456+09:00 mail ",
+    b"2026-09-04T16:59:45Z mail ",
+    b"<22>Sep  4 16:59:45 mail ",
+    b"Sep  4 16:59:45 <mail.info> mail ",
+    b"Sep  4 16:59:45 mail mail.info ",
+    b"x | Sep  4 16:59:45 mail ",
+    b"Mar 29 02:30:00 mail ",
+    b"Oct 25 02:30:00 mail ",
+    b"Feb 29 12:00:00 m ",
+    b"Xyz 99 99:99:99 mail ",
+    b"2026-13-45T99:99:99.123456+99:99 m ",
+    b"",
+]
+PIECES = [b"\0", b"\r", b"\xff\xfe", b": ", b"[", b"]", b"user=<", b", lip=", b" auth=0/1", b"]: ", b"message repeated 2 times: [ "]
+PIECES += [b"last message repeated 3 times", b",1.1.1.1): unknown user", b"     ", b"a" * 300, b"\n", b"warning: ", b"\t5", b'{"MESSAGE":[']
+
+needs_c = pytest.mark.skipif(module.Scanner is None, reason="_scan.c is not built here: no C compiler, or no Python headers")
+
+
+def read(text, cuts, zone, *, compiled):
+    reader = Reader(Clock(1_795_000_000.0, zone), compiled=compiled)
+    events = []
+    edges = [0, *cuts, len(text)]
+    for a, b in zip(edges, edges[1:], strict=False):
+        if a < b:
+            events += reader.read(text[a:b])
+    return events, reader.lines, reader.understood, reader.suspects, reader.samples
+
+
+def line_ends(text):
+    return [i + 1 for i, byte in enumerate(text) if byte == 10]
+
+
+def spoilt(chance):
+    line = chance.choice(HEADS) + chance.choice(EXAMPLES)
+    for _ in range(chance.choice((0, 0, 1, 1, 2, 4))):
+        i, j = chance.randrange(len(line) + 1), chance.randrange(len(line) + 1)
+        line = chance.choice(
+            (
+                line[:i] + chance.choice(PIECES) + line[i:],
+                line[:i],
+                line[: min(i, j)] + line[max(i, j) :],
+                line[:i] + bytes([chance.randrange(256)]) + line[i + 1 :],
+                line[:i] + chance.choice(EXAMPLES) + line[i:],
+            )
+        )
+    return line
+
+
+@needs_c
+@pytest.mark.parametrize("name", ["samples/first_user.log", "samples/one_week.log", "tests/data/real_mail.log", "tests/data/real_mail.traditional.log"])
+def test_logs(name):
+    text = (ROOT / name).read_bytes()
+    assert read(text, [], ZoneInfo("UTC"), compiled=True) == read(text, [], ZoneInfo("UTC"), compiled=False)
+
+
+@needs_c
+@pytest.mark.parametrize("seed", range(12))
+def test_spoilt_lines_in_blocks_cut_anywhere(seed):
+    chance = random.Random(seed)
+    zone = ZoneInfo(chance.choice(("UTC", "Europe/Zurich", "America/New_York", "Asia/Tokyo")))
+    for _ in range(300):
+        text = b"\n".join(spoilt(chance) for _ in range(chance.randint(1, 12))) + b"\n"
+        ends = line_ends(text)
+        cuts = sorted(chance.sample(ends, chance.randint(0, len(ends))))
+        whole = read(text, [], zone, compiled=True)
+        assert whole == read(text, cuts, zone, compiled=False), text
+        assert whole == read(text, cuts, zone, compiled=True), text
+
+
+@needs_c
+def test_garbage():
+    chance = random.Random(7)
+    for size in (0, 1, 17, 18, 19, 300, 70_000):
+        for _ in range(20):
+            text = bytes(chance.choice((chance.randrange(256), 32, 58, 10)) for _ in range(size)) + b"\n"
+            assert read(text, [], ZoneInfo("UTC"), compiled=True) == read(text, [], ZoneInfo("UTC"), compiled=False)
+
+
+def test_the_plain_program_says_the_same(tmp_path):
+    shutil.copytree(ROOT / "src/monzen", tmp_path / "monzen", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    said = []
+    for place in (ROOT / "src", tmp_path):
+        command = [sys.executable, "-m", "monzen", "scan", "--json", "--names", str(ROOT / "samples/one_week.log")]
+        done = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path, env={"PYTHONPATH": str(place), "PATH": "/usr/bin:/bin"})
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+    assert said[0] == said[1]
+    assert b'"verdicts": [{' in said[0]
