@@ -1,4 +1,4 @@
-"""Compiles what is hot, in place: `_scan.c` with the C compiler, join and judge with mypyc. Without them the same code runs in Python.
+"""Compiles what is hot, in place: `_scan.c` with the C compiler, join and judge with mypyc. Without them it runs in Python.
 
     python scripts/compile.py [all|c|none]      (default: the environment's MONZEN_COMPILE, else all)
 
@@ -88,7 +88,10 @@ def build(source: Path, what: str) -> list[Path]:
     if what in ("all", "c"):
         why = compile_loop(source)
         if why:
-            say(f"no C compiler or no Python headers ({why}): it reads in Python, two to three times slower. On Debian: apt install gcc python3-dev")
+            say(
+                f"no C compiler or no Python headers ({why}): it reads in Python, two to three times slower."
+                " On Debian and Ubuntu: apt install gcc python3-dev"
+            )
         else:
             done[LOOP] = digest(source, LOOP)
             if what == "all":

@@ -45,7 +45,7 @@ VARIES = (
     (re.compile(r"SASL [\w-]+ "), "SASL MECHANISM "),
     (re.compile(r"\b\d+(\.\d+)?\b"), "N"),
     (re.compile(r"\b(imap|pop3)\([^)]*\)"), r"\1(NAME)"),
-    (re.compile(r"(command from NAME\[ADDRESS\]|pipelining after \w+ from NAME\[ADDRESS\]|PREGREET N after N from \[ADDRESS\]): .*"), r"\1: …"),
+    (re.compile(r"((command|pipelining after \w+) from NAME\[ADDRESS\]|PREGREET N after N from \[ADDRESS\]): .*"), r"\1: …"),
     (re.compile(r"(request longer than N): .*"), r"\1: …"),
     (re.compile(r"(username: ).*"), r"\1…"),
     (re.compile(r"0x\w+"), "0xN"),
@@ -70,8 +70,9 @@ def formats() -> str:
     out = [
         "# Every kind of line that is understood",
         "",
-        "Made by `make formats` from the declarations in `src/monzen/parse/`; each example is a test. *Weight* is what the line counts",
-        "by itself (docs/reading.md): strong is an attempt, weak a quarter. Where a kind has two weights, the example says which it is.",
+        "Made by `make formats` from the declarations in `src/monzen/parse/`; each example is a test. *Weight* is what the",
+        "line counts by itself (docs/reading.md): strong is an attempt, weak a quarter. Where a kind has two weights, the",
+        "example says which it is.",
         "",
     ]
     for family in FAMILIES:
@@ -100,8 +101,9 @@ def real_mail() -> str:
     out = [
         "# What each kind of line of a real log became",
         "",
-        "`tests/data/real_mail.log` was written by a real Postfix 3.7, Dovecot 2.3 and postscreen under attack in a laboratory of",
-        "namespaces. This table, made by `make formats`, has each kind of line in it: how often, an example, and how it reads by itself.",
+        "`tests/data/real_mail.log` was written by a real Postfix 3.7, Dovecot 2.3 and postscreen under attack in a laboratory",
+        "of namespaces. This table, made by `make formats`, has each kind of line in it: how often, an example, and how it reads",
+        "by itself.",
         "",
         "| lines | example | what it is | kind | weight |",
         "|---|---|---|---|---|",

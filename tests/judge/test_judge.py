@@ -1,6 +1,7 @@
 """The judge of this version: a burst rule, a network rule, who is spared, who got in, what is remembered."""
 
 from ipaddress import ip_address
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -195,7 +196,7 @@ def test_the_same_events_give_the_same_verdicts_however_they_come(rows, cuts):
     whole = judged(events)
     parts = Judge()
     edges = sorted({0, len(events), *(min(c, len(events)) for c in cuts)})
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in pairwise(edges):
         parts.hear(events[a:b])
     said = [(s.target, s.bits, s.at, s.until, s.rule, s.clients, s.attempts, s.knocks, s.hurt) for s in whole.sentences]
     assert said == [(s.target, s.bits, s.at, s.until, s.rule, s.clients, s.attempts, s.knocks, s.hurt) for s in parts.sentences]

@@ -4,6 +4,7 @@ import random
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -41,7 +42,7 @@ def read(text, cuts, zone, *, compiled):
     reader = Reader(Clock(1_795_000_000.0, zone), compiled=compiled)
     events = []
     edges = [0, *cuts, len(text)]
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in pairwise(edges):
         if a < b:
             events += reader.read(text[a:b])
     return events, reader.lines, reader.understood, reader.suspects, reader.samples

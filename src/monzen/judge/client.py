@@ -59,9 +59,19 @@ class Client:
 class Sentence:
     """A verdict while it lasts: it ends when the source has been quiet for `length` seconds."""
 
-    __slots__ = ("attempts", "at", "bits", "clients", "evidence", "hurt", "knocks", "length", "rule", "target", "until")
+    __slots__ = ("at", "attempts", "bits", "clients", "evidence", "hurt", "knocks", "length", "rule", "target", "until")
 
-    def __init__(self, target: bytes, bits: int, at: float, length: float, rule: str, clients: int, attempts: int, evidence: tuple[bytes, ...]) -> None:
+    def __init__(
+        self,
+        target: bytes,
+        bits: int,
+        at: float,
+        length: float,
+        rule: str,
+        clients: int,
+        attempts: int,
+        evidence: tuple[bytes, ...],
+    ) -> None:
         self.target, self.bits, self.at, self.length, self.rule = target, bits, at, length, rule
         self.clients, self.attempts, self.evidence = clients, attempts, evidence
         self.until = at + length
@@ -74,4 +84,5 @@ class Sentence:
         self.knocks += times
 
     def verdict(self) -> Verdict:
+        """What is handed out: as it stands now."""
         return Verdict(self.target, self.bits, self.at, self.until, self.rule, self.clients, self.attempts, self.evidence)

@@ -303,14 +303,26 @@ class Judge:
             for k in members:
                 client = self.clients.get(k)
                 if client is not None and k not in known and (client.verdict is None or now > client.verdict.until):
+                    own = tuple(client.evidence)
+                    width = 32 if len(k) == 4 else 64
                     client.verdict = self._sentence(
-                        k, 32 if len(k) == 4 else 64, now, policy.address_sentence, "crowd-member", 1, client.attempts, tuple(client.evidence)
+                        k, width, now, policy.address_sentence, "crowd-member", 1, client.attempts, own
                     )
             return True
         network.verdict = self._sentence(network_key, bits, now, policy.network_sentence, "crowd", offenders, attempts, evidence)
         return True
 
-    def _sentence(self, target: bytes, bits: int, now: float, length: float, rule: str, clients: int, attempts: int, evidence: tuple[bytes, ...]) -> Sentence:
+    def _sentence(
+        self,
+        target: bytes,
+        bits: int,
+        now: float,
+        length: float,
+        rule: str,
+        clients: int,
+        attempts: int,
+        evidence: tuple[bytes, ...],
+    ) -> Sentence:
         returns = self.returns.get(target, 0)
         self.returns[target] = returns + 1
         length = min(length * self.policy.growth**returns, self.policy.longest)
@@ -325,7 +337,8 @@ class Judge:
 
     def _known(self, client: Client, now: float) -> bool:
         """Whether a good login, not bought by guessing, is old enough to be trusted and young enough to be remembered."""
-        return bool(client.good) and client.good_first <= now - self.policy.known_after and client.good_last >= now - self.policy.known_for
+        policy = self.policy
+        return bool(client.good) and client.good_first <= now - policy.known_after and client.good_last >= now - policy.known_for
 
     def _login(self, key: bytes, client: Client, event: Event, now: float) -> None:
         policy = self.policy
@@ -399,8 +412,9 @@ class Judge:
     # ---- bounds
 
     def _forget(self, now: float) -> None:
-        """Drops a tenth of the clients: first those that did nothing lately, then the oldest; who logged in or is denied stays, so
-        that no number of strangers can make it forget a user."""
+        """Drops a tenth of the clients: first those that did nothing lately, then the oldest.
+
+        Who logged in or is denied stays, so that no number of strangers can make it forget a user."""
         clients, policy = self.clients, self.policy
         kept = policy.clients - policy.clients // 10
         for recent in (now - policy.window, float("inf")):
@@ -419,10 +433,9 @@ class Judge:
         networks = self.networks
         for key in list(networks)[: len(networks) // 5]:
             network = networks[key]
-            if (network.verdict is not None and now <= network.verdict.until) or (network.recent and network.recent[-1][0] > now - self.policy.window):
-                del networks[key]
+            denied = network.verdict is not None and now <= network.verdict.until
+            del networks[key]
+            if denied or (network.recent and network.recent[-1][0] > now - self.policy.window):
                 networks[key] = network
-            else:
-                del networks[key]
         while len(networks) > self.policy.clients:
             del networks[next(iter(networks))]

@@ -96,6 +96,10 @@ REJECTED, RELAY_DENIED, RECIPIENT_UNKNOWN, ABUSE = int(Kind.REJECTED), int(Kind.
 NONE, WEAK, STRONG, ALONE = int(Weight.NONE), int(Weight.WEAK), int(Weight.STRONG), int(Join.ALONE)
 
 
+INNOCENT = re.compile(rb"blocked using|Client host rejected|^Service unavailable|not owned by user").search
+"""A policy of ours, or a user of ours with another sender address: no attack."""
+
+
 class _Refusals(dict[tuple[bytes, bytes | None, bytes], tuple[int, int]]):
     """What code, status and reason stand for (FACTS table A): kind and weight, remembered; a server has few reasons."""
 
@@ -104,9 +108,7 @@ class _Refusals(dict[tuple[bytes, bytes | None, bytes], tuple[int, int]]):
         kind, weight = REJECTED, NONE
         if b"elay access denied" in reason or RELAYING(reason):
             kind, weight = RELAY_DENIED, STRONG
-        elif b"blocked using" in reason or b"Client host rejected" in reason or reason.startswith(b"Service unavailable"):
-            pass
-        elif b"not owned by user" in reason:
+        elif INNOCENT(reason):
             pass
         elif b"pipelining" in reason:
             kind, weight = ABUSE, WEAK

@@ -51,7 +51,7 @@ QUIET = {  # beginnings of messages that are common and never matter to scan or 
 # Programs that quote what clients write, or speak of failures that are no client's.
 BORING = re.compile(rb"(?:postfix|opendkim|opendmarc|rspamd|amavis|spamd|policyd|postgrey|clamd|milter|sudo|su|cron|CRON|systemd|dbus)[\w./-]*\Z").match
 NOTHING: tuple[bytes, ...] = ()
-Look = tuple[Program | None | bool, dict[bytes, Fact], int, tuple[bytes, ...], tuple[bytes, ...], int, int]
+Look = tuple[Program | bool | None, dict[bytes, Fact], int, tuple[bytes, ...], tuple[bytes, ...], int, int]
 """What is known of a head: the program (None: nothing to look for; False: unknown), its remembered facts, its service, quiet beginnings, literals,
 whether a session id ends its messages, whether a queue id may begin them (of an unknown one: whether the header has another shape)."""
 

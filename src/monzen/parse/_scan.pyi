@@ -1,0 +1,11 @@
+"""What `_scan.c` gives; it stands only where it was compiled."""
+
+from monzen.types import Event
+
+class Scanner:
+    """The loop of `Reader.read`."""
+
+    lines: int
+    understood: int
+    def __init__(self, *tables: object) -> None: ...
+    def scan(self, block: bytes) -> list[Event]: ...
