@@ -18,8 +18,43 @@ REFUSED = {
     "journal": N_("cannot read all of the journal: {detail}. Run as root or as a member of the group systemd-journal"),
 }
 
+DETAILS = (  # what stands in {detail}: the operating system's words, and those of sources/plan.py and sources/magic.py
+    N_("No such file or directory"),
+    N_("Not a directory"),
+    N_("Is a directory"),
+    N_("Permission denied"),
+    N_("Operation not permitted"),
+    N_("Input/output error"),
+    N_("File name too long"),
+    N_("Too many levels of symbolic links"),
+    N_("Too many open files"),
+    N_("Stale file handle"),
+    N_("no name matches"),
+    N_("socket"),
+    N_("terminal or device"),
+    N_("device"),
+    N_("an ELF program"),
+    N_("a PNG image"),
+    N_("a GIF image"),
+    N_("a JPEG image"),
+    N_("an SQLite database"),
+    N_("a journal file (monzen reads the journal when no file is named)"),
+    N_("a ZIP archive"),
+    N_("a 7z archive"),
+    N_("a RAR archive"),
+    N_("an lz4 archive"),
+    N_("a compress archive"),
+    N_("an ar archive"),
+    N_("a PDF document"),
+    N_("UTF-16 text"),
+    N_("binary data"),
+)
+
 
 def refused(error: Refused) -> str:
     """The sentence about an input that could not be read, in the reader's language."""
     sentence = REFUSED.get(error.reason)
-    return _(sentence).format(path=safe(error.path), detail=safe(error.detail)) if sentence else str(error)
+    if sentence is None:
+        return str(error)
+    detail = _(error.detail) if error.detail in DETAILS else error.detail
+    return _(sentence).format(path=safe(error.path), detail=safe(detail))

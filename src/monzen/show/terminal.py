@@ -146,7 +146,8 @@ class Terminal:
                 else _("an account")
             )
             before = ngettext("after {n} attempt", "after {n} attempts", b.attempts)
-            self.console.print(Text(f"  {address(b.client)}  {self._when(b.at)}  {who}  {before}: {reasons[b.why]}", style="red"))
+            said = _("{before}: {why}").format(before=before, why=reasons[b.why])
+            self.console.print(Text(f"  {address(b.client)}  {self._when(b.at)}  {who}  {said}", style="red"))
             self.console.print(self._line(b.line), no_wrap=True, overflow="ellipsis", crop=True)
         self._more(len(breaches) - self.top)
         self.console.print(
@@ -196,18 +197,23 @@ class Terminal:
             count, doors = sums.get(said, (0, []))
             door = SERVICES[what % 16]
             sums[said] = (count + n, doors if door in doors or door == "other" else [*doors, door])
-        parts = [f"{_(said)} {count:,}" + (f" ({', '.join(doors)})" if doors else "") for said, (count, doors) in sums.items()]
+        parts = [
+            (_("{what} {count:,} ({doors})") if doors else _("{what} {count:,}")).format(
+                what=_(said), count=count, doors=_(", ").join(doors)
+            )
+            for said, (count, doors) in sums.items()
+        ]
         if client.names and self.names:
             parts.append(_("names: {names}").format(names=", ".join(safe(u, 40) for u in sorted(client.names)[:6])))
         elif client.names and len(client.names) > 1:
             parts.append(ngettext("{n} name", "{n} names", len(client.names)))
-        return Text("; ".join(parts))
+        return Text(_("; ").join(parts))
 
     def _reason(self, s: Sentence, judge: Judge) -> str:
         minutes = int(judge.policy.window // 60)
         if s.rule == "crowd":
             return _(
-                "{clients} clients of one network, {attempts} attempts; "
+                "{clients:,} clients of one network, {attempts:,} attempts; "
                 "{crowd} clients and {least} attempts within {minutes} minutes close it"
             ).format(
                 clients=s.clients,
@@ -217,10 +223,10 @@ class Terminal:
                 minutes=minutes,
             )
         if s.rule == "crowd-member":
-            return _("{attempts} attempts, together with its neighbours; users of yours live there too").format(
+            return _("{attempts:,} attempts, together with its neighbours; users of yours live there too").format(
                 attempts=s.attempts
             )
-        return _("{attempts} attempts; {burst} within {minutes} minutes are too many").format(
+        return _("{attempts:,} attempts; {burst} within {minutes} minutes are too many").format(
             attempts=s.attempts, burst=judge.policy.burst, minutes=minutes
         )
 
@@ -287,7 +293,8 @@ class Terminal:
                 ),
                 "known-client-fails": _("{who}, a client you know, keeps failing: probably an old password on a device"),
             }[a.what].format(who=network(a.client, len(a.client) * 8) if a.client else "")
-            self.console.print(Text("  " + _("{when}  {said} ({times})").format(when=when, said=said, times=times), style="yellow"))
+            line = _("{when}  {said} ({times})").format(when=when, said=said, times=times)
+            self.console.print(Text("  " + line, style="yellow"))
         self._more(len(alarms) - self.top)
 
     def _knocks(self, judge: Judge) -> None:
@@ -327,7 +334,9 @@ class Terminal:
         if twice:
             said.append(
                 ngettext(
-                    "{n} line stood in two inputs and was counted once.", "{n} lines stood in two inputs and were counted once.", twice
+                    "{n} line stood in two inputs and was counted once.",
+                    "{n} lines stood in two inputs and were counted once.",
+                    twice,
                 )
             )
         if too_long:
@@ -335,13 +344,17 @@ class Terminal:
         if clamped:
             said.append(
                 ngettext(
-                    "{n} stamp lay in the future and was not believed.", "{n} stamps lay in the future and were not believed.", clamped
+                    "{n} stamp lay in the future and was not believed.",
+                    "{n} stamps lay in the future and were not believed.",
+                    clamped,
                 )
             )
         if forgotten:
             said.append(
                 ngettext(
-                    "{n} client was forgotten to keep memory bounded.", "{n} clients were forgotten to keep memory bounded.", forgotten
+                    "{n} client was forgotten to keep memory bounded.",
+                    "{n} clients were forgotten to keep memory bounded.",
+                    forgotten,
                 )
             )
         self.console.print()

@@ -17,9 +17,10 @@ PORTS = {
         for entry in (
             "21:ftp 22:ssh 23:telnet 25:smtp 53:dns 80:http 110:pop3 111:rpcbind 135:msrpc 139:netbios 143:imap 161:snmp "
             "389:ldap 443:https 445:smb 465:smtps 587:submission 993:imaps 995:pop3s 1080:socks 1433:mssql 1521:oracle "
-            "1723:pptp 1883:mqtt 2222:ssh-alt 2323:telnet-alt 2375:docker 3128:proxy 3306:mysql 3389:rdp 4190:sieve 5060:sip "
-            "5432:postgresql 5555:adb 5900:vnc 5985:winrm 6379:redis 6443:kubernetes 7547:tr-069 8000:http-alt "
-            "8080:http-alt 8081:http-alt 8443:https-alt 8728:mikrotik 8888:http-alt 9200:elasticsearch 10000:webmin 11211:memcached 27017:mongodb"
+            "1723:pptp 1883:mqtt 2222:ssh-alt 2323:telnet-alt 2375:docker 3128:proxy 3306:mysql 3389:rdp 4190:sieve "
+            "5060:sip 5432:postgresql 5555:adb 5900:vnc 5985:winrm 6379:redis 6443:kubernetes 7547:tr-069 8000:http-alt "
+            "8080:http-alt 8081:http-alt 8443:https-alt 8728:mikrotik 8888:http-alt 9200:elasticsearch 10000:webmin "
+            "11211:memcached 27017:mongodb"
         ).split()
     )
 }

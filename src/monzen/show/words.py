@@ -48,6 +48,7 @@ ARGPARSE = (  # what argparse says by itself: it asks gettext's own domain
     N_("expected one argument"),
     N_("expected at least one argument"),
     N_("argument %(argument_name)s: %(message)s"),
+    N_("invalid %(type)s value: %(value)r"),
     N_("invalid choice: %(value)r (choose from %(choices)s)"),
     N_("ignored explicit argument %r"),
 )
