@@ -1,5 +1,6 @@
 """The loop in C and the loop in Python give the same events, whatever they read; the compiled program says the same as the plain one."""
 
+import gc
 import random
 import shutil
 import subprocess
@@ -96,6 +97,17 @@ def test_garbage():
         for _ in range(20):
             text = bytes(chance.choice((chance.randrange(256), 32, 58, 10)) for _ in range(size)) + b"\n"
             assert read(text, [], ZoneInfo("UTC"), compiled=True) == read(text, [], ZoneInfo("UTC"), compiled=False)
+
+
+@needs_c
+def test_scanners_come_and_go():
+    """A reader and its scanner know each other: the collector takes both, whichever it meets first."""
+    for _ in range(300):
+        readers = [Reader(Clock(1_795_000_000.0)) for _ in range(3)]
+        for reader in readers:
+            reader.read(b"Sep  4 16:59:45 mail sshd[7]: Invalid user x from 192.0.2.7 port 1\nSep  4 16:59:45 mail x: y\n")
+        del reader, readers
+    gc.collect()
 
 
 def test_the_plain_program_says_the_same(tmp_path):

@@ -615,7 +615,10 @@ static int Scanner_clear(Scanner *self) {
     Py_CLEAR(self->minutes); Py_CLEAR(self->iso_minutes); Py_CLEAR(self->zones); Py_CLEAR(self->addresses); Py_CLEAR(self->reasons);
     Py_CLEAR(self->event); Py_CLEAR(self->fact); Py_CLEAR(self->sasl); Py_CLEAR(self->summary); Py_CLEAR(self->detail);
     for (int i = 0; self->heads && i < HEADS; i++) forget(&self->heads[i]);
-    while (self->families > 0) Py_CLEAR(self->needles[--self->families].literals);
+    while (self->families > 0) {
+        self->families--; /* not in the macro: before 3.12 it evaluates its argument several times */
+        Py_CLEAR(self->needles[self->families].literals);
+    }
     return 0;
 }
 

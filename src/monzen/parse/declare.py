@@ -18,6 +18,9 @@ from typing import Any
 from monzen.parse.address import addresses, is_local
 from monzen.types import Fact, Join, Kind, Service, Weight
 
+WHOLE = 900
+"""Bytes. sshd cuts its messages at 1,023 bytes and old syslogds whole lines at 1,024, rsyslog at 8,192: of a longer message the end,
+and with it the address, may be what a client wrote into its name. No honest login writes so much."""
 CAP = 100  # attempts that one line can claim; rsyslog's and Dovecot's own counters stay far below it
 
 ADDRESS = rb"(?P<address>[0-9A-Fa-f:.]{1,44}(?:[0-9A-Fa-f]|::)(?:%[\w.-]{1,16})?)"  # what follows it may begin with a colon
@@ -46,6 +49,7 @@ class Reads:
     account: bool | None = None
     service: Service | None = None  # None: the program's
     key: Key = Key.NEVER
+    longest: int = 1 << 16  # bytes of message that are believed; WHOLE where the address stands behind a client's words
     live: bool = True  # whether scan and live need it; if not, it is read by explain only
     refine: Callable[[re.Match[bytes]], Mapping[str, Any] | None] | None = None
     build: Callable[[re.Match[bytes], int], Fact | None] | None = None  # instead of all this, for the lines that come most
@@ -84,12 +88,12 @@ new = tuple.__new__
 def reader(reads: Reads) -> Reader:
     """A function from message and the program's service to its Fact, or None where the line is of another kind."""
     pattern = re.compile(reads.pattern, re.DOTALL)
-    match, build, refine = pattern.match, reads.build, reads.refine
+    match, build, refine, longest = pattern.match, reads.build, reads.refine, reads.longest
     if build is not None:
 
         def hot(message: bytes, service: int) -> Fact | None:
             m = match(message)
-            return None if m is None else build(m, service)
+            return None if m is None or len(message) > longest else build(m, service)
 
         return hot
     has_address, has_user, has_attempts, has_detail = (n in pattern.groupindex for n in ("address", "user", "attempts", "detail"))
@@ -98,7 +102,7 @@ def reader(reads: Reads) -> Reader:
 
     def read(message: bytes, service: int) -> Fact | None:
         m = match(message)
-        if m is None:
+        if m is None or len(message) > longest:
             return None
         said = fact(
             kind,

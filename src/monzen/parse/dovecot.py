@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from monzen.parse.address import addresses
-from monzen.parse.declare import CAP, Family, Key, Reads, fact
+from monzen.parse.declare import CAP, WHOLE, Family, Key, Reads, fact
 from monzen.parse.sshd import DETAILS
 from monzen.types import Fact, Join, Kind, Service, Weight
 
@@ -176,8 +177,9 @@ LOGIN_PROCESS = (
     ),
     Reads(
         "Dovecot: login refused while our authentication server is down",
-        (b"(auth process ", b"(auth service ", b"nternal ", b"(disconnected while "),
-        LOGIN + VERDICT + rb"\((?:auth process (?:communication failure|broken)|auth service reported temporary failure|internal failure|disconnected while (?:authenticating|finishing))[^)]*+\)" + WHO,
+        (b"(auth process ", b"(auth service ", b"nternal ", b"(disconnected while finishing", b"uth process broken ("),
+        LOGIN + VERDICT + rb"\((?:auth process (?:communication failure|broken)|auth service reported temporary failure|internal failure|disconnected while finishing"
+        rb"|(?<=Auth process broken \()disconnected before auth was ready)[^)]*+\)" + WHO,
         Kind.AUTH_OUTAGE,
         join=Join.OUTAGE,
         refine=_login,
@@ -408,4 +410,4 @@ AUTH_PROCESS = (
     ),
 )
 
-DOVECOT = Family("dovecot", LOGIN_PROCESS + DETAILS + AUTH_PROCESS)
+DOVECOT = Family("dovecot", tuple(r if r.build is _plain_detail else replace(r, longest=WHOLE) for r in LOGIN_PROCESS + DETAILS + AUTH_PROCESS))

@@ -50,8 +50,10 @@ class Header(NamedTuple):
 
     @property
     def head(self) -> bytes:
-        """Host, program and process: what the lines of one session share."""
-        return b" ".join((self.host, self.program.name if self.program else b"", self.pid))
+        """` host program[pid]`: what the lines of one session share, as it stands in the commonest header (parse/reader.py cuts it there)."""
+        host = b" " + self.host if self.host else b""
+        pid = b"[" + self.pid + b"]" if self.pid else b""
+        return host + b" " + (self.program.name if self.program else b"") + pid
 
 
 def split(line: bytes) -> Header:

@@ -8,6 +8,7 @@ on the records alone and is bounded; `wait_until` lets the loop say what time it
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import Any
@@ -18,6 +19,8 @@ HOLD = 6.0  # seconds; Dovecot answers a failure after 2 s (auth_failure_delay),
 SAME_GUESS = 2.5  # seconds between the PLAIN and the LOGIN of one typo (FACTS table A); a program tries again no faster
 SESSION = 1200.0  # seconds without a line after which a process is taken to serve somebody else
 CREDIT = 60.0  # seconds within which a second program's line about a guess that was counted belongs to it
+DATABASES = 3.0  # seconds within which a second database says of a guess what the first said; PAM takes two (pam_unix, fail delay)
+AFTERWARDS = 2.0  # seconds after the end of an sshd connection within which PAM sums up (`PAM 2 more authentication failures`)
 SESSIONS = 10_000  # sessions remembered at most, oldest forgotten first (about 3 MiB)
 
 ALONE, SASL, SUMMARY, LEFTOVER = int(Join.ALONE), int(Join.SASL), int(Join.SUMMARY), int(Join.LEFTOVER)
@@ -49,21 +52,23 @@ class _Smtp:
 class _Ssh:
     """What an sshd process showed: how many guesses each kind of line proves; the most of them is what was counted."""
 
-    __slots__ = ("client", "counted", "last", "seen")
+    __slots__ = ("client", "counted", "ended", "last", "seen")
 
     def __init__(self, client: bytes, last: float) -> None:
-        self.client, self.last, self.counted = client, last, 0
+        self.client, self.last, self.counted, self.ended = client, last, 0, False
         self.seen: dict[str, int] = {}
 
 
 class _Held:
-    """An event that waits for a line that may settle it; `session` is Dovecot's, if it names one."""
+    """An event that waits for a line that may settle it; `session` is Dovecot's, if it names one; `drivers` are the databases
+    that have said the same."""
 
-    __slots__ = ("event", "session", "settled", "until")
+    __slots__ = ("drivers", "event", "session", "settled", "until")
 
     def __init__(self, event: Event, session: bytes) -> None:
         self.event, self.session, self.settled = event, session, False
         self.until = event[0] + HOLD
+        self.drivers: list[bytes] = []
 
 
 class Joiner:
@@ -210,7 +215,7 @@ class Joiner:
             session.held.settled = True
         if fact.client in self.details or fact.client in self.counted:
             for _ in range(fact.attempts):
-                better = self._claim(fact.client, b"", None, event.time)
+                better = self._claim(fact.client, b"", None, event.time, SESSION)
                 if better is None:
                     break
                 if better is COUNTED:
@@ -241,18 +246,22 @@ class Joiner:
             group = self.details[client] = []
             if len(self.details) > SESSIONS:
                 del self.details[next(iter(self.details))]
-        else:
-            last = group[-1]
+        for last in group[-4:]:
             before = last.event
             if (
-                event.time - before.time <= 1.0
-                and last.session == session
+                event.time - before.time <= DATABASES
+                and (last.session == session or not last.session or not session)
                 and before.fact.user == fact.user
-                and _driver(before.line) != _driver(line)
             ):
-                if fact.account and not before.fact.account:
-                    last.event = before._replace(fact=fact)
-                return
+                if not last.drivers:
+                    last.drivers.append(_driver(before.line))
+                driver = _driver(line)
+                if driver not in last.drivers:
+                    last.drivers.append(driver)
+                    last.session = session or last.session
+                    if fact.account and not before.fact.account:
+                        last.event = before._replace(fact=fact)
+                    return
         waiting = _Held(event if fact.weight else event._replace(attempts=0), session)
         group.append(waiting)
         if len(group) > 100:
@@ -275,32 +284,37 @@ class Joiner:
                 waiting.settled = True
                 self._forget(waiting)
 
-    def _claim(self, client: bytes, session: bytes, user: bytes | None, time: float) -> Fact | None:
-        """Settles the detail that belongs to a guess: its Fact, or COUNTED if it was counted by itself, None if there is none."""
-        for waiting in self.details.get(client, NONE_HELD):
-            fact = waiting.event[1]
-            name = fact[3]
-            if (not session or not waiting.session or waiting.session == session) and (user is None or name is None or name == user):
-                waiting.settled = True
-                self._forget(waiting)
-                return fact
-        stamps = self.counted.get(client)
-        if stamps:
-            for i, (at, owner) in enumerate(stamps):
-                if at >= time - CREDIT and (not session or not owner or owner == session):
-                    del stamps[: i + 1]
+    def _claim(self, client: bytes, session: bytes, user: bytes | None, time: float, credit: float = CREDIT) -> Fact | None:
+        """Settles the detail that belongs to a guess: its Fact, or COUNTED if it was counted by itself, None if there is none.
+
+        A line with a session takes what names the same one first, then what names none; a line without (Postfix) the other way round.
+        """
+        for owner in (session, b"") if session else (b"", None):
+            for waiting in self.details.get(client, NONE_HELD):
+                name = waiting.event[1][3]
+                if owner in (None, waiting.session) and (user is None or name is None or name == user):
+                    waiting.settled = True
+                    self._forget(waiting)
+                    return waiting.event[1]
+            stamps = self.counted.get(client, NO_STAMPS)
+            for i, (at, of) in enumerate(stamps):
+                if of == owner and at >= time - (SESSION if owner else credit):
+                    del stamps[i]
                     return COUNTED
-            if stamps[-1][0] < time - CREDIT:
-                del self.counted[client]
+            if not stamps or stamps[-1][0] < time - SESSION:
+                self.counted.pop(client, None)
         return None
 
     def _login_failed(self, event: Event, out: list[Event]) -> None:
         """The login process sums up a connection: its attempts, less those that were counted from details."""
         fact = event.fact
+        left = fact.attempts
         if fact.client in self.details or fact.client in self.counted:
-            left, session = fact.attempts, session_id(event.line)
+            session = session_id(event.line)
+            lasted = LASTED(event.line)
+            credit = max(CREDIT, float(lasted[1]) + HOLD) if lasted is not None else CREDIT
             for _ in range(fact.attempts):
-                better = self._claim(fact.client, session, None, event.time)
+                better = self._claim(fact.client, session, None, event.time, credit)
                 if better is None:
                     break
                 if better is COUNTED:
@@ -308,7 +322,7 @@ class Joiner:
                 elif fact.account is None and better.account is not None:
                     fact = fact._replace(account=better.account, user=fact.user or better.user)
             event = event._replace(fact=fact, attempts=left)
-        if event.attempts > 0:
+        if left > 0:
             out.append(event)
 
     def _login(self, event: Event, out: list[Event]) -> None:
@@ -324,7 +338,11 @@ class Joiner:
         """Invalid user, PAM's line and Failed password speak of one guess: the kind of line that proves most counts."""
         time, fact = event.time, event.fact
         session = self.ssh.get(event.head)
-        if session is None or (fact.client and session.client and session.client != fact.client) or time - session.last > SESSION:
+        if (
+            session is None
+            or (fact.client and session.client and session.client != fact.client)
+            or time - session.last > (AFTERWARDS if session.ended else SESSION)
+        ):
             session = self.ssh[event.head] = _Ssh(fact.client, time)
             if len(self.ssh) > SESSIONS:
                 del self.ssh[next(iter(self.ssh))]
@@ -350,8 +368,7 @@ class Joiner:
         session = self.ssh.get(event.head)
         if session is not None and event.time - session.last <= SESSION and (session.client == fact.client or not fact.client):
             session.last = event.time
-            if fact.kind == LOST:
-                del self.ssh[event.head]
+            session.ended = fact.kind == LOST
             return
         if fact.kind != LOST and fact.client:
             self._ssh(event, out)
@@ -376,12 +393,14 @@ class Joiner:
 
 INFINITY = float("inf")
 NONE_HELD: list[_Held] = []
+NO_STAMPS: list[tuple[float, bytes]] = []
 new = tuple.__new__
 COUNTED = Fact(0, 0, b"", None, int(Service.OTHER), 0, None, None, 0, "")  # the mark of a guess that was counted from its detail
 
 
 def session_id(line: bytes) -> bytes:
-    """Dovecot's session of a line: `session=<...>` at the end, or `,<...>)` and `)<...>: ` of auth; `b""` where there is none."""
+    """Dovecot's session of a line: `session=<...>` at the end, or of auth `,<...>)` and, in 2.4, the last of `)<...><...>: `; `b""`
+    where there is none."""
     at = line.rfind(b"session=<") + 9
     if at < 9:
         at = line.find(b",<") + 2
@@ -389,13 +408,22 @@ def session_id(line: bytes) -> bytes:
             at = line.find(b")<") + 2
             if at < 2:
                 return b""
+            at = max(at, line.rfind(b"><", at, line.find(b">: ", at) + 1) + 2)
     end = line.find(b">", at)
     return line[at:end] if 0 < end - at <= 64 else b""
 
 
+LASTED = re.compile(rb" attempts in (\d{1,4}) secs\)").search  # Dovecot's own words stand before the client's
+DRIVER = re.compile(
+    rb"\bauth(?:-worker)?(?:\([^)]*+\))?(?:<[^>]*+>)*: (?:[A-Z][a-z]++: )?(?:conn unix:[^(]*+\([^)]*+\): )?(?:auth-worker<\d++>: )?(?:request \[\d++\]: )?"
+    rb"([\w-]++)[(:]"
+).search
+
+
 def _driver(line: bytes) -> bytes:
-    """The password database of a detail: the word before `(user,`."""
-    return line.rpartition(b"(")[0].rpartition(b" ")[2]
+    """The password database of a detail: `sql` of `auth: sql(user,`, and of 2.4's `auth(user,address,...): sql:`."""
+    m = DRIVER(line, 0, 1000)  # it stands at the front; what follows is the client's, and may be long
+    return m[1] if m is not None else b""
 
 
 def _bound(table: dict[bytes, Any]) -> None:

@@ -197,7 +197,7 @@ class Reader:
         if program is not None:
             name = program.family.name
             return program, program.facts, program.service, QUIET.get(name, ()), live_literals(program.family), int(name == "dovecot"), int(name == "smtpd")
-        if HEAD(head) is None:
+        if HEAD(head) is None or header.program is not None:
             return False, {}, 0, (), NOTHING, 0, 1
         if BORING(head.rpartition(b" ")[2].partition(b"[")[0]):
             return None, {}, 0, (), NOTHING, 0, 0

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from monzen.parse.address import addresses
-from monzen.parse.declare import ADDRESS, CAP, Family, Reads
+from monzen.parse.declare import ADDRESS, CAP, WHOLE, Family, Reads
 from monzen.types import Join, Kind, Service, Weight
 
 END = rb"(?: \[preauth\])? *\Z"
@@ -29,6 +29,8 @@ def _failed(m: re.Match[bytes]) -> Mapping[str, Any]:
         said["weight"] = int(Weight.WEAK)
     elif method == b"none" and not m["invalid"]:
         said["weight"] = int(Weight.NONE)
+    if method == b"none":
+        said["detail"] = method  # a question, not a guess of its own: the password of the same session counts (parse/join.py)
     if m["invalid"]:
         said["account"] = False
     elif method == b"password":
@@ -43,7 +45,7 @@ def _failed(m: re.Match[bytes]) -> Mapping[str, Any]:
 
 def _sole(m: re.Match[bytes]) -> Mapping[str, Any]:
     """The user's words stand on both sides of the address: only an address that is the only one is believed."""
-    found = {addresses[a] for a in re.findall(rb" ([0-9A-Fa-f:.]{2,45}) port \d{1,5}:", m[0])}
+    found = {addresses[a] for a in re.findall(rb" ([0-9A-Fa-f:.]{2,45}) port \d{1,5}:", m.string)}
     return {} if len(found) == 1 else {"client": b""}
 
 
@@ -372,6 +374,6 @@ SSH_READS += (
     ),
 )
 
-SSHD = Family("sshd", SSH_READS + PAM_READS)
-DETAILS = tuple(replace(r, kind=Kind.AUTH_DETAIL, join=Join.DETAIL, examples={}) for r in PAM_READS)  # Dovecot's PAM: a line of its own comes too
+SSHD = Family("sshd", tuple(replace(r, longest=WHOLE) for r in SSH_READS + PAM_READS))
+DETAILS = tuple(replace(r, kind=Kind.AUTH_DETAIL, join=Join.DETAIL, longest=WHOLE, examples={}) for r in PAM_READS)  # Dovecot's PAM: a line of its own comes too
 PAM_ONLY = Family("pam", DETAILS)
