@@ -108,6 +108,7 @@ class Clock:
             if m is not None:
                 month, year = MONTHS[m[1]], m[3] or m[8]
                 parts = (month, int(m[2]), int(m[4]), int(m[5]))
+                dt.datetime(2000, *parts)  # raises where it is no date in any year
                 rest = int(m[6]) + float(m[7] or 0)
                 if year:
                     return self.believed(self.local(int(year), *parts)) + rest
