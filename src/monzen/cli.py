@@ -220,9 +220,9 @@ def run_scan(options: argparse.Namespace) -> int:
     with progress_bar(total, wanted=not options.json or sys.stderr.isatty()) as advance:
         reading = scan_sets(sets, list(errors), Options(now, local, options.year, times[0], times[1]), progress=advance)
     if options.json:
-        import json
+        from monzen.show.text import as_json
 
-        print(json.dumps(report(reading, names=options.names, top=options.top), ensure_ascii=False))
+        print(as_json(report(reading, names=options.names, top=options.top)))
     else:
         from monzen.show.terminal import Terminal
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import re
 import sys
@@ -15,7 +14,7 @@ from monzen.parse.clock import Clock
 from monzen.parse.header import split
 from monzen.parse.line import read_line
 from monzen.show.refused import refused
-from monzen.show.text import iso, safe, stamp
+from monzen.show.text import as_json, iso, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.sources import SourceError, blocks, plan
 from monzen.types import Fact, Kind, Service, Weight
@@ -25,9 +24,9 @@ SERVICES = {int(s): s.name.lower() for s in Service}
 WEIGHTS = {int(w): w.name.lower() for w in Weight}
 
 
-def as_json(number: int, fact: Fact | None, at: float | None) -> str:
+def answer(number: int, fact: Fact | None, at: float | None) -> str:
     """One line of `explain --json`. Keys never change their meaning."""
-    return json.dumps(
+    return as_json(
         {
             "n": number,
             "kind": KINDS[fact.kind] if fact else None,
@@ -37,8 +36,7 @@ def as_json(number: int, fact: Fact | None, at: float | None) -> str:
             "time": iso(at) if at is not None else None,
             "attempts": fact.attempts if fact else 0,
             "weight": WEIGHTS[fact.weight] if fact else "none",
-        },
-        ensure_ascii=False,
+        }
     )
 
 
@@ -69,7 +67,7 @@ def run(what: list[str], *, year: int | None, zone: dt.tzinfo, as_json_lines: bo
         nonlocal number
         number += 1
         fact, at = read_line(line, Clock(newest if year is None else float("inf"), zone, year))
-        out.write((as_json(number, fact, at) if as_json_lines else describe(line, fact, at, zone)) + "\n")
+        out.write((answer(number, fact, at) if as_json_lines else describe(line, fact, at, zone)) + "\n")
 
     for argument in what or ["-"]:
         if argument != "-" and not os.path.lexists(argument) and is_line(os.fsencode(argument)):

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import zstandard
@@ -177,11 +178,22 @@ def test_gzip_without_isal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chec
 @given(cuts=st.lists(st.integers(0, 500), max_size=10), limit=st.integers(1, 300))
 def test_every_decoder_gives_the_same_for_every_way_to_feed_it(cuts: list[int], limit: int) -> None:
     text = log(40)
-    for form, pack in PACK.items():
+    for form, pack, modules in [*((form, pack, {}) for form, pack in PACK.items()), ("gz", PACK["gz"], {"isal": None})]:
         data = pack(text)
         at = [0, *sorted(c % len(data) for c in cuts), len(data)]
         pieces = iter([p for a, b in pairwise(at) if (p := data[a:b])])
-        assert b"".join(archive._decode("x", form, pieces, limit)) == text
+        with patch.dict(sys.modules, modules):  # without isal: zlib
+            assert b"".join(archive._decode("x", form, pieces, limit)) == text
+
+
+@given(end=st.integers(20, 400), limit=st.integers(1, 300), modules=st.sampled_from([{}, {"isal": None}]))
+def test_what_a_decoder_holds_back_is_fetched_before_the_end_is_deplored(end: int, limit: int, modules: dict[str, None]) -> None:
+    data = PACK["gz"](b"a" * 3000 + log(40))[:end]
+    got = b""
+    with patch.dict(sys.modules, modules), pytest.raises(SourceError, match="ends in the middle"):  # noqa: PT012
+        for chunk in archive._decode("x", "gz", iter([data]), limit):
+            got += chunk
+    assert got == unpacked("gz", data)
 
 
 def test_zstd_without_zstandard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

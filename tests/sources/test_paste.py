@@ -5,7 +5,7 @@ from __future__ import annotations
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monzen.sources import MAX_LINE, paste, unfold
@@ -100,12 +100,17 @@ def test_a_joined_line_has_the_length_of_a_line(more: int) -> None:
     assert max(map(len, lines)) == (MAX_LINE + 1 if more == 0 else max(map(len, WRITTEN.splitlines(True))))
 
 
+def test_a_joined_line_that_is_too_long_is_left_out_at_the_end_too() -> None:
+    assert undone(PRINTED + b"     " + b"c" * MAX_LINE + b"\n") == WRITTEN[: WRITTEN.index(b"Sep  4 17")]
+
+
 pieces = st.sampled_from(
     [b"\n", b" ", b"  ", b"\t", b":", b": w", b"Sep  4 16:59:45 m", b"Sep 4 16:59:45 ", b"2026-09-04T16:59:45Z x", b"y", b"\r", b"\xe3\x80\x80"]
 )
 texts = st.lists(pieces, max_size=40).map(b"".join)
 
 
+@settings(max_examples=400)
 @given(st.sampled_from([b"", b"  Sep  4 16:59:45 m", b"Sep  4 16:59:45 m", b"\n\n"]), texts, st.booleans(), st.lists(st.integers(0, 300)))
 def test_it_does_not_matter_how_the_text_is_cut(start: bytes, text: bytes, always: bool, cuts: list[int]) -> None:
     text = start + text + b"\n"

@@ -134,13 +134,15 @@ class _Minutes(dict[bytes, float]):
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.since = 0.0  # the first that is remembered: a year later the same text is another minute
 
     def __missing__(self, text: bytes) -> float:
-        if len(self) >= MINUTES:
-            self.clear()
         day, hour, minute = int(text[4:6]), int(text[7:9]), int(text[10:12])
         dt.datetime(2000, MONTHS[text[:3]], day, hour, minute)  # raises where it is no date
         at, keep = self.clock.minute(MONTHS[text[:3]], day, hour, minute)
+        if len(self) >= MINUTES or abs(at - self.since) > NEAR:
+            self.clear()
+            self.since = at
         if keep:
             self[text] = at
         return at

@@ -68,7 +68,8 @@ RHOST = re.compile(rb" rhost=([0-9A-Fa-f:.]{2,45})(?=\s|\Z)")
 def _pam(m: re.Match[bytes]) -> Mapping[str, Any]:
     """`ruser=` and `user=` hold the client's words, `rhost=` between them the address: read so that neither can pose as it.
 
-    With an empty ruser the first rhost is true, what follows is the name. Else the only one, or the last where no name follows.
+    sshd leaves ruser empty: there the first rhost is true, what follows is the name. Elsewhere ruser may be the client's name, blank
+    and all: the only rhost, or the last where no name follows.
     """
     rest, door = m["rest"][:4000], m["door"] or b""
     said: dict[str, Any] = {"attempts": min(int(m["attempts"] or 1), CAP), "detail": None if m["detail"] == b"unix" else m["detail"]}
@@ -78,7 +79,7 @@ def _pam(m: re.Match[bytes]) -> Mapping[str, Any]:
     before, _, after = rest.partition(b" rhost=")
     found = RHOST.findall(rest)
     name = re.search(rb"\suser=(.*)\Z", rest)
-    if b" ruser=" in before and before.endswith(b" ruser=") and (name or len(found) == 1):
+    if b" ruser=" in before and before.endswith(b" ruser=") and ((name and door == b"sshd") or len(found) == 1):
         found = RHOST.findall(b" rhost=" + after.split(b" ", 1)[0])
     if not found or (len(set(found)) > 1 and name):
         return {**said, "client": b""}
@@ -367,7 +368,7 @@ SSH_READS += (
     Reads(
         "sshd: something else about a client",
         b" from ",
-        rb".* from " + ADDRESS + rb" port \d{1,5}" + END,
+        rb"(?!.*; logname=).* from " + ADDRESS + rb" port \d{1,5}" + END,
         Kind.OTHER,
         live=False,
         examples={"sshd[7]: warning: something new from 192.0.2.7 port 4 [preauth]": {"client": "192.0.2.7", "weight": "none"}},

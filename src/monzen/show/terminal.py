@@ -199,7 +199,7 @@ class Terminal:
             sums[said] = (count + n, doors if door in doors or door == "other" else [*doors, door])
         parts = [
             (_("{what} {count:,} ({doors})") if doors else _("{what} {count:,}")).format(
-                what=_(said), count=count, doors=_(", ").join(doors)
+                what=_(said), count=count, doors=", ".join(doors)
             )
             for said, (count, doors) in sums.items()
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from ipaddress import ip_address
 
@@ -33,11 +34,19 @@ def safe(raw: bytes | str, limit: int = 300) -> str:
     return shown + "…" if len(decoded) > limit else shown
 
 
+_OBEYED = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+def as_json(value: object) -> str:
+    """One line of JSON; what a terminal would obey (control characters, also those of Unicode) is escaped, other text is not."""
+    return _OBEYED.sub(lambda m: f"\\u{ord(m[0]):04x}", json.dumps(value, ensure_ascii=False))
+
+
 # Where programs write names; what stands there is replaced unless the names were asked for.
 _NAMES = re.compile(
     rb"(?P<a>user=<)[^>]*(?=>)"
     rb"|(?P<b>sasl_username=).*?(?=, |\Z)"
-    rb"|(?P<c>\b(?:for (?:invalid user |illegal user )?|[Ii]nvalid user |authenticating user |User ))\S*(?= from | \d|:|\Z)"
+    rb"|(?P<c>\b(?:for (?:invalid user |illegal user )?|[Ii]nvalid user |authenticating user |User ))[^\n]*?(?= from | \d|:|\Z)"
     rb"|(?P<d>\b(?:pam|sql|ldap|passwd-file|static|auth(?:-worker)?|unix_user|shadow|oauth2|lua|imap|pop3|lmtp)\()[^,()]*(?=[,)])"
     rb"|(?P<e> r?user=)[^\s<]+"
     rb"|(?P<f>(?:from|to)=<)[^>]*(?=>)"

@@ -41,7 +41,7 @@ def unfold(blocks: Iterable[bytes], *, always: bool = False) -> Iterator[bytes]:
 def _is_folded(head: bytes, always: bool, *, ended: bool) -> bool | None:
     """Whether a text that begins with `head` is folded; None when that takes more of it."""
     lines = head.split(b"\n", _LOOK)
-    if not ended or len(lines) > _LOOK:
+    if not ended:
         lines.pop()  # not complete
     stamped = False
     for line in lines:
@@ -89,8 +89,8 @@ def _joined(blocks: Iterable[bytes]) -> Iterator[bytes]:
                 continue
             if parts and length <= MAX_LINE:
                 out += (*parts, b"\n")
-            parts = [text if start and _STAMP.match(text) else line]
-            length = len(parts[0])
+            parts = [text]
+            length = len(text)
         if out:
             yield b"".join(out)
     if parts and length <= MAX_LINE:

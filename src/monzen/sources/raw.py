@@ -34,9 +34,8 @@ class Raw:
             data = os.read(self.fd, size)
         except OSError as error:
             raise SourceError.refused(self.path, error) from error
-        if data:
-            self.last = self.consumed
-            self.consumed += len(data)
+        self.last = self.consumed
+        self.consumed += len(data)
         return data
 
     def rewind(self) -> bool:
