@@ -17,6 +17,7 @@
 #define PROBES 8
 #define FAMILIES 16      /* tuples of literals, one a family */
 #define REMEMBERED 2048  /* facts a program, as in program.py */
+#define LONGEST 65536    /* a longer line is not read, as in line.py */
 #define LONGEST_HEAD 96 /* a longer one is asked about each time */
 
 /* Literals and the pairs of bytes that they begin with: one look at each pair of a text tells where one may stand. */
@@ -364,7 +365,10 @@ static Head *head_of(Scanner *self, const char *head, Py_ssize_t length, Head *o
 /* Epoch of the stamp of `line`; -1 with an exception set on error. `size` is the stamp's length, 15 without a year. */
 static double time_of(Scanner *self, const char *line, Py_ssize_t size) {
     int iso = size != 15, keylen = iso ? 16 : 13;
-    if (!iso || (size == 32 && line[19] == '.')) {
+    int plain = !iso || (size == 32 && line[19] == '.');
+    for (int i = iso ? 17 : 13; plain && i < (iso ? 26 : 15); i++) /* before the minute is asked for: the clock remembers what it was asked */
+        if (i != 19 && (line[i] < '0' || line[i] > '9')) plain = !iso;
+    if (plain) {
         if (self->minute_length != keylen || memcmp(self->minute_text, line, (size_t)keylen)) {
             PyObject *key = PyBytes_FromStringAndSize(line, keylen), *table = iso ? self->iso_minutes : self->minutes;
             if (!key) return -1;
@@ -445,7 +449,7 @@ static int odd(Scanner *self, PyObject *out, PyObject *block, const char *line, 
 
 static int one_line(Scanner *self, PyObject *out, PyObject *block, const char *begin, const char *line, const char *end, Head *once) {
     Py_ssize_t length = end - line, stamp;
-    if (length < 18) return 0;
+    if (length < 18 || length > LONGEST) return 0;
     if (line[0] >= 'A' && line[0] <= 'Z' && line[15] == ' ') stamp = 15;
     else if (line[0] >= '0' && line[0] <= '9' && line[10] == 'T' && length > 20) {
         const char *space = memchr(line + 19, ' ', (size_t)length - 19);
@@ -459,7 +463,7 @@ static int one_line(Scanner *self, PyObject *out, PyObject *block, const char *b
     if (!colon || colon + 2 >= end) return memmem(line, (size_t)length, "message repeated ", 17) ? odd(self, out, block, line, end, line - begin) : 0;
     const char *message = colon + 2;
     Py_ssize_t size = end - message;
-    if (size > 17 && (!memcmp(message, "message repeated ", 17) || (size > 22 && !memcmp(message, "last message repeated ", 22))))
+    if ((size > 4 && !memcmp(message, "[ID ", 4)) || (size > 17 && (!memcmp(message, "message repeated ", 17) || (size > 22 && !memcmp(message, "last message repeated ", 22)))))
         return odd(self, out, block, line, end, line - begin);
     Head *h = head_of(self, line + stamp, colon - line - stamp, once);
     if (!h) return -1;

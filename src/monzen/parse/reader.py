@@ -110,7 +110,7 @@ class Reader:
             start = rfind(b"\n", 0, a) + 1
             end = find(b"\n", b)
             line = buf[start:end]
-            if len(line) < SHORTEST:
+            if not SHORTEST <= len(line) <= LONGEST:
                 continue
             first = line[0]
             if 65 <= first <= 90 and line[15] == 32:  # `Sep  4 16:59:45 `
@@ -129,7 +129,7 @@ class Reader:
                 if SPECIAL in line and (record := self._odd(line, buf, start)) is not None:
                     add(record)
                 continue
-            if message.startswith((SPECIAL, b"last message repeated ")):
+            if message.startswith((SPECIAL, b"last message repeated ", b"[ID ")):  # the last: Solaris
                 record = self._odd(line, buf, start)
                 if record is not None:
                     add(record)
