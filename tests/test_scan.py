@@ -266,3 +266,47 @@ def test_explain_a_line_as_an_argument():
     missing = monzen("explain", "nothing.log")
     assert missing.returncode == 2
     assert b"nothing.log" in missing.stderr
+
+
+# ---- no false all-clear
+
+
+def test_nothing_understood_is_no_all_clear():
+    text = monzen("scan", "Makefile").stdout.decode()
+    assert "None got in" not in text
+    assert "is this the log of" in text
+
+
+def test_nothing_in_the_time_asked_for_is_no_all_clear(tmp_path):
+    (tmp_path / "mail.log").write_bytes(ATTACK)
+    text = monzen("scan", tmp_path / "mail.log", "--since", "2090-01-01").stdout.decode()
+    assert "None got in" not in text
+    assert "8 events lie outside" in text
+    some = monzen("scan", tmp_path / "mail.log", "--until", "2090-01-01").stdout.decode()
+    assert "left out" not in some
+    assert scanned(tmp_path / "mail.log", "--since", "2090-01-01")["outside"] == 8
+
+
+def test_since_after_until():
+    done = monzen("scan", "--since", "2026-09-12", "--until", "2026-09-10", FIRST)
+    assert done.returncode == 2
+    assert "2026-09-10" in sentences(done)[0]
+
+
+def test_a_full_disk_is_said():
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-m", "monzen", "scan", str(WEEK)], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"monzen: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("columns", ["0", "abc", "-5", "9" * 30])
+def test_columns_that_are_none(columns):
+    assert b"3 clients attacked" in monzen("scan", FIRST, COLUMNS=columns).stdout
+
+
+def test_letters_that_a_terminal_lacks():
+    done = monzen("scan", FIRST, LANGUAGE="ja", LC_ALL="C", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr

@@ -10,6 +10,7 @@ import contextlib
 import datetime as dt
 import gc
 import gettext
+import io
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from unicodedata import east_asian_width
 from zoneinfo import ZoneInfo
 
 from monzen.show.words import _, speak_also
@@ -46,7 +48,9 @@ def zone(text: str) -> dt.tzinfo:
     """The zone of a name (`Asia/Tokyo`) or an offset (`+09:00`)."""
     m = re.fullmatch(r"([+-])(\d\d):?(\d\d)", text)
     if m:
-        offset = dt.timedelta(hours=int(m[2]), minutes=int(m[3]))
+        offset = dt.timedelta(hours=min(int(m[2]), 24), minutes=int(m[3]))
+        if offset >= dt.timedelta(hours=24) or int(m[3]) > 59:
+            raise argparse.ArgumentTypeError(_("there is no offset {text!r}. Use one such as +09:00").format(text=text))
         return dt.timezone(-offset if m[1] == "-" else offset)
     if text.upper() in ("UTC", "Z"):
         return dt.UTC
@@ -84,6 +88,23 @@ def moment(text: str, now: float, local: dt.tzinfo) -> float:
     return (at if at.tzinfo else at.replace(tzinfo=local)).timestamp()
 
 
+def width(text: str) -> int:
+    """The columns that a text takes on a terminal: Japanese letters take two."""
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Help in columns as they look: argparse counts letters, and breaks lines at blanks only, which Japanese has not."""
+
+    def _split_lines(self, text: str, columns: int) -> list[str]:
+        lines = [""]
+        for word in re.findall(r" *(?:[!-~]+|.)[、。，．）」』】：]*", text):
+            if width(lines[-1] + word) > columns and lines[-1]:
+                lines.append("")
+            lines[-1] += word if lines[-1] else word.lstrip()
+        return lines
+
+
 def parser() -> argparse.ArgumentParser:
     """All verbs and options."""
 
@@ -96,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
         description=_(
             "Turned away at the gate: reads the logs of a mail server and sees who guesses passwords, and from which networks."
         ),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
         epilog=_("Examples:") + "\n  monzen scan\n  monzen scan /var/log/mail.log\n  monzen explain /var/log/mail.log",
         add_help=False,
         allow_abbrev=False,
@@ -110,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
             name,
             help=says,
             description=says,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=Help,
             epilog=_("Examples:") + "\n" + examples,
             add_help=False,
             allow_abbrev=False,
@@ -169,6 +190,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `monzen`; returns the exit status."""
     try:
+        for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a letter gets its escape
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         speak_also(gettext)
         options = parser().parse_args(arguments)
         if options.version:
@@ -189,6 +213,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except OSError as error:  # inputs have their own sentences: this is the output, on a full disk
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        complain(_("cannot write the answer: {detail}").format(detail=_(error.strerror or str(error))))
+        return EXIT_USE
 
 
 def complain(message: str) -> None:
@@ -215,6 +243,9 @@ def run_scan(options: argparse.Namespace) -> int:
                 )
             )
             return EXIT_USE
+    if times[0] is not None and times[1] is not None and times[0] >= times[1]:
+        complain(_("--until {until} is not after --since {since}").format(until=options.until, since=options.since))
+        return EXIT_USE
     sets, errors = plan(options.files, now=now)
     total = sum(s.size for group in sets for s in group)
     with progress_bar(total, wanted=not options.json or sys.stderr.isatty()) as advance:

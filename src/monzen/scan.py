@@ -111,7 +111,11 @@ def scan_sets(
     limited = options.since is not None or options.until is not None
     try:
         for block in merge([events(s, result, options, progress) for s in sets], twice):
-            result.judge.hear(joiner.join(within(block, options) if limited else block))
+            if limited:
+                kept = within(block, options)
+                result.outside += len(block) - len(kept)
+                block = kept
+            result.judge.hear(joiner.join(block))
     except KeyboardInterrupt:
         result.interrupted = True
     result.judge.hear(joiner.wait_until(float("inf")))

@@ -243,9 +243,12 @@ LOGIN_PROCESS = (
 )
 
 REASONS = (b"unknown user", b"assword mismatch", b"nvalid credentials", b"pam_authenticate() failed")
-NAMELESS = rb"(?:dovecot: )?auth(?:-worker)?(?:\(\w*+\))?: " + LEVEL + rb"[\w-]++\(\?,(?P<address>[0-9A-Fa-f:.]++)(?:,(?:<[^>\s]*+>)?)?\): "
+MECHANISM = rb"(?:plain|login|cram-md5|digest-md5|scram-sha-\d{1,3}|apop|ntlm|rpa|skey|otp|gssapi|gss-spnego|external|anonymous|oauthbearer|xoauth2)\("
+"""What auth writes in place of a database while there is no name yet: no user can choose it."""
+NAMELESS = rb"(?:dovecot: )?auth(?:-worker)?(?:\(\w*+\))?: " + LEVEL + MECHANISM + rb"\?,(?P<address>[0-9A-Fa-f:.]++)(?:,(?:<[^>\s]*+>)?)?\): "
 SESSION = rb"(?:,(?:<[^>\s]*+>)?)?\): "
 CANDIDATE = re.compile(rb",(?P<address>[0-9A-Fa-f:.]{2,45})" + SESSION)
+AGAIN = re.compile(rb",(?P<address>[0-9A-Fa-f:.]{2,45})(?:,[^\s,()]{0,80})?\)(?:<[^>\s]{0,80}>){0,3}: ").finditer
 PLAUSIBLE = re.compile(
     rb"(?:unknown user|[Pp]assword mismatch|[Ii]nvalid credentials|(?P<pam>pam_authenticate\(\) failed: (?:[A-Z][\w ]*+(?: \([Pp]assword mismatch\?\))?|.{0,200}?)))"
     rb"(?:(?: \((?:SHA1 of )?given password: .*\)| \(for LDAP bind\)(?: \((?:SHA1 of )?given password: .*\))?|: \d++ Time\(s\)|, .{0,200})?)\Z",
@@ -274,6 +277,8 @@ def _detail(m: re.Match[bytes]) -> Mapping[str, Any] | None:
     if len(found) > 1 and b"given password: " in found[0][2] and len({addresses[f[1]] for f in found}) > 1:
         return {}
     user, address, reason = found[-1] if b"given password: " not in found[0][2] else found[0]
+    if b"given password: " not in reason and any(addresses[c["address"]] != addresses[address] for c in islice(CANDIDATE.finditer(reason), 32)):
+        return {}
     said: dict[str, Any] = {"client": addresses[address], "user": user[:255] or None}
     if reason.startswith(b"unknown user") or b"User not known" in reason[:60]:
         said["account"] = False
@@ -287,10 +292,29 @@ def _detail(m: re.Match[bytes]) -> Mapping[str, Any] | None:
     return said
 
 
+def _sole(m: re.Match[bytes]) -> Mapping[str, Any]:
+    """The first address, unless the words behind it hold another one in its form: then nobody can tell, and nobody is named."""
+    others = {addresses[c["address"]] for c in islice(AGAIN(m.string, m.end("address")), 32)}
+    return {"client": b""} if others - {addresses[m["address"]]} else {}
+
+
+def _nameless(m: re.Match[bytes]) -> Mapping[str, Any] | None:
+    """`(username: ...)` ends a line about a name that is none; whatever it holds, the address before it is true."""
+    return {} if (m[0].endswith(b"disallowed") and m.string.endswith(b")")) or not _sole(m) else None
+
+
+def _unanswered(m: re.Match[bytes]) -> Mapping[str, Any] | None:
+    """Not where a name or a password speaks of failures: then the line holds an address that the pattern did not take for the
+    client's, or says why the client was refused."""
+    found = {addresses[c["address"]] for c in islice(AGAIN(m.string), 32)}
+    refused = any(word in m.string for word in (*REASONS, b"(username: "))
+    return None if refused or found - {addresses[m["address"] or b""]} else {}
+
+
 def _detail24(m: re.Match[bytes]) -> Mapping[str, Any]:
     """2.4: user, address and session stand in the prefix, before anything else."""
     reason = m["reason"]
-    said: dict[str, Any] = {}
+    said: dict[str, Any] = dict(_sole(m))
     if reason.startswith(b"unknown user") or b"User not known" in reason[:60]:
         said["account"] = False
     elif reason[1:].startswith(b"assword mismatch"):
@@ -335,6 +359,7 @@ AUTH_PROCESS = (
         join=Join.DETAIL,
         account=False,
         service=Service.OTHER,
+        refine=_nameless,
         examples={
             "dovecot: auth: login(?,192.0.2.7,<abc>): Username character disallowed by auth_username_chars: 0x2c (username: a,198.51.100.9): unknown user)": {
                 "client": "192.0.2.7"
@@ -370,6 +395,7 @@ AUTH_PROCESS = (
         Kind.AUTH_OUTAGE,
         join=Join.OUTAGE,
         service=Service.OTHER,
+        refine=_unanswered,
         examples={
             "dovecot: auth-worker(7): Error: mysql(localhost): Connect failed to database (mail): Can't connect to local MySQL server": {
                 "client": None,
@@ -381,7 +407,7 @@ AUTH_PROCESS = (
     Reads(
         "Dovecot: why a login failed",
         REASONS,
-        AUTH + rb"[\w-]++\((?P<rest>.*)",
+        AUTH + rb"(?!" + MECHANISM + rb")[\w-]++\((?P<rest>.*)",
         Kind.AUTH_DETAIL,
         Weight.STRONG,
         join=Join.DETAIL,
@@ -406,6 +432,7 @@ AUTH_PROCESS = (
         Kind.OTHER,
         service=Service.OTHER,
         live=False,
+        refine=_sole,
         examples={"dovecot: auth: sql(o@example.org,192.0.2.7,<x>): Allow_nets check failed: IP not in allowed networks": {"client": "192.0.2.7"}},
     ),
 )

@@ -28,7 +28,7 @@ try:
 except ImportError:  # not built: no compiler, or another Python
     Scanner = None  # type: ignore[assignment,misc]  # Reader asks
 
-SUSPECTS = (b"uthentication fail", b"in failed", b"N FAILED", b"tion error", b"ccess denied", b"nvalid user", b"assword")
+SUSPECTS = (b"uthentication fail", b"in failed", b"N FAILED", b"tion error", b"ccess denied", b"nvalid user", b"assword", b"enticator fail")
 """Words of a failure: a line of ours that has one and fits no declaration may be a format that changed."""
 SPECIAL = b"message repeated "  # rsyslog's wrapper and syslogd's `last message repeated`
 FIND = ahocorasick_rs.BytesAhoCorasick(

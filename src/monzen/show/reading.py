@@ -28,7 +28,8 @@ class Input:
 @dataclass(slots=True)
 class Reading:
     """The judge with its tables, and counts: `understood` lines became events or were known to be none, `suspects` look like
-    failures and were not understood (`samples` holds some), `twice` stood in two inputs, `clamped` had a stamp in the future."""
+    failures and were not understood (`samples` holds some), `twice` stood in two inputs, `clamped` had a stamp in the future,
+    `outside` lay outside of the time that was asked for."""
 
     judge: Judge
     inputs: list[Input] = field(default_factory=list)
@@ -41,3 +42,4 @@ class Reading:
     twice: int = 0
     clamped: int = 0
     interrupted: bool = False
+    outside: int = 0

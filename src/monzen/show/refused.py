@@ -29,6 +29,7 @@ DETAILS = (  # what stands in {detail}: the operating system's words, and those 
     N_("Too many levels of symbolic links"),
     N_("Too many open files"),
     N_("Stale file handle"),
+    N_("No space left on device"),
     N_("no name matches"),
     N_("socket"),
     N_("terminal or device"),

@@ -146,6 +146,7 @@ def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str
         "errors": [str(e) for e in reading.errors],
         "not_understood": [line_text(s, names) for s in reading.samples],
         "twice": reading.twice,
+        "outside": reading.outside,
         "clamped": reading.clamped,
         "forgotten": judge.forgotten,
     }

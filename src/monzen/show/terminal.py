@@ -47,7 +47,8 @@ class Terminal:
 
     def __init__(self, zone: dt.tzinfo, *, names: bool = False, top: int = 10, console: Console | None = None) -> None:
         self.zone, self.names, self.top = zone, names, top
-        width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 120
+        asked = os.environ.get("COLUMNS", "")
+        width = int(asked) if asked.isdecimal() and 0 < int(asked) < 10_000 else None if sys.stdout.isatty() else 120
         self.console = console or Plain(highlight=False, width=width, soft_wrap=False)
 
     def print(self, reading: Reading) -> None:
@@ -57,7 +58,7 @@ class Terminal:
             self.console.print(_("There was nothing to read."))
             return
         self._read(reading)
-        self._headline(judge)
+        self._headline(reading)
         self._breaches(judge.breaches)
         self._attackers(judge)
         self._verdicts(judge)
@@ -116,8 +117,27 @@ class Terminal:
         if reading.interrupted:
             self.console.print(Text(_("Interrupted: this is what was found so far."), style="yellow"))
 
-    def _headline(self, judge: Judge) -> None:
+    def _headline(self, reading: Reading) -> None:
         self.console.print()
+        judge, outside = reading.judge, reading.outside
+        if judge.first is None and (outside or not reading.understood):  # nothing was heard: no all-clear
+            if outside:
+                said = ngettext(
+                    "Nothing of that time: {n} event lies outside of it.",
+                    "Nothing of that time: {n} events lie outside of it.",
+                    outside,
+                )
+            else:
+                said = _("No line says anything about a client: is this the log of Postfix, Dovecot, sshd or ufw?")
+            self.console.print(Text(said, style="bold yellow"))
+            return
+        if outside:
+            left = ngettext(
+                "{n} event outside of that time was left out: who attacked or logged in then is not known here.",
+                "{n} events outside of that time were left out: who attacked or logged in then is not known here.",
+                outside,
+            )
+            self.console.print(Text(left, style="yellow"))
         if not judge.offenders:
             self.console.print(Text(_("Nobody attacked. None got in."), style="bold green"))
             return

@@ -46,7 +46,7 @@ def as_json(value: object) -> str:
 _NAMES = re.compile(
     rb"(?P<a>user=<)[^>]*(?=>)"
     rb"|(?P<b>sasl_username=).*?(?=, |\Z)"
-    rb"|(?P<c>\b(?:for (?:invalid user |illegal user )?|[Ii]nvalid user |authenticating user |User ))[^\n]*?(?= from | \d|:|\Z)"
+    rb"|(?P<c>\b(?:for (?:invalid user |illegal user )?|[Ii]nvalid user |authenticating user |User ))[^\n\[]*?(?= from | \d|:|\Z)"
     rb"|(?P<d>\b(?:pam|sql|ldap|passwd-file|static|auth(?:-worker)?|unix_user|shadow|oauth2|lua|imap|pop3|lmtp)\()[^,()]*(?=[,)])"
     rb"|(?P<e> r?user=)[^\s<]+"
     rb"|(?P<f>(?:from|to)=<)[^>]*(?=>)"
