@@ -79,7 +79,7 @@ def test_no_translation_is_english():
 def test_punctuation_is_japanese():
     for ids, texts, _ in translations():
         for text in texts:
-            assert not re.search(r"[ぁ-ゖァ-ヶ一-鿿][,.;!?]|\s[。、）！]|（\s", text), ids
+            assert not re.search(r"[ぁ-ゖァ-ヶ一-鿿][,.;!?]| [。、（）！]|[。、（）！：] ", text), ids
 
 
 def test_the_header_is_filled_in():
@@ -151,6 +151,8 @@ def english(lines):
         ("scan", "samples/one_week.log", "samples/one_week.log", "--top", "3"),
         ("scan", "tests/data/real_mail.log"),
         ("scan", "samples/one_week.log", "--since", "2027-01-01"),
+        ("scan", "samples/one_week.log", "--since", "2026-09-12", "--year", "2026"),
+        ("scan", "README.md"),
     ],
     ids=" ".join,
 )
@@ -192,6 +194,7 @@ WRONG = [
     ("scan", "--year", "20"),
     ("scan", "--timezone", "Mars/Olympus"),
     ("scan", "--timezone", "+99:00"),
+    ("scan", "--since", "1h", "--until", "2h"),
     ("scan", "--foo"),
     ("scan", "--year"),
     ("scan", "--json=1"),
