@@ -1,8 +1,6 @@
 """Every example of every declaration: read as declared, in every header, cut, doubled, and with hostile text in it."""
 
-import random
 import re
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -185,36 +183,6 @@ def test_longer_lines_are_not_read():
     line = header(FAMILIES[0], CASES[0][2])
     assert read(line + b" " * (LONGEST - len(line))) is not None or read(line + b"x" * (LONGEST - len(line))) is not None
     assert read(line + b"x" * (LONGEST + 1 - len(line))) is None
-
-
-def slow(make):
-    """How much longer a line of 64 kB takes than four of 16 kB: 1 where the time is linear, 4 where it is quadratic."""
-
-    def cost(size, times):
-        line = make(size)
-        best = float("inf")
-        for _ in range(3):
-            begin = time.process_time()
-            for _ in range(times):
-                read_line(line, Clock(NOW))
-            best = min(best, time.process_time() - begin)
-        return best
-
-    return cost(65_000, 4) / max(cost(16_250, 16), 1e-4)
-
-
-@pytest.mark.parametrize("filler", [b"a", b" ", b"[", b"]", b"<", b">", b": ", b", ", b"1.", b"user=<", b"rip=", b" from ", b"\\", b"(", b"x[1.2.3.4]: "], ids=repr)
-def test_time_is_linear(filler):
-    """Each example stretched to 64 kB at its middle, its front and its end; a ratio, not a time."""
-    chance = random.Random(filler)
-    for family, _, example, _ in chance.sample(CASES, 12):
-        line = header(family, example)
-        for at in (len(line) // 2, len(line) - 1, len(line)):
-
-            def make(size, line=line, at=at):
-                return line[:at] + filler * ((size - len(line)) // len(filler)) + line[at:]
-
-            assert slow(make) < 3, (line[:at], filler, line[at:])
 
 
 @pytest.mark.parametrize("length", [400, 880, 990, 1023, 1024, 8000])

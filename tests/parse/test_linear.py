@@ -5,6 +5,7 @@ import time
 import pytest
 
 from monzen.parse.clock import Clock
+from monzen.parse.line import read_line
 from monzen.parse.program import FAMILIES
 from monzen.parse.reader import Reader
 
@@ -40,3 +41,31 @@ def test_linear(family, reads):
             large = cost(make(LARGE))
             if large > NEGLIGIBLE:
                 assert large < SLOPE * cost(make(SMALL)), (before, filler, after)
+
+
+EXAMPLES = [(f, example.encode()) for f in FAMILIES for r in f.reads for example in r.examples]
+MORE = [*FILLERS, b" ", b"]", b"<", b">", b": ", b", ", b"1.", b"rip=", b" from ", b"\\", b"x[1.2.3.4]: ", b"message repeated 2 times: [ "]
+
+
+def alone(line):
+    best = float("inf")
+    for _ in range(2):
+        begin = time.process_time()
+        read_line(line, Clock(NOW))
+        best = min(best, time.process_time() - begin)
+    return best
+
+
+@pytest.mark.parametrize("filler", MORE, ids=repr)
+def test_every_example_alone(filler):
+    """As explain reads it; in the middle, before its last letter, and behind it."""
+    for _, example in EXAMPLES:
+        line = b"Sep  4 16:59:45 mail " + example
+        for at in (len(line) // 2, len(line) - 1, len(line)):
+
+            def make(size, line=line, at=at):
+                return line[:at] + filler * ((size - len(line)) // len(filler)) + line[at:]
+
+            large = alone(make(LARGE))
+            if large > 5 * NEGLIGIBLE:
+                assert large < SLOPE * alone(make(SMALL)), (line[:at], filler, line[at:])

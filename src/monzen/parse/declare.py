@@ -92,8 +92,8 @@ def reader(reads: Reads) -> Reader:
     if build is not None:
 
         def hot(message: bytes, service: int) -> Fact | None:
-            m = match(message)
-            return None if m is None or len(message) > longest else build(m, service)
+            m = match(message) if len(message) <= longest else None
+            return None if m is None else build(m, service)
 
         return hot
     has_address, has_user, has_attempts, has_detail = (n in pattern.groupindex for n in ("address", "user", "attempts", "detail"))
@@ -101,8 +101,8 @@ def reader(reads: Reads) -> Reader:
     own_service = int(reads.service or 0)
 
     def read(message: bytes, service: int) -> Fact | None:
-        m = match(message)
-        if m is None or len(message) > longest:
+        m = match(message) if len(message) <= longest else None
+        if m is None:
             return None
         said = fact(
             kind,

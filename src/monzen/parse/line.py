@@ -11,7 +11,7 @@ from monzen.parse.program import FAMILIES, Program, read_message
 from monzen.types import Fact
 
 LONGEST = 1 << 16  # a longer line is skipped and counted
-REPEATED = re.compile(rb"message repeated (\d{1,9}) times: \[ ?(.*?) ?\]?\s*\Z", re.DOTALL).match
+REPEATED = re.compile(rb"message repeated (\d{1,9}) times: \[ ?").match
 
 _every = tuple(Program(b"postfix/smtpd" if f.name == "smtpd" else b"sshd" if f.name == "sshd" else f.name.encode(), f) for f in FAMILIES)
 
@@ -21,7 +21,10 @@ def unwrap(message: bytes) -> tuple[bytes, int]:
     if message.startswith(b"message repeated "):
         m = REPEATED(message)
         if m is not None:
-            return m[2], min(max(int(m[1]), 1), CAP)
+            text = message[m.end() :].rstrip()
+            if text.endswith(b"]"):
+                text = text[:-1].removesuffix(b" ")
+            return text, min(max(int(m[1]), 1), CAP)
     return message, 1
 
 
