@@ -40,11 +40,9 @@ def wanted(reads, keys):
     for key in ("user", "attempts", "service"):
         if key in keys:
             want[key] = keys[key]
-    fixed = reads.refine is None and reads.build is None
+    fixed = reads.refine is None and reads.build is None  # else the match says more
     if "kind" in keys or fixed:
         want["kind"] = keys.get("kind", reads.kind.name.lower())
-    elif reads.kind != Kind.REJECTED:
-        want["kind"] = reads.kind.name.lower()
     if "weight" in keys or fixed:
         want["weight"] = keys.get("weight", reads.weight.name.lower())
     return want
@@ -76,12 +74,12 @@ def json_record(example, **fields):
     tag, name, pid, message = parts(example)
     if "(pam_unix)" in tag:
         message = "(pam_unix) " + message
-    record = {"__REALTIME_TIMESTAMP": "1788512385123456", "_HOSTNAME": "mail", "SYSLOG_IDENTIFIER": name, "MESSAGE": message}
+    record = {"__REALTIME_TIMESTAMP": "1788514785123456", "_HOSTNAME": "mail", "SYSLOG_IDENTIFIER": name, "MESSAGE": message}
     if name == "kernel":
         record["_TRANSPORT"] = "kernel"
     else:
         record |= {"_TRANSPORT": "syslog", "_UID": "0", "_EXE": "/usr/sbin/x", "_PID": pid or "7"}
-    return json.dumps(record | fields)
+    return json.dumps(record | fields, separators=(",", ":"))  # as journalctl does
 
 
 def shapes(example):
@@ -96,7 +94,6 @@ def shapes(example):
         "RFC 3339, offset": f"2026-09-04T18:39:45+09:00 mail {example}",
         "RFC 3339, fraction": f"2026-09-04T09:39:45.123456+00:00 mail {example}",
         "RFC 3339, milliseconds": f"2026-09-04T09:39:45.123Z mail {example}",
-        "RFC 3339, 32 bytes, Z": f"2026-09-04T09:39:45.123456789012Z mail {example}",
         "ISO with a blank": f"2026-09-04 09:39:45 mail {example}",
         "priority": f"<22>Sep  4 09:39:45 mail {example}",
         "priority, RFC 3339": f"<22>2026-09-04T09:39:45.1+00:00 mail {example}",
@@ -108,7 +105,7 @@ def shapes(example):
         "docker compose": f"mailserver  | Sep  4 09:39:45 mail {example}",
         "docker compose, RFC 3339": f"mail-1 | 2026-09-04T09:39:45.123456+00:00 mail {example}",
         "docker, two stamps": f"2026-09-04T09:39:45.123456789Z Sep  4 09:39:45 mail {example}",
-        "TAI64N": f"@400000006a9a67db075bca15 {example}",
+        "TAI64N": f"@400000006a9a91eb075bca15 {example}",
         "journald": json_record(example),
         "journald, bytes": json_record(example, MESSAGE=list(json.loads(json_record(example))["MESSAGE"].encode())),
         "docker json-file": json.dumps({"log": f"Sep  4 09:39:45 mail {example}\n", "stream": "stdout", "time": "2026-09-04T09:39:45.1Z"}),
@@ -118,8 +115,6 @@ def shapes(example):
         _, _, rest = message.partition(": ")
         if rest and not rest.startswith(("Info: ", "Error: ", "Warning: ")) and "Error: " not in message:
             found["Dovecot's own, level"] = f"2026-09-04 09:39:45 Info: {message}"
-    if name == "sshd" and pid:
-        found["name in brackets"] = f"2026-09-04T09:39:45+00:00 [sshd] {message}"
     if "(" in tag:  # sshd(pam_unix)[7]: the tag itself says something, and RFC 5424 and busybox know no such tag
         found = {k: v for k, v in found.items() if not k.startswith(("RFC 5424", "journald"))}
     return found

@@ -460,7 +460,7 @@ static int one_line(Scanner *self, PyObject *out, PyObject *block, const char *b
     do {
         colon = memchr(colon + 1, ':', (size_t)(end - colon - 1));
     } while (colon && colon + 1 < end && colon[1] != ' ');
-    if (!colon || colon + 2 >= end) return memmem(line, (size_t)length, "message repeated ", 17) ? odd(self, out, block, line, end, line - begin) : 0;
+    if (!colon || colon + 2 >= end) return line[stamp + 1] == '[' || memmem(line, (size_t)length, "message repeated ", 17) ? odd(self, out, block, line, end, line - begin) : 0;
     const char *message = colon + 2;
     Py_ssize_t size = end - message;
     if ((size > 4 && !memcmp(message, "[ID ", 4)) || (size > 17 && (!memcmp(message, "message repeated ", 17) || (size > 22 && !memcmp(message, "last message repeated ", 22)))))
@@ -481,7 +481,7 @@ static int one_line(Scanner *self, PyObject *out, PyObject *block, const char *b
         const char *lip = last_in(message, end, ", lip=", 6);
         if (lip && lip > message) {
             lip = memchr(lip + 6, ',', (size_t)(end - lip - 6));
-            if (lip) to = lip;
+            if (lip && !memmem(lip, (size_t)(end - lip), "rip=", 4)) to = lip; /* else that `lip=` is the client's own word */
         }
     } else if (h->id) { /* what follows the queue id */
         const char *p = message;

@@ -20,6 +20,8 @@ SAME_GUESS = 2.5  # seconds between the PLAIN and the LOGIN of one typo (FACTS t
 SESSION = 1200.0  # seconds without a line after which a process is taken to serve somebody else
 CREDIT = 60.0  # seconds within which a second program's line about a guess that was counted belongs to it
 DATABASES = 3.0  # seconds within which a second database says of a guess what the first said; PAM takes two (pam_unix, fail delay)
+LATE = 1.5  # seconds within which auth's line may stand behind the guess that it is about (auth_failure_delay = 0)
+MOMENTS = 500  # clients of which that is remembered
 AFTERWARDS = 2.0  # seconds after the end of an sshd connection within which PAM sums up (`PAM 2 more authentication failures`)
 SESSIONS = 10_000  # sessions remembered at most, oldest forgotten first (about 3 MiB)
 
@@ -80,6 +82,7 @@ class Joiner:
         self.held: deque[_Held] = deque()
         self.details: dict[bytes, list[_Held]] = {}  # by client: what auth said and no other line has yet
         self.counted: dict[bytes, list[tuple[float, bytes]]] = {}  # by client: guesses counted from details alone
+        self.unclaimed: dict[bytes, list[tuple[float, bytes | None]]] = {}  # by client: guesses of which auth has said nothing yet
         self.shown: OrderedDict[bytes, float] = OrderedDict()  # clients of whom sshd showed a guess, and when last
 
     def join(self, events: Iterable[Event]) -> list[Event]:
@@ -198,7 +201,36 @@ class Joiner:
             if better is not None and (user is None or better[6] is not None):
                 merged = new(Fact, (kind, weight, client, user or better[3], service, guesses, better[6], mechanism, join, about))
                 event = new(Event, (time, merged, attempts, line, head))
+            if better is None:
+                self._await(client, user, time)
+        else:
+            self._await(client, user, time)
         out.append(event)
+
+    def _await(self, client: bytes, user: bytes | None, time: float) -> None:
+        """Remembers a guess of which auth may speak a moment later: its lines come through another process."""
+        guesses = self.unclaimed.get(client)
+        if guesses is None:
+            self.unclaimed[client] = [(time, user)]
+            if len(self.unclaimed) > MOMENTS:
+                del self.unclaimed[next(iter(self.unclaimed))]
+        else:
+            if guesses[0][0] < time - LATE:
+                guesses.clear()
+            guesses.append((time, user))
+            del guesses[:-50]
+
+    def _late(self, client: bytes, user: bytes | None, time: float) -> bool:
+        """Whether a detail belongs to a guess that was counted a moment ago."""
+        guesses = self.unclaimed.get(client)
+        if guesses is not None:
+            for i, (at, name) in enumerate(guesses):
+                if 0 <= time - at <= LATE and (name is None or user is None or name == user):
+                    del guesses[i]
+                    if not guesses:
+                        del self.unclaimed[client]
+                    return True
+        return False
 
     def _summary(self, event: Event, out: list[Event]) -> None:
         """The end of a session: its failures count where it showed none. Failures among successes are said again (attempts 0),
@@ -241,6 +273,8 @@ class Joiner:
         if not client:
             return
         session = session_id(line) if b"<" in line[40:] else b""
+        if not session and client in self.unclaimed and self._late(client, fact[3], event.time):
+            return
         group = self.details.get(client)
         if group is None:
             group = self.details[client] = []

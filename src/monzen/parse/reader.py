@@ -31,10 +31,10 @@ except ImportError:  # not built: no compiler, or another Python
 SUSPECTS = (b"uthentication fail", b"in failed", b"N FAILED", b"tion error", b"ccess denied", b"nvalid user", b"assword", b"enticator fail")
 """Words of a failure: a line of ours that has one and fits no declaration may be a format that changed."""
 SPECIAL = b"message repeated "  # rsyslog's wrapper and syslogd's `last message repeated`
+HIDDEN = (b"\\u00", b'"MESSAGE":[', b'"MESSAGE": [', b'"MESSAGE" : [')  # JSON that does not show its text
 FIND = ahocorasick_rs.BytesAhoCorasick(
-    [*LITERALS, SPECIAL, *SUSPECTS], matchkind=ahocorasick_rs.MatchKind.LeftmostFirst
+    [*LITERALS, SPECIAL, *SUSPECTS, *HIDDEN], matchkind=ahocorasick_rs.MatchKind.LeftmostFirst
 ).find_matches_as_indexes
-SUSPECT = len(LITERALS) + 1
 HIDES = re.compile(rb'\\u00|"MESSAGE" ?: ?\[').search  # JSON that does not show its text: docker's `<` is \u003c, journald may give bytes
 SHORTEST = 18  # bytes: a stamp, a blank, a program and a colon
 DISCONNECT = int(Kind.DISCONNECT)
@@ -126,8 +126,10 @@ class Reader:
                 continue
             head, colon, message = line[len(stamp) + 1 :].partition(b": ")
             if not colon or not message:
-                if SPECIAL in line and (record := self._odd(line, buf, start)) is not None:
-                    add(record)
+                if SPECIAL in line or line[len(stamp) + 1 : len(stamp) + 2] == b"[":  # `[sshd] text`
+                    record = self._odd(line, buf, start)
+                    if record is not None:
+                        add(record)
                 continue
             if message.startswith((SPECIAL, b"last message repeated ", b"[ID ")):  # the last: Solaris
                 record = self._odd(line, buf, start)
@@ -156,7 +158,7 @@ class Reader:
             if cut:
                 i = message.rfind(b", lip=")
                 i = message.find(b",", i + 6) if i > 0 else -1
-                if i > 0:
+                if i > 0 and message.find(b"rip=", i) < 0:  # else that `lip=` is the client's own word
                     text = message[:i]
             elif queued:
                 queue_id, _, rest = message.partition(b": ")
