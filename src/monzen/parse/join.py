@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from monzen.types import Event, Fact, Join, Kind, Service, Weight
@@ -161,8 +162,7 @@ class Joiner:
 
     def _begin(self, event: Event) -> _Smtp:
         session = self.smtp[event[4]] = _Smtp(event[1][2], event[0])
-        if len(self.smtp) > SESSIONS:
-            del self.smtp[next(iter(self.smtp))]
+        _bound(self.smtp)
         return session
 
     def _sasl(self, event: Event, out: list[Event]) -> None:
@@ -212,8 +212,7 @@ class Joiner:
         guesses = self.unclaimed.get(client)
         if guesses is None:
             self.unclaimed[client] = [(time, user)]
-            if len(self.unclaimed) > MOMENTS:
-                del self.unclaimed[next(iter(self.unclaimed))]
+            _bound(self.unclaimed, MOMENTS)
         else:
             if guesses[0][0] < time - LATE:
                 guesses.clear()
@@ -278,8 +277,7 @@ class Joiner:
         group = self.details.get(client)
         if group is None:
             group = self.details[client] = []
-            if len(self.details) > SESSIONS:
-                del self.details[next(iter(self.details))]
+            _bound(self.details)
         for last in group[-4:]:
             before = last.event
             if (
@@ -378,8 +376,7 @@ class Joiner:
             or time - session.last > (AFTERWARDS if session.ended else SESSION)
         ):
             session = self.ssh[event.head] = _Ssh(fact.client, time)
-            if len(self.ssh) > SESSIONS:
-                del self.ssh[next(iter(self.ssh))]
+            _bound(self.ssh)
         session.last = time
         if not fact.weight or not fact.client:
             out.append(event)
@@ -460,6 +457,8 @@ def _driver(line: bytes) -> bytes:
     return m[1] if m is not None else b""
 
 
-def _bound(table: dict[bytes, Any]) -> None:
-    if len(table) > SESSIONS:
-        del table[next(iter(table))]
+def _bound(table: dict[bytes, Any], most: int = SESSIONS) -> None:
+    """Forgets the oldest tenth of what is too many: at once, because the first of a dict is slow to find behind what was deleted."""
+    if len(table) > most:
+        for key in list(islice(table, most // 10)):
+            del table[key]
