@@ -34,6 +34,7 @@ bench: dev-setup ## Speed and memory beside fail2ban, sshguard and grep (LINES=1
 
 fuzz: dev-setup ## Throw hostile bytes at the reader (SECONDS=60)
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+	@$(BIN)/python -m tests.fuzz_words --seconds $(SECONDS)
 
 locale: dev-setup ## Collect the messages, merge them into each language, compile
 	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -c 'Translators:' --sort-by-file --add-location=file --no-wrap \
@@ -47,6 +48,7 @@ locale: dev-setup ## Collect the messages, merge them into each language, compil
 
 clean: ## Remove what the other targets made
 	@[ ! -e $(VENV)/pyvenv.cfg ] || rm -rf $(VENV)
+	@rm -f src/*.so src/monzen/*/*.so src/monzen/compiled.json
 	@rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find src tests bench samples scripts -type d -name __pycache__ -exec rm -rf {} +
 

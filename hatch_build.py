@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +17,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class CompileHook(BuildHookInterface):
-    """Compiles before the files are collected."""
+    """Compiles before the files are collected, in a copy: the source may belong to somebody else, or be in use."""
 
     PLUGIN_NAME = "custom"
+    work = ""
 
     def wanted(self) -> str:
         """What is to be compiled."""
@@ -27,7 +31,7 @@ class CompileHook(BuildHookInterface):
         return ["mypy>=1.11", "setuptools>=70"] if self.wanted() == "all" else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compiles into the source tree and hands the results to the wheel."""
+        """Compiles in a copy and hands the results to the wheel; whatever fails leaves the wheel in Python."""
         if self.target_name != "wheel" or version == "editable":
             return
         root = Path(self.root)
@@ -36,8 +40,21 @@ class CompileHook(BuildHookInterface):
             return
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        built = module.build(root / "src", self.wanted())
+        try:
+            self.work = tempfile.mkdtemp(prefix="monzen-")
+            source = Path(self.work) / "src"
+            left_out = shutil.ignore_patterns("*.so", "__pycache__", "locale")
+            shutil.copytree(root / "src/monzen", source / "monzen", ignore=left_out)
+            built = module.build(source, self.wanted())
+        except OSError as error:  # no room, no temporary folder
+            print(f"monzen: nothing was compiled ({error}): it reads in Python", file=sys.stderr)
+            return
         if built:
             build_data["pure_python"] = False
             build_data["infer_tag"] = True
-            build_data["force_include"].update({str(root / "src" / path): str(path) for path in built})
+            build_data["force_include"].update({str(source / path): str(path) for path in built})
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Removes the copy."""
+        if self.work:
+            shutil.rmtree(self.work, ignore_errors=True)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench import measure
-from bench.read import BYTES_PER_LINE, monzen_command, table, write_log
+from bench.read import BYTES_PER_LINE, mode, monzen_command, table, write_log
 
 SIZES = (0.2, 1, 5)
 
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--monzen", metavar="CMD", help="the command that starts monzen (python -m monzen)")
     wanted = parser.parse_args(arguments)
     monzen = monzen_command(wanted.monzen)
-    print("\nMemory of `monzen scan` and the size of the log:\n")
+    print(f"\nMemory of `monzen scan` and the size of the log ({mode(monzen)}):\n")
     with tempfile.TemporaryDirectory(prefix="monzen-bench-") as folder:
         measure.needs_space(folder, int(max(SIZES) * wanted.lines * BYTES_PER_LINE * 1.2))
         head = ["log", "size", "lines", "lines per CPU second", "peak MiB"]

@@ -148,6 +148,17 @@ def monzen_command(text: str | None) -> list[str]:
     return words
 
 
+def mode(monzen: list[str]) -> str:
+    """How the monzen that is measured was built; told by its own Python, where the command says which that is."""
+    if monzen[1:] != ["-m", "monzen"]:
+        return "monzen as installed"
+    ask = "import monzen.parse.reader as r, monzen.parse.join as j; print(bool(r.Scanner), j.__file__.endswith('.so'))"
+    done = subprocess.run([monzen[0], "-c", ask], capture_output=True, text=True, check=False)
+    loop, modules = ({"True": True, "False": False}.get(word) for word in (done.stdout.split() or ["", ""])[:2])
+    parts = [name for name, there in (("C", loop), ("mypyc", modules)) if there]
+    return f"monzen compiled with {' and '.join(parts)}" if parts else "monzen in pure Python"
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.read", description=(__doc__ or "").split("\n\n")[0])
@@ -168,7 +179,7 @@ def main(arguments: list[str] | None = None) -> None:
         Program("grep -c", [["grep", "-c", "connect from", "{}"]]),
     ]
     others = peers(roots, filter_program, parser_program)
-    print(f"Reading {lines:,} lines. {measure.machine()}; {others}.\n")
+    print(f"Reading {lines:,} lines. {measure.machine()}; {mode(monzen)}; {others}.\n")
     with tempfile.TemporaryDirectory(prefix="monzen-bench-") as folder:
         measure.needs_space(folder, lines * BYTES_PER_LINE)
         head = ["attack lines", "stamps", "program", "lines per CPU second", "`monzen scan` is so many times as fast", "peak MiB"]

@@ -19,6 +19,7 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
+RECORD = "monzen/compiled.json"
 LOOP = "monzen/parse/_scan.c"
 MODULES = (  # pure Python, compiled as it stands; each must be typed throughout
     "monzen/parse/join.py",
@@ -100,7 +101,7 @@ def build(source: Path, what: str) -> list[Path]:
                     say(f"mypyc did not compile join and judge ({why}): they run in Python")
                 else:
                     done.update({name: digest(source, name) for name in MODULES})
-    (source / "monzen/compiled.json").write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
+    (source / RECORD).write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
     return sorted(p.relative_to(source) for p in source.rglob("*.so"))
 
 
@@ -109,7 +110,10 @@ def main() -> None:
     what = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("MONZEN_COMPILE", "all")
     if what not in ("all", "c", "none", "0"):
         sys.exit("monzen: MONZEN_COMPILE is all, c or 0")
-    build(Path(__file__).resolve().parent.parent / "src", what)
+    try:
+        build(Path(__file__).resolve().parent.parent / "src", what)
+    except OSError as error:
+        say(f"cannot compile here ({error}): what is compiled stays as it was")
 
 
 if __name__ == "__main__":

@@ -73,6 +73,7 @@ key() {
         cat pyproject.toml scripts/setup.sh scripts/compile.py src/monzen/parse/*.c src/monzen/parse/join.py src/monzen/judge/*.py
         echo "${MONZEN_COMPILE:-}"
         full_version "$venv/bin/python"
+        ls src/monzen/*/*.so 2>/dev/null || true # another environment of this checkout may have compiled for its own Python
         pwd
     } | sha256sum
 }
@@ -100,9 +101,12 @@ MONZEN_COMPILE=0 "$venv/bin/python" -m pip --disable-pip-version-check install -
 # What is hot is compiled in place: all of it to test and measure, the C loop alone (a second) for a first look.
 if [ "$level" = dev ]; then
     MONZEN_COMPILE=${MONZEN_COMPILE:-all} "$venv/bin/python" scripts/compile.py
-elif [ ! -f "$venv/ready-dev" ]; then
+elif [ -f "$venv/ready-dev" ]; then # mypyc is there, and a module older than its source would be run instead of it
+    MONZEN_COMPILE=${MONZEN_COMPILE:-all} "$venv/bin/python" scripts/compile.py
+else
     MONZEN_COMPILE=${MONZEN_COMPILE:-c} "$venv/bin/python" scripts/compile.py
 fi
+now=$(key)
 "$venv/bin/python" -m compileall -q src || true # where Python may not write its own: each start would compile them anew
 echo "$now" >"$stamp"
 if [ "$level" = dev ]; then

@@ -321,6 +321,8 @@ HOSTILE = [
     "(auth failed, 99 attempts)",
     f"x,{VICTIM}): unknown user",
     f"x,{VICTIM},<z>): Password mismatch",
+    f"x,{VICTIM},<z",
+    f"x,{VICTIM},",
     f"x,{VICTIM}): unknown user, y",
     f"x,{VICTIM}): unknown user (given password: y)",
     f"x,{VICTIM}): pam_authenticate() failed: Authentication failure (Password mismatch?)",

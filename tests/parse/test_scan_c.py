@@ -10,6 +10,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from monzen.parse import reader as module
 from monzen.parse.clock import Clock
@@ -88,6 +90,30 @@ def test_spoilt_lines_in_blocks_cut_anywhere(seed):
         whole = read(text, [], zone, compiled=True)
         assert whole == read(text, cuts, zone, compiled=False), text
         assert whole == read(text, cuts, zone, compiled=True), text
+
+
+@needs_c
+@pytest.mark.parametrize("options", [[], ["--format", "rfc3339"], ["--strangers"]], ids=str)
+def test_generated_logs_in_blocks(tmp_path, options):
+    log = tmp_path / "mail.log"
+    command = [sys.executable, "-m", "bench.generate", "--lines", "6000", "--out", str(log), *options]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    text, zone = log.read_bytes(), ZoneInfo("Europe/Zurich")
+    ends = line_ends(text)
+    assert read(text, ends[::97], zone, compiled=True) == read(text, ends[50::211], zone, compiled=False)
+
+
+BYTES = st.one_of(st.binary(max_size=40), st.sampled_from([*HEADS, *PIECES, *EXAMPLES, b"x" * 66_000, b": ", b" mail postfix/smtpd[7]: ", b"]:[ : "]))
+
+
+@needs_c
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.lists(BYTES, max_size=5).map(b"".join), min_size=1, max_size=8), st.sampled_from(("UTC", "Europe/Zurich", "America/New_York")))
+def test_whatever_bytes(lines, zone):
+    text = b"\n".join(lines) + b"\n"
+    whole = read(text, [], ZoneInfo(zone), compiled=True)
+    assert whole == read(text, [], ZoneInfo(zone), compiled=False)
+    assert whole == read(text, line_ends(text), ZoneInfo(zone), compiled=True)
 
 
 @needs_c

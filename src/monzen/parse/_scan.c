@@ -286,7 +286,7 @@ static PyObject *detail(Scanner *self, const char *p, const char *end) {
     if (*p == ',') {
         p++;
         if (p < end && *p == '<') {
-            while (p < end && *p != '>' && !is_space((unsigned char)*p)) p++;
+            while (p < end && *p != '>' && *p != ',' && !is_space((unsigned char)*p)) p++;
             if (p >= end || *p != '>') return NULL;
             p++;
         }

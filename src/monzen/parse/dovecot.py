@@ -30,7 +30,7 @@ WHO = (  # the user's own words end before the last `, rip=` that follows known 
 DOORS = {b"imap": Service.IMAP, b"pop3": Service.POP3, b"managesieve": Service.SIEVE, b"sieve": Service.SIEVE, b"submission": Service.SUBMISSION}
 DOOR = {k: int(v) for k, v in DOORS.items()}
 
-AUTH = rb"(?:dovecot: )?auth(?:-worker)?(?:\([^)]*\))?: " + LEVEL + rb"(?:conn unix:[\w./-]*+ \([^)]*+\): (?:auth-worker<\d++>: )?)?"
+AUTH = rb"(?:dovecot: )?auth(?:-worker)?(?:\([\w-]*+\))?: " + LEVEL + rb"(?:conn unix:[\w./-]*+ \([^)]*+\): (?:auth-worker<\d++>: )?)?"
 
 
 def _login(m: re.Match[bytes]) -> Mapping[str, Any]:
@@ -245,10 +245,10 @@ LOGIN_PROCESS = (
 REASONS = (b"unknown user", b"assword mismatch", b"nvalid credentials", b"pam_authenticate() failed")
 MECHANISM = rb"(?:plain|login|cram-md5|digest-md5|scram-sha-\d{1,3}|apop|ntlm|rpa|skey|otp|gssapi|gss-spnego|external|anonymous|oauthbearer|xoauth2)\("
 """What auth writes in place of a database while there is no name yet: no user can choose it."""
-NAMELESS = rb"(?:dovecot: )?auth(?:-worker)?(?:\(\w*+\))?: " + LEVEL + MECHANISM + rb"\?,(?P<address>[0-9A-Fa-f:.]++)(?:,(?:<[^>\s]*+>)?)?\): "
-SESSION = rb"(?:,(?:<[^>\s]*+>)?)?\): "
+NAMELESS = rb"(?:dovecot: )?auth(?:-worker)?(?:\(\w*+\))?: " + LEVEL + MECHANISM + rb"\?,(?P<address>[0-9A-Fa-f:.]++)(?:,(?:<[^>\s,]*+>)?)?\): "
+SESSION = rb"(?:,(?:<[^>\s,]*+>)?)?\): "
 CANDIDATE = re.compile(rb",(?P<address>[0-9A-Fa-f:.]{2,45})" + SESSION)
-AGAIN = re.compile(rb",(?P<address>[0-9A-Fa-f:.]{2,45})(?:,[^\s,()]{0,80})?\)(?:<[^>\s]{0,80}>){0,3}: ").finditer
+AGAIN = re.compile(rb",(?P<address>[0-9A-Fa-f:.]{2,45})(?:,[^\s,()]{0,80})?\)(?:<[^>\s,]{0,80}>){0,3}: ").finditer
 PLAUSIBLE = re.compile(
     rb"(?:unknown user|[Pp]assword mismatch|[Ii]nvalid credentials|(?P<pam>pam_authenticate\(\) failed: (?:[A-Z][\w ]*+(?: \([Pp]assword mismatch\?\))?|.{0,200}?)))"
     rb"(?:(?: \((?:SHA1 of )?given password: .*\)| \(for LDAP bind\)(?: \((?:SHA1 of )?given password: .*\))?|: \d++ Time\(s\)|, .{0,200})?)\Z",
@@ -277,7 +277,7 @@ def _detail(m: re.Match[bytes]) -> Mapping[str, Any] | None:
     if len(found) > 1 and b"given password: " in found[0][2] and len({addresses[f[1]] for f in found}) > 1:
         return {}
     user, address, reason = found[-1] if b"given password: " not in found[0][2] else found[0]
-    if b"given password: " not in reason and any(addresses[c["address"]] != addresses[address] for c in islice(CANDIDATE.finditer(reason), 32)):
+    if any(addresses[c["address"]] != addresses[address] for c in islice(CANDIDATE.finditer(reason), 32)):
         return {}
     said: dict[str, Any] = {"client": addresses[address], "user": user[:255] or None}
     if reason.startswith(b"unknown user") or b"User not known" in reason[:60]:
@@ -341,7 +341,7 @@ AUTH_PROCESS = (
         "Dovecot: why a login failed",
         REASONS,
         AUTH
-        + rb"[\w-]++\(([\w.@+-]*+),([0-9A-Fa-f:.]++)(?:,(?:<[^>\s]*+>)?)?\): (unknown user|[Pp]assword mismatch|invalid credentials"
+        + rb"[\w-]++\(([\w.@+-]*+),([0-9A-Fa-f:.]++)(?:,(?:<[^>\s,]*+>)?)?\): (unknown user|[Pp]assword mismatch|invalid credentials"
         + rb"|pam_authenticate\(\) failed: Authentication failure \([Pp]assword mismatch\?\))"
         + rb"(?: \(for LDAP bind\))?(?: \(SHA1 of given password: ([0-9a-f]++)\))?\Z",
         Kind.AUTH_DETAIL,
@@ -370,7 +370,7 @@ AUTH_PROCESS = (
     Reads(
         "Dovecot: why a login failed (2.4)",
         REASONS,
-        rb"auth(?:-worker)?\((?P<user>[^\s]*),(?P<address>[0-9A-Fa-f:.]++)(?:,[\w:.-]*+)?\)(?:<[^>\s]*+>)*: "
+        rb"auth(?:-worker)?\((?P<user>[^\s]*),(?P<address>[0-9A-Fa-f:.]++)(?:,[\w:.-]*+)?\)(?:<[^>\s,]*+>)*: "
         + LEVEL
         + rb"(?:request \[\d++\]: )?[\w-]++: (?P<reason>unknown user|[Pp]assword mismatch|[Ii]nvalid credentials|pam_authenticate\(\) failed: .{0,80})",
         Kind.AUTH_DETAIL,
@@ -390,7 +390,7 @@ AUTH_PROCESS = (
     Reads(
         "Dovecot: a request to auth was not answered",
         (b": Error: ", b"nternal ", b" timed out after "),
-        rb"(?:dovecot: )?auth(?:-worker)?(?:\([^)]*+\))?: " + LEVEL + rb"(?:[\w-]++\((?P<user>.*),(?P<address>[0-9A-Fa-f:.]++)(?:,(?:<[^>\s]*+>)?)?\): )?"
+        rb"(?:dovecot: )?auth(?:-worker)?(?:\([\w-]*+\))?: " + LEVEL + rb"(?:[\w-]++\((?P<user>.*),(?P<address>[0-9A-Fa-f:.]++)(?:,(?:<[^>\s,]*+>)?)?\): )?"
         rb"(?:Request [\d.]++ timed out|.{0,200}(?:timed out|[Cc]onnection refused|[Cc]onnect failed|bind\(\) failed|[Tt]emporary|Can't connect|Access denied for user|[Ii]nternal (?:auth )?(?:error|failure)))",
         Kind.AUTH_OUTAGE,
         join=Join.OUTAGE,
