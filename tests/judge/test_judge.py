@@ -203,3 +203,25 @@ def test_the_same_events_give_the_same_verdicts_however_they_come(rows, cuts):
     assert whole.breaches == parts.breaches
     assert not any(shielded(s.target.ljust(4, b"\0") if s.bits <= 32 else s.target) for s in whole.sentences if s.bits in (24, 32))
     assert all(s.at <= s.until for s in whole.sentences)
+
+
+@pytest.mark.parametrize("what", ["logins", "bursts"])
+def test_what_is_kept_is_bounded_and_users_stay(what):
+    """Full of users, or of denied clients: new ones cost no walk each, and strangers make it forget no user."""
+    judge = Judge(Policy(clients=200, sentences=50))
+    for i in range(100):
+        judge.hear([event(float(i), f"10.{i}.0.1", Kind.AUTH_SUCCESS, Weight.NONE, b"u", 1, None)])
+    users = set(judge.clients)
+    for i in range(3000):
+        at, client = 10_000.0 + i, f"{20 + i % 200}.{i // 200}.0.9"
+        if what == "logins":
+            judge.hear([event(at, client, Kind.AUTH_SUCCESS, Weight.NONE, b"v", 1, None)])
+        else:
+            judge.hear([event(at, client, Kind.AUTH_FAILURE, Weight.STRONG, b"v", 6, None)])
+    assert len(judge.clients) <= 221
+    assert len(judge.sentences) <= 51
+    assert len(judge.returns) <= 221
+    assert sum(len(keys) for keys in judge.users.values()) <= 221
+    assert judge.forgotten > 2000
+    if what == "bursts":
+        assert users <= set(judge.clients)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from monzen.types import Verdict
 
 EVIDENCE = 3  # lines kept of a client: the last ones
-NAMES = 12  # names kept of a client; more are only counted
+HURT = 256  # users of a denied network that are kept: a /24 has no more
+NAMES = 8  # names kept of a client; more are only counted
 
 
 # Shared by all that have nothing yet, and never written to: most clients are seen once.
 NOTHING: list[int] = []
 NOBODY: list[bytes] = []
+UNHURT: frozenset[bytes] = frozenset()  # an empty set of its own would be 216 bytes a sentence
 
 
 class Client:
@@ -76,12 +78,17 @@ class Sentence:
         self.clients, self.attempts, self.evidence = clients, attempts, evidence
         self.until = at + length
         self.knocks = 0
-        self.hurt: set[bytes] = set()
+        self.hurt: frozenset[bytes] = UNHURT
 
     def knock(self, time: float, times: int = 1) -> None:
         """The source is not quiet: its sentence begins anew."""
         self.until = time + self.length
         self.knocks += times
+
+    def hurt_by(self, key: bytes) -> None:
+        """A user logged in from where it denies."""
+        if key not in self.hurt and len(self.hurt) < HURT:
+            self.hurt |= {key}
 
     def verdict(self) -> Verdict:
         """What is handed out: as it stands now."""

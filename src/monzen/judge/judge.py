@@ -18,7 +18,8 @@ AUTH_SUCCESS, DELIVERED, BLOCKED, OUTAGE, FAILURE = (
     int(Kind.AUTH_FAILURE),
 )
 STRONG, WEAK = int(Weight.STRONG), int(Weight.WEAK)
-LONGEST = 400  # bytes kept of a line
+LONGEST = 240  # bytes kept of a line
+LONGEST_NAME = 64  # bytes kept of a name
 SHOWN = 6  # lines of evidence of a network
 RECENT = 64  # attempts of a network that are remembered
 
@@ -100,11 +101,12 @@ class Judge:
         self.now = 0.0
         self.events = self.attempts = self.forgotten = self.logins = 0
         self.offenders = 0
+        self.full = self.policy.clients  # clients at which some are forgotten
 
     def hear(self, events: Iterable[Event]) -> None:
         """Takes note of events and decides; a stamp that runs backwards counts as now."""
         now, clients, networks = self.now, self.clients, self.networks
-        heard, most = 0, self.policy.clients
+        heard = 0
         for event in events:
             time, fact, attempts, line, _head = event
             kind, weight, packed, _user, _service, _guesses, _account, detail, _join, _about = fact
@@ -126,9 +128,9 @@ class Judge:
                 if not weight and kind != AUTH_SUCCESS and kind != DELIVERED:
                     self._weightless(packed, kind, now, line)
                     continue
+                if len(clients) >= self.full:
+                    self._forget(now)  # before, or the new one might be the one that goes
                 client = clients[key] = Client(now)
-                if len(clients) > most:
-                    self._forget(now)
             client.last = now
             if kind == DELIVERED:
                 client.mails += 1
@@ -199,6 +201,8 @@ class Judge:
                 did.append(what)
                 did.append(attempts)
         if user is not None:
+            if len(user) > LONGEST_NAME:
+                user = user[:LONGEST_NAME]
             names = client.names
             if not names:
                 client.names = [user]
@@ -325,13 +329,19 @@ class Judge:
     ) -> Sentence:
         returns = self.returns.get(target, 0)
         self.returns[target] = returns + 1
+        if len(self.returns) > self.policy.clients:
+            for old in list(self.returns)[: self.policy.clients // 10 + 1]:
+                del self.returns[old]
         length = min(length * self.policy.growth**returns, self.policy.longest)
         sentence = Sentence(target, bits, now, length, rule, clients, attempts, evidence)
         self.sentences.append(sentence)
+        if len(self.sentences) > self.policy.sentences:
+            self._forget_sentences(now)
         return sentence
 
     def _spare(self, spared: Spared) -> None:
-        self.spared.setdefault((spared.target, spared.rule), spared)
+        if len(self.spared) < 1000:
+            self.spared.setdefault((spared.target, spared.rule), spared)
 
     # ---- good and odd things
 
@@ -353,7 +363,7 @@ class Judge:
                 return
         for sentence in (client.verdict, network.verdict if network else None):
             if sentence is not None and now <= sentence.until:
-                sentence.hurt.add(key)
+                sentence.hurt_by(key)
         if not client.good:
             client.good_first = now
             self.users.setdefault(key[:3] if len(key) == 4 else key[:7], []).append(key)
@@ -414,28 +424,58 @@ class Judge:
     def _forget(self, now: float) -> None:
         """Drops a tenth of the clients: first those that did nothing lately, then the oldest.
 
-        Who logged in or is denied stays, so that no number of strangers can make it forget a user."""
+        Who logged in or is denied stays, so that no number of strangers can make it forget a user; where these alone
+        are too many, the oldest of them go, the denied first. Until the next walk there may be a tenth more: one for each
+        new client would take quadratic time."""
         clients, policy = self.clients, self.policy
-        kept = policy.clients - policy.clients // 10
+        tenth = max(1, policy.clients // 10)
+        kept = policy.clients - tenth
+        before = len(clients)
         for recent in (now - policy.window, float("inf")):
             for key in list(clients):
                 if len(clients) <= kept:
-                    return
+                    break
                 client = clients[key]
                 if client.last <= recent and not client.good and (client.verdict is None or now > client.verdict.until):
                     del clients[key]
-                    self.forgotten += 1
-        while len(clients) > policy.clients:  # nobody but users and denied: the oldest of them
-            del clients[next(iter(clients))]
-            self.forgotten += 1
+        if len(clients) > policy.clients:  # nobody but users and denied
+            denied = [key for key, client in clients.items() if not client.good]
+            users = [key for key, client in clients.items() if client.good]
+            for key in (denied + users)[: len(clients) - kept]:
+                if clients[key].good:
+                    self._forget_user(key)
+                del clients[key]
+        self.forgotten += before - len(clients)
+        self.full = max(policy.clients, len(clients) + tenth)
+
+    def _forget_user(self, key: bytes) -> None:
+        network_key = key[:3] if len(key) == 4 else key[:7]
+        users = self.users.get(network_key)
+        if users is not None and key in users:
+            users.remove(key)
+            if not users:
+                del self.users[network_key]
 
     def _forget_networks(self, now: float) -> None:
+        """Drops a fifth of the networks, the oldest: first those that are not denied and quiet."""
         networks = self.networks
-        for key in list(networks)[: len(networks) // 5]:
+        kept = self.policy.clients - max(1, self.policy.clients // 5)
+        for key in list(networks):
+            if len(networks) <= kept:
+                return
             network = networks[key]
             denied = network.verdict is not None and now <= network.verdict.until
+            if not denied and not (network.recent and network.recent[-1][0] > now - self.policy.window):
+                del networks[key]
+        for key in list(networks)[: len(networks) - kept]:
             del networks[key]
-            if denied or (network.recent and network.recent[-1][0] > now - self.policy.window):
-                networks[key] = network
-        while len(networks) > self.policy.clients:
-            del networks[next(iter(networks))]
+
+    def _forget_sentences(self, now: float) -> None:
+        """Drops a tenth of the sentences, the oldest: first those that ended."""
+        sentences = self.sentences
+        many = max(1, self.policy.sentences // 10)
+        ended = [s for s in sentences if s.until < now]
+        lasting = [s for s in sentences if s.until >= now]
+        gone = {id(s) for s in (ended + lasting)[:many]}
+        self.sentences = [s for s in sentences if id(s) not in gone]
+        self.forgotten += len(gone)

@@ -21,5 +21,6 @@ class Policy:
     network_sentence: float = 86400.0
     growth: int = 4  # each return makes the sentence longer by this factor
     longest: float = 30 * 86400.0
-    clients: int = 20_000  # remembered at most, and as many networks: some 1.3 kB for both where each client is alone in its own
+    clients: int = 7_000  # remembered at most, a tenth more for a moment, and as many networks
+    sentences: int = 2_000  # remembered at most, the ended ones forgotten first
     knockers: int = 10_000

@@ -372,8 +372,8 @@ class Terminal:
         if forgotten:
             said.append(
                 ngettext(
-                    "{n} client was forgotten to keep memory bounded.",
-                    "{n} clients were forgotten to keep memory bounded.",
+                    "{n} client or denial was forgotten to keep memory bounded.",
+                    "{n} clients or denials were forgotten to keep memory bounded.",
                     forgotten,
                 )
             )
