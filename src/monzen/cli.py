@@ -190,6 +190,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `monzen`; returns the exit status."""
     try:
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # `>&-`: nobody wants to hear it
+                setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # for as long as the process lives
         for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a letter gets its escape
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
