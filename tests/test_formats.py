@@ -400,7 +400,7 @@ MAY_HIDE = {
     "PAM of Dovecot, unknown": "the same",
     "Failed publickey": "a key line ends as a name may end: nobody is named, and Invalid user counts",
     "Failed password": "the same",
-    "Failed password, account": "the same: but see test_a_failed_password_cannot_hide",
+    "Failed password, account": "the same",
     "Failed kbdint": "the same",
     "PAM of sshd": "Failed password counts",
     "PAM sums up": "Failed password counts",

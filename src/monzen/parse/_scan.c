@@ -1,11 +1,12 @@
 /* The hot path of reader.py in C: the same loop, the same answers (tests/parse/test_scan_c.py), several times as fast.
  *
  * It cuts a block into lines, a line into stamp, head (host, program, process) and message, looks the head
- * and the message up in the dicts that reader.py keeps, and asks reader.py about what it has not seen before. Which messages of a
- * program can say something is told by literals, as in Python. Of the formats it knows only the three lines that a mail server under
- * attack writes most (Postfix: AUTH failed, end of a session; Dovecot: auth knows better); of these it reads the plain form, exactly as the
- * patterns in postfix.py and dovecot.py do, and leaves every other to them. Bounded: it reads between `start` and `end` of the block only, and
- * keeps at most HEADS names. Without it, or without a compiler to build it, reader.py does all this itself.
+ * and the message up in what was seen before, and asks reader.py about the rest. Which messages of a program can say something is
+ * told by literals, as in Python. Of the formats it knows only the six lines that a mail server under attack writes most (Postfix: AUTH
+ * failed, end of a session, connection lost after AUTH, refused a command; Dovecot: auth's reason, login failed); of these it reads the
+ * plain form, exactly as the patterns in postfix.py and dovecot.py do, and leaves every other to them. No other declaration fits
+ * what these six fit, so they need not be tried in order. Bounded: it reads between `start` and `end` of the block only, and each of its
+ * tables has a size. Without it, or without a compiler to build it, reader.py does all this itself.
  */
 #define PY_SSIZE_T_CLEAN
 #define _GNU_SOURCE
@@ -16,9 +17,13 @@
 #define HEADS 2048      /* names remembered; a power of two, in groups of PROBES */
 #define PROBES 8
 #define FAMILIES 16      /* tuples of literals, one a family */
-#define REMEMBERED 2048  /* facts a program, as in program.py */
 #define LONGEST 65536    /* a longer line is not read, as in line.py */
 #define LONGEST_HEAD 96 /* a longer one is asked about each time */
+#define KNOWN 2048       /* texts that are looked up without making an object of them; a power of two */
+#define LONGEST_KNOWN 512 /* program.py remembers no longer ones */
+#define ADDRESSES 4096   /* addresses that are looked up without making an object of them; a power of two */
+#define SAID 64          /* reasons of Postfix, the same; a server has few */
+#define WORDS 16         /* mechanisms, the same */
 
 /* Literals and the pairs of bytes that they begin with: one look at each pair of a text tells where one may stand. */
 typedef struct {
@@ -38,16 +43,38 @@ typedef struct {
     char head[LONGEST_HEAD];
 } Head;
 
+/* In front of the dicts that Python keeps: what was found there last, by the text itself. What a text stands for never changes. */
+typedef struct {
+    uint64_t hash;
+    PyObject *facts, *text, *fact; /* of which program; NULL: free */
+} Known;
+
+typedef struct {
+    PyObject *packed; /* NULL: free */
+    unsigned char length;
+    char text[23]; /* a longer one is looked up in the dict */
+} Address;
+
+typedef struct {
+    unsigned char used, split, kind, weight; /* bytes of the text and one more, 0: free; `split`: how many are code and status, 0 of a reason of SASL */
+    char text[156];
+} Said;
+
 typedef struct {
     PyObject_HEAD
     PyObject *on_head, *on_message, *on_odd, *on_doubt, *minutes, *iso_minutes, *zones, *on_stamp;
     double minute; /* the last one looked up, and its text */
     char minute_text[16];
     int minute_length;
-    int kind_disconnect;
-    PyObject *addresses, *reasons, *event, *fact, *sasl, *summary, *detail; /* what postfix.py and dovecot.py have; the last three: a Fact as a model */
+    int kind_disconnect, kind_relay;
+    PyObject *addresses, *reasons, *refusals, *doors, *event, *fact; /* what postfix.py and dovecot.py have */
+    PyObject *sasl, *summary, *lost, *refused, *detail, *failed;     /* of each format a Fact as a model */
     Py_ssize_t understood, lines;
     Head *heads;
+    Known *known;
+    Address *packed;
+    Said *said;
+    PyObject *words[WORDS];
     Needles *needles; /* the first of suspects; used counts */
     int families;
 } Scanner;
@@ -70,6 +97,7 @@ static void thread(Needles *n, PyObject *literals) {
 static Py_ssize_t which(const Needles *n, const char *text, Py_ssize_t length) {
     const unsigned char *p = (const unsigned char *)text, *end = p + length;
     Py_ssize_t found = PyTuple_GET_SIZE(n->literals);
+    if (!found) return -1;
     for (; p + 1 < end; p++) {
         unsigned pair = (unsigned)p[0] << 8 | p[1];
         if (!(n->pairs[pair >> 3] >> (pair & 7) & 1)) continue;
@@ -84,6 +112,20 @@ static Py_ssize_t which(const Needles *n, const char *text, Py_ssize_t length) {
         }
     }
     return found < PyTuple_GET_SIZE(n->literals) ? found : -1;
+}
+
+/* A number for a text, eight bytes at a time, the last ones twice. Whoever can guess it makes two texts share a place, no more. */
+static uint64_t hash_of(const char *text, Py_ssize_t size) {
+    uint64_t hash = (uint64_t)size, word = 0;
+    for (Py_ssize_t i = 0; i + 8 <= size; i += 8) {
+        memcpy(&word, text + i, 8);
+        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 32;
+    }
+    word = 0;
+    memcpy(&word, size >= 8 ? text + size - 8 : text, size >= 8 ? 8 : (size_t)size);
+    hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+    return hash ^ hash >> 32;
 }
 
 static int begins(const char *text, Py_ssize_t length, PyObject *beginnings) {
@@ -126,26 +168,37 @@ static Needles *needles_of(Scanner *self, PyObject *literals) {
     return n;
 }
 
-/* ---- the three commonest lines; NULL without an exception: not of the plain form */
+/* ---- the six commonest lines; NULL without an exception: not of the plain form */
 
-static int is_word(unsigned char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
-}
+static int is_digit(unsigned char c) { return c >= '0' && c <= '9'; }
+
+static int is_alnum(unsigned char c) { return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
+
+static int is_word(unsigned char c) { return is_alnum(c) || c == '_'; }
 
 static int is_space(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-static int is_hex(unsigned char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f'); }
+static int is_hex(unsigned char c) { return is_digit(c) || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f'); }
 
 static const char *after(const char *p, const char *end, const char *word) {
     size_t n = strlen(word);
     return (size_t)(end - p) >= n && !memcmp(p, word, n) ? p + n : NULL;
 }
 
+/* A tuple of a type of ours, all of whose items the caller sets. What it will hold is bytes and numbers: nothing that could be
+ * part of a cycle, so the collector is not told of it. */
+static PyTupleObject *new_tuple(PyObject *type, Py_ssize_t size) {
+    PyTupleObject *made = PyObject_GC_NewVar(PyTupleObject, (PyTypeObject *)type, size);
+#if PY_VERSION_HEX >= 0x030E0000
+    if (made) made->ob_hash = -1; /* not known yet (Include/cpython/tupleobject.h, 3.14) */
+#endif
+    return made;
+}
+
 /* A Fact like `model`, but for what is given. Steals client, user and detail; each of them may be NULL with an exception set. */
 static PyObject *fact_like(Scanner *self, PyObject *model, long kind, long weight, PyObject *client, PyObject *user, PyObject *service, long attempts,
                            PyObject *account, PyObject *detail) {
-    PyTypeObject *type = (PyTypeObject *)self->fact;
-    PyObject *fact = client && user && detail ? type->tp_alloc(type, 10) : NULL;
+    PyTupleObject *fact = client && user && detail ? new_tuple(self->fact, 10) : NULL;
     if (!fact) {
         Py_XDECREF(client); Py_XDECREF(user); Py_XDECREF(detail);
         return NULL;
@@ -153,26 +206,42 @@ static PyObject *fact_like(Scanner *self, PyObject *model, long kind, long weigh
     const unsigned char *a = (const unsigned char *)PyBytes_AS_STRING(client);
     Py_ssize_t n = PyBytes_GET_SIZE(client);
     static const unsigned char loopback[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-    if (!n || (n == 4 && (a[0] == 127 || (a[0] == 172 && !a[2] && a[3] == 1))) || (n == 16 && !memcmp(a, loopback, 16))) weight = 0; /* address.is_local */
-    PyTuple_SET_ITEM(fact, 0, PyLong_FromLong(kind));
-    PyTuple_SET_ITEM(fact, 1, PyLong_FromLong(weight));
-    PyTuple_SET_ITEM(fact, 2, client);
-    PyTuple_SET_ITEM(fact, 3, user);
-    PyTuple_SET_ITEM(fact, 4, Py_NewRef(service));
-    PyTuple_SET_ITEM(fact, 5, PyLong_FromLong(attempts));
-    PyTuple_SET_ITEM(fact, 6, Py_NewRef(account));
-    PyTuple_SET_ITEM(fact, 7, detail);
-    PyTuple_SET_ITEM(fact, 8, Py_NewRef(PyTuple_GET_ITEM(model, 8)));
-    PyTuple_SET_ITEM(fact, 9, Py_NewRef(PyTuple_GET_ITEM(model, 9)));
-    return fact; /* ints up to 256 are kept by Python and cannot fail */
+    if (!n || (n == 4 && (a[0] == 127 || (a[0] == 172 && a[1] >> 4 == 1 && !a[2] && a[3] == 1))) || (n == 16 && !memcmp(a, loopback, 16))) weight = 0; /* address.is_local */
+    PyObject **item = fact->ob_item;
+    item[0] = PyLong_FromLong(kind);
+    item[1] = PyLong_FromLong(weight);
+    item[2] = client;
+    item[3] = user;
+    item[4] = Py_NewRef(service);
+    item[5] = PyLong_FromLong(attempts);
+    item[6] = Py_NewRef(account);
+    item[7] = detail;
+    item[8] = Py_NewRef(PyTuple_GET_ITEM(model, 8));
+    item[9] = Py_NewRef(PyTuple_GET_ITEM(model, 9));
+    return (PyObject *)fact; /* ints up to 256 are kept by Python and cannot fail */
 }
 
+static long number(PyObject *model, Py_ssize_t i) { return PyLong_AsLong(PyTuple_GET_ITEM(model, i)); }
+
 static PyObject *address_of(Scanner *self, const char *from, const char *to) {
-    PyObject *text = PyBytes_FromStringAndSize(from, to - from), *packed = text ? PyObject_GetItem(self->addresses, text) : NULL;
+    Py_ssize_t size = to - from;
+    Address *a = NULL;
+    if (size <= (Py_ssize_t)sizeof a->text) {
+        a = &self->packed[hash_of(from, size) & (ADDRESSES - 1)];
+        if (a->packed && a->length == size && !memcmp(a->text, from, (size_t)size)) return Py_NewRef(a->packed);
+    }
+    PyObject *text = PyBytes_FromStringAndSize(from, size), *packed = text ? PyObject_GetItem(self->addresses, text) : NULL;
     Py_XDECREF(text);
     if (packed && !PyBytes_Check(packed)) {
         PyErr_SetString(PyExc_TypeError, "an address is bytes");
         Py_CLEAR(packed);
+    }
+    if (packed && a) {
+        PyObject *old = a->packed;
+        a->packed = Py_NewRef(packed);
+        a->length = (unsigned char)size;
+        memcpy(a->text, from, (size_t)size);
+        Py_XDECREF(old);
     }
     return packed;
 }
@@ -180,6 +249,20 @@ static PyObject *address_of(Scanner *self, const char *from, const char *to) {
 static PyObject *cut_text(const char *from, const char *to) { /* as `[:255] or None` */
     if (to - from > 255) to = from + 255;
     return to > from ? PyBytes_FromStringAndSize(from, to - from) : Py_NewRef(Py_None);
+}
+
+/* The same for what takes few values, such as a mechanism: one object for all of them. */
+static PyObject *word_of(Scanner *self, const char *from, const char *to) {
+    Py_ssize_t size = to - from;
+    if (!size || size > 32) return cut_text(from, to);
+    PyObject **slot = &self->words[hash_of(from, size) & (WORDS - 1)];
+    if (*slot && PyBytes_GET_SIZE(*slot) == size && !memcmp(PyBytes_AS_STRING(*slot), from, (size_t)size)) return Py_NewRef(*slot);
+    PyObject *word = PyBytes_FromStringAndSize(from, size), *old = *slot;
+    if (word) {
+        *slot = Py_NewRef(word);
+        Py_XDECREF(old);
+    }
+    return word;
 }
 
 /* `name[address]` or `name[address]:port`: what follows it, or NULL. */
@@ -190,45 +273,66 @@ static const char *peer(const char *p, const char *end, const char **from, const
     while (p < end && *p != '[' && *p != ']' && !is_space((unsigned char)*p)) p++;
     if (p >= end || *p != ']') return NULL;
     *to = p++;
-    if (end - p > 1 && *p == ':' && p[1] >= '0' && p[1] <= '9') {
+    if (end - p > 1 && *p == ':' && is_digit((unsigned char)p[1])) {
         p++;
-        while (p < end && *p >= '0' && *p <= '9') p++;
+        while (p < end && is_digit((unsigned char)*p)) p++;
     }
     return p;
+}
+
+/* Kind and weight of what Postfix says, from `postfix.reasons` (split 0) or `postfix.refusals` (status: code and status as they are
+ * written); 0, or -1 with an exception set. */
+static int said(Scanner *self, const char *status, size_t split, const char *reason, size_t size, long *kind, long *weight) {
+    Said *s = NULL;
+    if (split + size <= sizeof s->text) {
+        s = &self->said[(hash_of(reason, (Py_ssize_t)size) ^ split) & (SAID - 1)];
+        if (s->used == split + size + 1 && s->split == split && !memcmp(s->text, status, split) && !memcmp(s->text + split, reason, size)) {
+            *kind = s->kind;
+            *weight = s->weight;
+            return 0;
+        }
+    }
+    PyObject *key = split > 3   ? Py_BuildValue("y#y#y#", status, (Py_ssize_t)3, status + 4, (Py_ssize_t)split - 4, reason, (Py_ssize_t)size)
+                    : split     ? Py_BuildValue("y#Oy#", status, (Py_ssize_t)3, Py_None, reason, (Py_ssize_t)size)
+                                : PyBytes_FromStringAndSize(reason, (Py_ssize_t)size);
+    PyObject *found = key ? PyObject_GetItem(split ? self->refusals : self->reasons, key) : NULL;
+    Py_XDECREF(key);
+    int good = found && PyArg_ParseTuple(found, "ll", kind, weight);
+    Py_XDECREF(found);
+    if (good && s) {
+        s->used = (unsigned char)(split + size + 1);
+        s->split = (unsigned char)split;
+        s->kind = (unsigned char)*kind;
+        s->weight = (unsigned char)*weight;
+        memcpy(s->text, status, split);
+        memcpy(s->text + split, reason, size);
+    }
+    return good ? 0 : -1;
 }
 
 /* warning: name[address]: SASL LOGIN authentication failed: reason, sasl_username=user */
 static PyObject *sasl(Scanner *self, PyObject *service, const char *p, const char *end) {
     const char *from, *to, *mech, *mech_end;
-    if (!(p = after(p, end, "warning: ")) || !(p = peer(p, end, &from, &to)) || !(p = after(p, end, ": SASL "))) return NULL;
+    if (!(p = after(p, end, "warning: ")) || after(p, end, "client=")) return NULL; /* `client=`: as if a queue id stood before it */
+    if (!(p = peer(p, end, &from, &to)) || !(p = after(p, end, ": SASL "))) return NULL;
     mech = p;
     while (p < end && (is_word((unsigned char)*p) || *p == '-')) p++;
     mech_end = p;
-    if (p == mech || !(p = after(p, end, " authentication failed"))) return NULL;
+    if (p == mech || p - mech > 255 || !(p = after(p, end, " authentication failed"))) return NULL;
     if (p < end && *p != ':') return NULL;
     if (p < end) p++;
     if (p < end && is_space((unsigned char)*p)) p++;
-    const char *reason_end = memmem(p, (size_t)(end - p), ", sasl_username=", 16);
-    PyObject *user;
+    const char *reason_end = memmem(p, (size_t)(end - p), ", sasl_username=", 16), *name = end;
     if (reason_end) {
-        const char *name = reason_end + 16;
-        user = end - name == 13 && !memcmp(name, "(unavailable)", 13) ? Py_NewRef(Py_None) : cut_text(name, end);
-    } else {
-        reason_end = end;
-        user = Py_NewRef(Py_None);
-    }
-    PyObject *reason = PyBytes_FromStringAndSize(p, reason_end - p), *says = reason ? PyObject_GetItem(self->reasons, reason) : NULL;
-    Py_XDECREF(reason);
+        name = reason_end + 16;
+        if (end - name == 13 && !memcmp(name, "(unavailable)", 13)) name = end;
+    } else reason_end = end;
     long kind, weight;
-    if (!says || !PyArg_ParseTuple(says, "ll", &kind, &weight)) {
-        Py_XDECREF(says); Py_XDECREF(user);
-        return NULL;
-    }
-    Py_DECREF(says);
-    return fact_like(self, self->sasl, kind, weight, address_of(self, from, to), user, service, 1, Py_None, PyBytes_FromStringAndSize(mech, mech_end - mech));
+    if (said(self, p, 0, p, (size_t)(reason_end - p), &kind, &weight) < 0) return NULL;
+    return fact_like(self, self->sasl, kind, weight, address_of(self, from, to), cut_text(name, end), service, 1, Py_None, word_of(self, mech, mech_end));
 }
 
-/* disconnect from name[address] ehlo=1 auth=0/2 ...: only where all failed or none did */
+/* disconnect from name[address] ehlo=1 auth=0/2 ...: a Fact where all AUTH commands failed, None where none did or there was none */
 static PyObject *summary(Scanner *self, PyObject *service, const char *p, const char *end) {
     const char *from, *to;
     if (!(p = after(p, end, "disconnect from ")) || !(p = peer(p, end, &from, &to))) return NULL;
@@ -239,23 +343,86 @@ static PyObject *summary(Scanner *self, PyObject *service, const char *p, const 
         while (p < end && *p >= 'a' && *p <= 'z') p++;
         if (p == word || p >= end || *p != '=') break;
         const char *value = ++p;
-        while (p < end && ((*p >= '0' && *p <= '9') || *p == '/')) p++;
+        while (p < end && (is_digit((unsigned char)*p) || *p == '/')) p++;
         if (p == value) break;
         if (p - value < 18 && value - word == 5 && !memcmp(word, "auth=", 5)) {
             if (auth) return NULL;
             auth = value;
         }
     }
-    if (!auth) return NULL;
+    /* Nothing else is read of a line that begins like this; explain can, so it is none of those that were not understood. */
+    if (!auth) return p == end ? Py_NewRef(Py_None) : NULL;
     long good = 0, all = 0;
     int digits = 0;
-    while (auth < end && *auth >= '0' && *auth <= '9' && digits < 6) good = good * 10 + (*auth++ - '0'), digits++;
-    if (!digits || auth >= end || *auth != '/' || good) return NULL;
-    auth++;
-    for (digits = 0; auth < end && *auth >= '0' && *auth <= '9' && digits < 6; digits++) all = all * 10 + (*auth++ - '0');
-    if (!digits || all < 1 || (auth < end && *auth != ' ')) return NULL;
-    return fact_like(self, self->summary, PyLong_AsLong(PyTuple_GET_ITEM(self->summary, 0)), PyLong_AsLong(PyTuple_GET_ITEM(self->summary, 1)),
-                     address_of(self, from, to), Py_NewRef(Py_None), service, all < 100 ? all : 100, Py_None, Py_NewRef(Py_None));
+    while (auth < end && is_digit((unsigned char)*auth) && digits < 6) good = good * 10 + (*auth++ - '0'), digits++;
+    if (!digits) return NULL;
+    if (auth < end && *auth == '/') {
+        auth++;
+        for (digits = 0; auth < end && is_digit((unsigned char)*auth) && digits < 6; digits++) all = all * 10 + (*auth++ - '0');
+        if (!digits) return NULL;
+    } else all = good;
+    if (auth < end && *auth != ' ') return NULL;
+    if (all <= good) {
+        self->understood++;
+        return Py_NewRef(Py_None);
+    }
+    if (good) return NULL;
+    return fact_like(self, self->summary, number(self->summary, 0), number(self->summary, 1), address_of(self, from, to), Py_NewRef(Py_None), service,
+                     all < 100 ? all : 100, Py_None, Py_NewRef(Py_None));
+}
+
+/* lost connection after AUTH from name[address] */
+static PyObject *lost(Scanner *self, PyObject *service, const char *p, const char *end) {
+    const char *from, *to;
+    if (!(p = after(p, end, "lost connection after AUTH from ")) || !peer(p, end, &from, &to)) return NULL;
+    return fact_like(self, self->lost, number(self->lost, 0), number(self->lost, 1), address_of(self, from, to), Py_NewRef(Py_None), service, 1, Py_None,
+                     Py_NewRef(Py_None));
+}
+
+/* Behind the queue id: `: reject: RCPT from name[address]: 554 5.7.1 <to>: reason; from=<...> to=<...> ...` */
+static PyObject *refused(Scanner *self, PyObject *service, const char *p, const char *end) {
+    const char *from, *to, *command;
+    if (!(p = after(p, end, ": reject: "))) return NULL;
+    for (command = p; p < end && ((*p >= 'A' && *p <= 'Z') || (*p == '-' && p > command)); p++) {}
+    if (p == command || !(p = after(p, end, " from ")) || !(p = peer(p, end, &from, &to)) || !(p = after(p, end, ": "))) return NULL;
+    if (end - p < 3 || (*p != '4' && *p != '5') || !is_digit((unsigned char)p[1]) || !is_digit((unsigned char)p[2])) return NULL;
+    const char *code = p;
+    p += 3;
+    const char *status = after(p, end, " 4.");
+    if (!status) status = after(p, end, " 5.");
+    if (status) { /* d.d or d.ddd and so on, up to three digits each; else it belongs to the text */
+        const char *q = status;
+        while (q < end && q - status < 3 && is_digit((unsigned char)*q)) q++;
+        if (q > status && q < end && *q == '.') {
+            const char *last = ++q;
+            while (q < end && q - last < 3 && is_digit((unsigned char)*q)) q++;
+            if (q > last) p = q;
+        }
+    }
+    size_t split = (size_t)(p - code);
+    if (p < end && *p == ' ') p++;
+    if (end - p > 4000) end = p + 4000;
+    const char *reason = p, *reason_end;
+    if (p < end && *p == '<') {
+        reason = memmem(p, (size_t)(end - p), ">: ", 3);
+        if (!reason) return NULL;
+        reason += 3;
+    }
+    reason_end = memmem(reason, (size_t)(end - reason), "; ", 2);
+    if (!reason_end) reason_end = end;
+    long kind, weight;
+    if (said(self, code, split, reason, (size_t)(reason_end - reason), &kind, &weight) < 0) return NULL;
+    const char *name = end, *name_end = end;
+    if (weight) {
+        if (kind == self->kind_relay && (memmem(p, (size_t)(end - p), " from=<> ", 9) || memmem(p, (size_t)(end - p), " from=<>, ", 10))) weight = 0;
+        const char *found = memmem(p, (size_t)(end - p), " to=<", 5);
+        if (found) {
+            found += 5;
+            const char *close = memchr(found, '>', (size_t)(end - found));
+            if (close) name = found, name_end = close;
+        }
+    } else if (memmem(reason, (size_t)(reason_end - reason), "not owned by user", 17)) return NULL;
+    return fact_like(self, self->refused, kind, weight, address_of(self, from, to), Py_NewRef(Py_None), service, 1, Py_None, cut_text(name, name_end));
 }
 
 /* auth-worker(1): conn unix:auth-worker (pid=5,uid=109): auth-worker<5>: sql(user,address,<session>): Password mismatch */
@@ -263,13 +430,14 @@ static PyObject *detail(Scanner *self, const char *p, const char *end) {
     const char *q;
     if (!(p = after(p, end, "auth"))) return NULL;
     if ((q = after(p, end, "-worker("))) {
-        while (q < end && *q >= '0' && *q <= '9') q++;
+        while (q < end && is_digit((unsigned char)*q)) q++;
         if (!(p = after(q, end, "): "))) return NULL;
         if ((q = after(p, end, "conn unix:auth-worker ("))) {
             q = memchr(q, ')', (size_t)(end - q));
             if (!q || !(q = after(q, end, "): auth-worker<"))) return NULL;
-            while (q < end && *q >= '0' && *q <= '9') q++;
-            if (!(p = after(q, end, ">: "))) return NULL;
+            const char *number = q;
+            while (q < end && is_digit((unsigned char)*q)) q++;
+            if (q == number || !(p = after(q, end, ">: "))) return NULL;
         }
     } else if (!(p = after(p, end, ": "))) return NULL;
     q = p;
@@ -300,35 +468,70 @@ static PyObject *detail(Scanner *self, const char *p, const char *end) {
     const char *secret = NULL, *secret_end = NULL;
     if (q < end) {
         if (!(secret = after(q, end, " (SHA1 of given password: "))) return NULL;
-        for (secret_end = secret; secret_end < end && ((*secret_end >= '0' && *secret_end <= '9') || (*secret_end >= 'a' && *secret_end <= 'f')); secret_end++) {}
+        for (secret_end = secret; secret_end < end && (is_digit((unsigned char)*secret_end) || (*secret_end >= 'a' && *secret_end <= 'f')); secret_end++) {}
         if (secret_end == secret || end - secret_end != 1 || *secret_end != ')') return NULL;
     }
-    return fact_like(self, self->detail, PyLong_AsLong(PyTuple_GET_ITEM(self->detail, 0)), PyLong_AsLong(PyTuple_GET_ITEM(self->detail, 1)),
-                     address_of(self, from, to), cut_text(user, user_end), PyTuple_GET_ITEM(self->detail, 4), 1, account,
-                     secret ? PyBytes_FromStringAndSize(secret, secret_end - secret) : Py_NewRef(Py_None));
+    return fact_like(self, self->detail, number(self->detail, 0), number(self->detail, 1), address_of(self, from, to), cut_text(user, user_end),
+                     PyTuple_GET_ITEM(self->detail, 4), 1, account, secret ? PyBytes_FromStringAndSize(secret, secret_end - secret) : Py_NewRef(Py_None));
+}
+
+/* imap-login: Disconnected (auth failed, 2 attempts in 5 secs): user=<name>, method=PLAIN, rip=address, lip=address; `end` is where it was cut */
+static PyObject *failed(Scanner *self, const char *p, const char *end) {
+    static const char *const names[] = {"imap-login: ", "pop3-login: ", "submission-login: ", "managesieve-login: ", "sieve-login: "}; /* as in self->doors */
+    const char *q = NULL;
+    if (end - p > 900) return NULL; /* declare.WHOLE */
+    int door = 0;
+    while (door < 5 && !(q = after(p, end, names[door]))) door++;
+    if (!q) return NULL;
+    for (p = q; p < end && *p != '('; p++) /* what may be the client's word, or our own fault (dovecot.OUR_FAULT), is not plain */
+        if ((*p == 'u' && (after(p, end, "user=<") || after(p, end, "uth process "))) || (*p == 'I' && after(p, end, "Internal ")) ||
+            (*p == 'T' && after(p, end, "Temporary ")) || (*p == 'a' && after(p, end, "auth server")))
+            return NULL;
+    if (!(p = after(p, end, "(auth failed, "))) return NULL;
+    long attempts = 0;
+    for (q = p; p < end && p - q < 6 && is_digit((unsigned char)*p); p++) attempts = attempts * 10 + (*p - '0');
+    if (p == q || !(p = after(p, end, " attempts"))) return NULL;
+    p = memchr(p, '=', (size_t)(end - p));
+    if (!p || !(p = after(p, end, "=<"))) return NULL;
+    const char *user = p, *user_end = memchr(p, '>', (size_t)(end - p));
+    if (!user_end || memchr(user_end + 1, '>', (size_t)(end - user_end - 1)) || !(p = after(user_end, end, ">, "))) return NULL;
+    const char *method = p, *method_end = p;
+    if ((q = after(p, end, "method="))) {
+        method = q;
+        method_end = memchr(q, ',', (size_t)(end - q));
+        if (!method_end || method_end - method > 255 || !(p = after(method_end, end, ", "))) return NULL;
+    }
+    if (!(p = after(p, end, "rip="))) return NULL;
+    const char *from = p;
+    while (p < end && *p != ',' && *p != ')' && *p != '>' && !is_space((unsigned char)*p)) p++;
+    if (p == from) return NULL;
+    PyObject *client = address_of(self, from, p);
+    long weight = number(self->failed, 1);
+    if (client && (q = after(p, end, ", lip="))) {
+        for (p = q; p < end && *p != ',' && *p != ')' && *p != '>' && !is_space((unsigned char)*p); p++) {}
+        PyObject *own = p > q ? address_of(self, q, p) : NULL;
+        if (own && PyBytes_GET_SIZE(own) == PyBytes_GET_SIZE(client) && !memcmp(PyBytes_AS_STRING(own), PyBytes_AS_STRING(client), (size_t)PyBytes_GET_SIZE(own)))
+            weight = 0;
+        Py_XDECREF(own);
+        if (PyErr_Occurred()) Py_CLEAR(client);
+    }
+    return fact_like(self, self->failed, number(self->failed, 0), weight, client, cut_text(user, user_end), PyTuple_GET_ITEM(self->doors, door),
+                     attempts < 100 ? attempts : 100, Py_None, word_of(self, method, method_end));
 }
 
 /* The entry of a head: found, or asked for. NULL with an exception set, or with none where it could not be kept (*once is filled). */
 static Head *head_of(Scanner *self, const char *head, Py_ssize_t length, Head *once) {
     const char *base_end = head + length;
-    if (length > 2 && base_end[-1] == ']') { /* without the pid */
+    if (length > 2 && base_end[-1] == ']') { /* without the pid, as Reader._remember */
         const char *p = base_end - 2;
-        while (p > head && *p >= '0' && *p <= '9') p--;
-        if (*p == '[' && p < base_end - 2 && p > head) base_end = p;
+        while (p > head && base_end - p < 12 && is_digit((unsigned char)*p)) p--;
+        if (*p == '[' && p < base_end - 2 && p > head && p[-1] != ']') base_end = p;
     }
     Py_ssize_t base = base_end - head;
     Head *h = once;
     int keep = base <= LONGEST_HEAD;
     if (keep) {
-        uint64_t hash = (uint64_t)base, word; /* eight bytes at a time, the last ones twice */
-        for (Py_ssize_t i = 0; i + 8 <= base; i += 8) {
-            memcpy(&word, head + i, 8);
-            hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-            hash ^= hash >> 32;
-        }
-        word = 0;
-        memcpy(&word, base >= 8 ? base_end - 8 : head, base >= 8 ? 8 : (size_t)base);
-        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+        uint64_t hash = hash_of(head, base);
         Head *slot = &self->heads[(hash >> 40) & (HEADS - PROBES)], *free = NULL;
         for (int i = 0; i < PROBES; i++) {
             if (!slot[i].program) {
@@ -337,12 +540,12 @@ static Head *head_of(Scanner *self, const char *head, Py_ssize_t length, Head *o
         }
         h = free ? free : &slot[(hash >> 32) & (PROBES - 1)];
     }
-    PyObject *answer = PyObject_CallFunction(self->on_head, "y#", head, length); /* (program, facts, quiet, literals, cut, id) */
+    PyObject *answer = PyObject_CallFunction(self->on_head, "y#", head, length); /* reader.Look */
     if (!answer) return NULL;
     Head fresh;
     memset(&fresh, 0, sizeof fresh);
     PyObject *literals;
-    if (!PyArg_ParseTuple(answer, "OOOO!O!ii", &fresh.program, &fresh.facts, &fresh.service, &PyTuple_Type, &fresh.quiet, &PyTuple_Type, &literals, &fresh.cut, &fresh.id)) {
+    if (!PyArg_ParseTuple(answer, "OO!OO!O!ii", &fresh.program, &PyDict_Type, &fresh.facts, &fresh.service, &PyTuple_Type, &fresh.quiet, &PyTuple_Type, &literals, &fresh.cut, &fresh.id)) {
         Py_DECREF(answer);
         return NULL;
     }
@@ -422,17 +625,15 @@ other:;
 static int emit(Scanner *self, PyObject *out, PyObject *fact, const char *line, Py_ssize_t stamp, const char *colon, const char *end) {
     double at = time_of(self, line, stamp);
     if (at == -1.0 && PyErr_Occurred()) return -1;
-    PyTypeObject *type = (PyTypeObject *)self->event;
-    PyObject *event = type->tp_alloc(type, 5);
+    PyTupleObject *event = new_tuple(self->event, 5);
     if (!event) return -1;
-    PyObject *when = PyFloat_FromDouble(at), *head = PyBytes_FromStringAndSize(line + stamp, colon - line - stamp);
-    PyObject *text = PyBytes_FromStringAndSize(line, end - line);
-    PyTuple_SET_ITEM(event, 0, when);
-    PyTuple_SET_ITEM(event, 1, Py_NewRef(fact));
-    PyTuple_SET_ITEM(event, 2, Py_NewRef(PyTuple_GET_ITEM(fact, 5)));
-    PyTuple_SET_ITEM(event, 3, text);
-    PyTuple_SET_ITEM(event, 4, head);
-    int bad = !when || !head || !text || PyList_Append(out, event) < 0;
+    PyObject **item = event->ob_item;
+    item[0] = PyFloat_FromDouble(at);
+    item[1] = Py_NewRef(fact);
+    item[2] = Py_NewRef(PyTuple_GET_ITEM(fact, 5));
+    item[3] = PyBytes_FromStringAndSize(line, end - line);
+    item[4] = PyBytes_FromStringAndSize(line + stamp, colon - line - stamp);
+    int bad = !item[0] || !item[3] || !item[4] || PyList_Append(out, (PyObject *)event) < 0;
     Py_DECREF(event);
     return bad ? -1 : 0;
 }
@@ -476,51 +677,64 @@ static int one_line(Scanner *self, PyObject *out, PyObject *block, const char *b
         return done ? 0 : -1;
     }
     if (begins(message, size, h->quiet)) return 0;
-    const char *from = message, *to = end;
+    const char *from = message, *to = end; /* the part that decides (Key) */
+    PyObject *fact = NULL;
     if (h->cut) { /* up to and with the last `lip=` */
         const char *lip = last_in(message, end, ", lip=", 6);
         if (lip && lip > message) {
             lip = memchr(lip + 6, ',', (size_t)(end - lip - 6));
             if (lip && !memmem(lip, (size_t)(end - lip), "rip=", 4)) to = lip; /* else that `lip=` is the client's own word */
         }
-    } else if (h->id) { /* what follows the queue id */
-        const char *p = message;
-        while (p < end && ((*p >= '0' && *p <= '9') || (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z'))) p++;
-        if (end - p > 9 && p > message && !memcmp(p, ": client=", 9)) from = p + 2;
-    }
-    /* A failed login seldom says the same twice (the name): read, not looked up. */
-    PyObject *fact = h->id && from == message ? sasl(self, h->service, message, end) : NULL;
-    if (!fact && PyErr_Occurred()) return -1;
-    PyObject *text = fact ? Py_NewRef(Py_None) : PyBytes_FromStringAndSize(from, to - from);
-    if (!text) return -1;
-    if (!fact) {
-        fact = PyDict_GetItemWithError(h->facts, text);
-        Py_XINCREF(fact);
-    }
-    if (!fact) {
-        if (PyErr_Occurred()) {
-            Py_DECREF(text);
-            return -1;
-        }
-        int keep = 1;
-        if (h->id && from == message) {
+        fact = message[0] == 'a' ? detail(self, message, end) : failed(self, message, to);
+    } else if (h->id) {
+        if (message[0] == 'w') fact = sasl(self, h->service, message, end);
+        else if (message[0] == 'd') {
             fact = summary(self, h->service, message, end);
-        } else if (h->cut) {
-            fact = detail(self, message, end);
-            keep = 0;
-        }
-        if (fact && keep && to - from < 512) {
-            if (PyDict_GET_SIZE(h->facts) >= REMEMBERED) PyDict_Clear(h->facts);
-            if (PyDict_SetItem(h->facts, text, fact) < 0) Py_CLEAR(fact);
-        }
-        Py_ssize_t first = fact ? 0 : PyErr_Occurred() ? -2 : which(h->needles, message, size);
-        if (!fact) fact = first == -2 ? NULL : first < 0 ? Py_NewRef(Py_None) : PyObject_CallFunction(self->on_message, "Oy#On", h->program, message, size, text, first);
-        if (!fact) {
-            Py_DECREF(text);
-            return -1;
+            if (fact == Py_None) {
+                Py_DECREF(fact);
+                return 0;
+            }
+        } else if (message[0] == 'l') fact = lost(self, h->service, message, end);
+        if (!fact && !PyErr_Occurred()) { /* what follows the queue id */
+            const char *p = message;
+            while (p < end && is_alnum((unsigned char)*p)) p++;
+            if (end - p > 9 && p > message && p[0] == ':' && p[1] == ' ') {
+                if (!memcmp(p + 2, "client=", 7)) from = p + 2;
+                else fact = refused(self, h->service, p, end);
+            }
         }
     }
-    Py_DECREF(text);
+    PyObject *text = NULL;
+    if (!fact) {
+        if (PyErr_Occurred()) return -1;
+        Py_ssize_t wide = to - from;
+        if (PyDict_GET_SIZE(h->facts) && wide < LONGEST_KNOWN) {
+            uint64_t hash = hash_of(from, wide);
+            Known *k = &self->known[hash & (KNOWN - 1)];
+            if (k->fact && k->hash == hash && k->facts == h->facts && PyBytes_GET_SIZE(k->text) == wide && !memcmp(PyBytes_AS_STRING(k->text), from, (size_t)wide))
+                fact = Py_NewRef(k->fact);
+            else {
+                if (!(text = PyBytes_FromStringAndSize(from, wide))) return -1;
+                fact = PyDict_GetItemWithError(h->facts, text);
+                if (fact) {
+                    Known fresh = {hash, Py_NewRef(h->facts), Py_NewRef(text), Py_NewRef(fact)}, old = *k;
+                    *k = fresh;
+                    Py_INCREF(fact);
+                    Py_XDECREF(old.facts); Py_XDECREF(old.text); Py_XDECREF(old.fact);
+                } else if (PyErr_Occurred()) {
+                    Py_DECREF(text);
+                    return -1;
+                }
+            }
+        }
+        Py_ssize_t first = fact ? -1 : which(h->needles, message, size);
+        if (first >= 0) {
+            if (!text) text = PyBytes_FromStringAndSize(from, wide);
+            fact = text ? PyObject_CallFunction(self->on_message, "Oy#On", h->program, message, size, text, first) : NULL;
+        } else if (!fact) fact = Py_NewRef(Py_None);
+        Py_XDECREF(text);
+        if (!fact) return -1;
+    }
     int bad = 0;
     if (fact == Py_None) {
         if (which(&self->needles[0], line, length) >= 0) {
@@ -561,13 +775,6 @@ static PyObject *scan(Scanner *self, PyObject *block) {
     return out;
 }
 
-/* The type of Fact, for the check of its models: the second of the fifth argument, or tuple where there is none. */
-static PyTypeObject *fact_type(PyObject *args) {
-    PyObject *models = PyTuple_GET_SIZE(args) > 4 ? PyTuple_GET_ITEM(args, 4) : NULL;
-    PyObject *first = models && PyTuple_Check(models) && PyTuple_GET_SIZE(models) > 1 ? PyTuple_GET_ITEM(models, 1) : NULL;
-    return first && PyType_Check(first) && PyType_IsSubtype((PyTypeObject *)first, &PyTuple_Type) ? (PyTypeObject *)first : &PyTuple_Type;
-}
-
 static int Scanner_init(Scanner *self, PyObject *args, PyObject *kwds) {
     if (kwds && PyDict_GET_SIZE(kwds)) {
         PyErr_SetString(PyExc_TypeError, "Scanner takes no keywords");
@@ -577,27 +784,37 @@ static int Scanner_init(Scanner *self, PyObject *args, PyObject *kwds) {
         PyErr_SetString(PyExc_TypeError, "a Scanner is made once");
         return -1;
     }
-    PyObject *on_head, *on_message, *on_odd, *on_doubt, *on_stamp, *minutes, *iso_minutes, *zones, *suspects;
-    PyObject *addresses, *reasons, *event, *fact, *sasl_model, *summary_model, *detail_model;
-    if (!PyArg_ParseTuple(args, "(OOOOO)(O!O!O)(OO)O!(O!O!O!O!O!)i", &on_head, &on_message, &on_odd, &on_doubt, &on_stamp, &PyDict_Type, &minutes,
-                          &PyDict_Type, &iso_minutes, &zones, &addresses, &reasons, &PyTuple_Type, &suspects, &PyType_Type, &event, &PyType_Type, &fact, fact_type(args),
-                          &sasl_model, fact_type(args), &summary_model, fact_type(args), &detail_model, &self->kind_disconnect))
+    PyObject *on_head, *on_message, *on_odd, *on_doubt, *on_stamp, *minutes, *iso_minutes, *zones, *addresses, *reasons, *refusals, *doors, *suspects;
+    PyObject *event, *fact, *models[6];
+    if (!PyArg_ParseTuple(args, "(OOOOO)(O!O!O!)(OOOO!)O!(O!O!)(O!O!O!O!O!O!)(ii)", &on_head, &on_message, &on_odd, &on_doubt, &on_stamp, &PyDict_Type, &minutes,
+                          &PyDict_Type, &iso_minutes, &PyDict_Type, &zones, &addresses, &reasons, &refusals, &PyTuple_Type, &doors, &PyTuple_Type, &suspects, &PyType_Type, &event,
+                          &PyType_Type, &fact, &PyTuple_Type, &models[0], &PyTuple_Type, &models[1], &PyTuple_Type, &models[2], &PyTuple_Type, &models[3],
+                          &PyTuple_Type, &models[4], &PyTuple_Type, &models[5], &self->kind_disconnect, &self->kind_relay))
         return -1;
+    int right = PyType_IsSubtype((PyTypeObject *)event, &PyTuple_Type) && PyType_IsSubtype((PyTypeObject *)fact, &PyTuple_Type) && PyTuple_GET_SIZE(doors) == 5;
+    for (int i = 0; i < 6; i++)
+        right = right && Py_TYPE(models[i]) == (PyTypeObject *)fact && PyTuple_GET_SIZE(models[i]) == 10 && PyLong_Check(PyTuple_GET_ITEM(models[i], 0)) &&
+                PyLong_Check(PyTuple_GET_ITEM(models[i], 1));
+    if (!right) {
+        PyErr_SetString(PyExc_TypeError, "a Fact has ten fields, there are six models of it and five doors");
+        return -1;
+    }
     self->heads = PyMem_Calloc(HEADS, sizeof(Head));
     self->needles = PyMem_Calloc(FAMILIES, sizeof(Needles));
-    if (!self->heads || !self->needles) {
+    self->known = PyMem_Calloc(KNOWN, sizeof(Known));
+    self->packed = PyMem_Calloc(ADDRESSES, sizeof(Address));
+    self->said = PyMem_Calloc(SAID, sizeof(Said));
+    if (!self->heads || !self->needles || !self->known || !self->packed || !self->said) {
         PyErr_NoMemory();
         return -1;
     }
     self->on_head = Py_NewRef(on_head); self->on_message = Py_NewRef(on_message); self->on_odd = Py_NewRef(on_odd);
     self->on_doubt = Py_NewRef(on_doubt); self->on_stamp = Py_NewRef(on_stamp); self->minutes = Py_NewRef(minutes);
-    self->iso_minutes = Py_NewRef(iso_minutes); self->zones = Py_NewRef(zones);
-    self->addresses = Py_NewRef(addresses); self->reasons = Py_NewRef(reasons); self->event = Py_NewRef(event); self->fact = Py_NewRef(fact);
-    self->sasl = Py_NewRef(sasl_model); self->summary = Py_NewRef(summary_model); self->detail = Py_NewRef(detail_model);
-    if (fact_type(args) != (PyTypeObject *)fact || !PyType_IsSubtype((PyTypeObject *)event, &PyTuple_Type) || PyTuple_GET_SIZE(sasl_model) != 10 || PyTuple_GET_SIZE(summary_model) != 10 || PyTuple_GET_SIZE(detail_model) != 10) {
-        PyErr_SetString(PyExc_TypeError, "a Fact has ten fields");
-        return -1;
-    }
+    self->iso_minutes = Py_NewRef(iso_minutes); self->zones = Py_NewRef(zones); self->addresses = Py_NewRef(addresses);
+    self->reasons = Py_NewRef(reasons); self->refusals = Py_NewRef(refusals); self->doors = Py_NewRef(doors);
+    self->event = Py_NewRef(event); self->fact = Py_NewRef(fact);
+    self->sasl = Py_NewRef(models[0]); self->summary = Py_NewRef(models[1]); self->lost = Py_NewRef(models[2]);
+    self->refused = Py_NewRef(models[3]); self->detail = Py_NewRef(models[4]); self->failed = Py_NewRef(models[5]);
     return needles_of(self, suspects) ? 0 : -1;
 }
 
@@ -605,11 +822,17 @@ static int Scanner_traverse(Scanner *self, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->on_head); Py_VISIT(self->on_message); Py_VISIT(self->on_odd); Py_VISIT(self->on_doubt); Py_VISIT(self->on_stamp);
     Py_VISIT(self->minutes); Py_VISIT(self->iso_minutes); Py_VISIT(self->zones); Py_VISIT(self->addresses); Py_VISIT(self->reasons);
-    Py_VISIT(self->event); Py_VISIT(self->fact); Py_VISIT(self->sasl); Py_VISIT(self->summary); Py_VISIT(self->detail);
+    Py_VISIT(self->refusals); Py_VISIT(self->doors); Py_VISIT(self->event); Py_VISIT(self->fact);
+    Py_VISIT(self->sasl); Py_VISIT(self->summary); Py_VISIT(self->lost); Py_VISIT(self->refused); Py_VISIT(self->detail); Py_VISIT(self->failed);
     for (int i = 0; self->heads && i < HEADS; i++) {
         Py_VISIT(self->heads[i].program); Py_VISIT(self->heads[i].facts); Py_VISIT(self->heads[i].service);
         Py_VISIT(self->heads[i].quiet);
     }
+    for (int i = 0; self->known && i < KNOWN; i++) {
+        Py_VISIT(self->known[i].facts); Py_VISIT(self->known[i].text); Py_VISIT(self->known[i].fact);
+    }
+    for (int i = 0; self->packed && i < ADDRESSES; i++) Py_VISIT(self->packed[i].packed);
+    for (int i = 0; i < WORDS; i++) Py_VISIT(self->words[i]);
     for (int i = 0; i < self->families; i++) Py_VISIT(self->needles[i].literals);
     return 0;
 }
@@ -617,8 +840,14 @@ static int Scanner_traverse(Scanner *self, visitproc visit, void *arg) {
 static int Scanner_clear(Scanner *self) {
     Py_CLEAR(self->on_head); Py_CLEAR(self->on_message); Py_CLEAR(self->on_odd); Py_CLEAR(self->on_doubt); Py_CLEAR(self->on_stamp);
     Py_CLEAR(self->minutes); Py_CLEAR(self->iso_minutes); Py_CLEAR(self->zones); Py_CLEAR(self->addresses); Py_CLEAR(self->reasons);
-    Py_CLEAR(self->event); Py_CLEAR(self->fact); Py_CLEAR(self->sasl); Py_CLEAR(self->summary); Py_CLEAR(self->detail);
+    Py_CLEAR(self->refusals); Py_CLEAR(self->doors); Py_CLEAR(self->event); Py_CLEAR(self->fact);
+    Py_CLEAR(self->sasl); Py_CLEAR(self->summary); Py_CLEAR(self->lost); Py_CLEAR(self->refused); Py_CLEAR(self->detail); Py_CLEAR(self->failed);
     for (int i = 0; self->heads && i < HEADS; i++) forget(&self->heads[i]);
+    for (int i = 0; self->known && i < KNOWN; i++) {
+        Py_CLEAR(self->known[i].facts); Py_CLEAR(self->known[i].text); Py_CLEAR(self->known[i].fact);
+    }
+    for (int i = 0; self->packed && i < ADDRESSES; i++) Py_CLEAR(self->packed[i].packed);
+    for (int i = 0; i < WORDS; i++) Py_CLEAR(self->words[i]);
     while (self->families > 0) {
         self->families--; /* not in the macro: before 3.12 it evaluates its argument several times */
         Py_CLEAR(self->needles[self->families].literals);
@@ -632,6 +861,9 @@ static void Scanner_dealloc(Scanner *self) {
     Scanner_clear(self);
     PyMem_Free(self->heads);
     PyMem_Free(self->needles);
+    PyMem_Free(self->known);
+    PyMem_Free(self->packed);
+    PyMem_Free(self->said);
     type->tp_free(self);
     Py_DECREF(type);
 }

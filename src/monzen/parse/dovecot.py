@@ -84,6 +84,9 @@ def _failed(m: re.Match[bytes], service: int) -> Fact:
     )
 
 
+FAILED_MODEL = Fact(FAILURE, STRONG, b"", None, int(Service.OTHER), 1, None, None, FAILED_JOIN, FAILED_ABOUT)
+DOOR_MODELS = tuple(DOOR[name] for name in (b"imap", b"pop3", b"submission", b"managesieve", b"sieve"))  # in the order of `_scan.c`
+
 LOGIN_PROCESS = (
     Reads(
         "Dovecot: login failed",

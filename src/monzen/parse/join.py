@@ -12,30 +12,37 @@ import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from monzen.types import Event, Fact, Join, Kind, Service, Weight
 
-HOLD = 6.0  # seconds; Dovecot answers a failure after 2 s (auth_failure_delay), Postfix writes its line then
-SAME_GUESS = 2.5  # seconds between the PLAIN and the LOGIN of one typo (FACTS table A); a program tries again no faster
-SESSION = 1200.0  # seconds without a line after which a process is taken to serve somebody else
-CREDIT = 60.0  # seconds within which a second program's line about a guess that was counted belongs to it
-DATABASES = 3.0  # seconds within which a second database says of a guess what the first said; PAM takes two (pam_unix, fail delay)
-LATE = 1.5  # seconds within which auth's line may stand behind the guess that it is about (auth_failure_delay = 0)
-MOMENTS = 500  # clients of which that is remembered
-AFTERWARDS = 2.0  # seconds after the end of an sshd connection within which PAM sums up (`PAM 2 more authentication failures`)
-SESSIONS = 10_000  # sessions remembered at most, oldest forgotten first (about 3 MiB)
+HOLD: Final = 6.0  # seconds; Dovecot answers a failure after 2 s (auth_failure_delay), Postfix writes its line then
+SAME_GUESS: Final = 2.5  # seconds between the PLAIN and the LOGIN of one typo (FACTS table A); a program tries again no faster
+SESSION: Final = 1200.0  # seconds without a line after which a process is taken to serve somebody else
+CREDIT: Final = 60.0  # seconds within which a second program's line about a guess that was counted belongs to it
+DATABASES: Final = 3.0  # seconds within which a second database says of a guess what the first said; PAM takes two (pam_unix, fail delay)
+LATE: Final = 1.5  # seconds within which auth's line may stand behind the guess that it is about (auth_failure_delay = 0)
+MOMENTS: Final = 500  # clients of which that is remembered
+AFTERWARDS: Final = 2.0  # seconds after the end of an sshd connection within which PAM sums up (`PAM 2 more authentication failures`)
+SESSIONS: Final = 10_000  # sessions remembered at most, oldest forgotten first (about 3 MiB)
 
-ALONE, SASL, SUMMARY, LEFTOVER = int(Join.ALONE), int(Join.SASL), int(Join.SUMMARY), int(Join.LEFTOVER)
-LOGIN_FAILED, DETAIL, LOGIN, MAIL_LOGIN = int(Join.LOGIN_FAILED), int(Join.DETAIL), int(Join.LOGIN), int(Join.MAIL_LOGIN)
-SSH, SSH_LEFTOVER, SSH_END, SSH_PENALTY, OUTAGE = (
-    int(Join.SSH),
-    int(Join.SSH_LEFTOVER),
-    int(Join.SSH_END),
-    int(Join.SSH_PENALTY),
-    int(Join.OUTAGE),
-)
-STRONG, LOST, OUTAGE_KIND = int(Weight.STRONG), int(Kind.LOST), int(Kind.AUTH_OUTAGE)
+# Final, here and above: compiled, they are read without a look-up in the module's dict.
+ALONE: Final = int(Join.ALONE)
+SASL: Final = int(Join.SASL)
+SUMMARY: Final = int(Join.SUMMARY)
+LEFTOVER: Final = int(Join.LEFTOVER)
+LOGIN_FAILED: Final = int(Join.LOGIN_FAILED)
+DETAIL: Final = int(Join.DETAIL)
+LOGIN: Final = int(Join.LOGIN)
+MAIL_LOGIN: Final = int(Join.MAIL_LOGIN)
+SSH: Final = int(Join.SSH)
+SSH_LEFTOVER: Final = int(Join.SSH_LEFTOVER)
+SSH_END: Final = int(Join.SSH_END)
+SSH_PENALTY: Final = int(Join.SSH_PENALTY)
+OUTAGE: Final = int(Join.OUTAGE)
+STRONG: Final = int(Weight.STRONG)
+LOST: Final = int(Kind.LOST)
+OUTAGE_KIND: Final = int(Kind.AUTH_OUTAGE)
 
 
 class _Smtp:
@@ -422,11 +429,11 @@ class Joiner:
         out.append(event)
 
 
-INFINITY = float("inf")
-NONE_HELD: list[_Held] = []
-NO_STAMPS: list[tuple[float, bytes]] = []
-new = tuple.__new__
-COUNTED = Fact(0, 0, b"", None, int(Service.OTHER), 0, None, None, 0, "")  # the mark of a guess that was counted from its detail
+INFINITY: Final = float("inf")
+NONE_HELD: Final[list[_Held]] = []
+NO_STAMPS: Final[list[tuple[float, bytes]]] = []
+new: Final = tuple.__new__
+COUNTED: Final = Fact(0, 0, b"", None, int(Service.OTHER), 0, None, None, 0, "")  # the mark of a guess that was counted from its detail
 
 
 def session_id(line: bytes) -> bytes:
@@ -444,8 +451,8 @@ def session_id(line: bytes) -> bytes:
     return line[at:end] if 0 < end - at <= 64 else b""
 
 
-LASTED = re.compile(rb" attempts in (\d{1,4}) secs\)").search  # Dovecot's own words stand before the client's
-DRIVER = re.compile(
+LASTED: Final = re.compile(rb" attempts in (\d{1,4}) secs\)").search  # Dovecot's own words stand before the client's
+DRIVER: Final = re.compile(
     rb"\bauth(?:-worker)?(?:\([^)]*+\))?(?:<[^>]*+>)*: (?:[A-Z][a-z]++: )?(?:conn unix:[^(]*+\([^)]*+\): )?(?:auth-worker<\d++>: )?(?:request \[\d++\]: )?"
     rb"([\w-]++)[(:]"
 ).search

@@ -145,6 +145,10 @@ def refusal(m: re.Match[bytes], service: int) -> Fact:
     return fact(kind, weight, addresses[address], user, service, 1, None, to, ALONE, REFUSED_ABOUT)
 
 
+LOST_ABOUT, LOST_JOIN = "Postfix: connection lost while logging in", int(Join.LEFTOVER)
+LOST_MODEL = SASL_MODEL._replace(kind=int(Kind.LOST), weight=WEAK, join=LOST_JOIN, about=LOST_ABOUT)
+REFUSED_MODEL = SASL_MODEL._replace(kind=REJECTED, join=ALONE, about=REFUSED_ABOUT)
+
 CODE = rb": ([45]\d\d)(?: ([45]\.\d{1,3}\.\d{1,3}))? ?(.{0,4000})"
 REJECT = rb"[0-9A-Za-z]++: reject: [A-Z][A-Z-]*+ from " + PEER + CODE
 
@@ -288,7 +292,7 @@ SMTPD = Family(
             },
         ),
         Reads(
-            "Postfix: connection lost while logging in",
+            LOST_ABOUT,
             b"lost connection after AUTH",
             rb"(?:NOQUEUE: |[0-9A-Za-z]++: )?lost connection after AUTH(?: \([^)]*+\))? from " + PEER,
             Kind.LOST,

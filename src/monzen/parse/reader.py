@@ -16,10 +16,10 @@ import ahocorasick_rs
 from monzen.parse.address import addresses
 from monzen.parse.clock import Clock
 from monzen.parse.declare import CAP
-from monzen.parse.dovecot import DETAIL_MODEL
+from monzen.parse.dovecot import DETAIL_MODEL, DOOR_MODELS, FAILED_MODEL
 from monzen.parse.header import split
 from monzen.parse.line import LONGEST, meaning
-from monzen.parse.postfix import SASL_MODEL, SUMMARY_MODEL, reasons
+from monzen.parse.postfix import LOST_MODEL, REFUSED_MODEL, SASL_MODEL, SUMMARY_MODEL, reasons, refusals
 from monzen.parse.program import LITERALS, REMEMBERED, Program, live, live_literals, read_message
 from monzen.types import Event, Fact, Kind
 
@@ -70,10 +70,11 @@ class Reader:
             self._scanner = Scanner(
                 (self._look, self._say, self._odd, self._doubt, self._stamp),
                 (clock.minutes, clock.iso_minutes, clock.zones),
-                (addresses, reasons),
+                (addresses, reasons, refusals, DOOR_MODELS),
                 SUSPECTS,
-                (Event, Fact, SASL_MODEL, SUMMARY_MODEL, DETAIL_MODEL),
-                DISCONNECT,
+                (Event, Fact),
+                (SASL_MODEL, SUMMARY_MODEL, LOST_MODEL, REFUSED_MODEL, DETAIL_MODEL, FAILED_MODEL),
+                (DISCONNECT, int(Kind.RELAY_DENIED)),
             )
 
     @property
@@ -198,6 +199,8 @@ class Reader:
         program = header.program if header.message == b"x" else None
         if program is not None:
             name = program.family.name
+            if name == "cleanup":  # of what it says nothing is an event, and of what looks like a failure it only quotes
+                return None, {}, 0, (), NOTHING, 0, 0
             return program, program.facts, program.service, QUIET.get(name, ()), live_literals(program.family), int(name == "dovecot"), int(name == "smtpd")
         if HEAD(head) is None or header.program is not None:
             return False, {}, 0, (), NOTHING, 0, 1
@@ -208,7 +211,7 @@ class Reader:
     def _remember(self, head: bytes) -> Look:
         """The same, remembered: known without its pid, bounded."""
         base, bracket, pid = head[:-1].rpartition(b"[")
-        if bracket and pid.isdigit() and head.endswith(b"]") and base:
+        if bracket and pid.isdigit() and len(pid) <= 10 and head.endswith(b"]") and base and not base.endswith(b"]"):
             look = self._looks.get(base)
             if look is None:
                 look = self._looks[base] = self._look(head)
