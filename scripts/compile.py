@@ -23,10 +23,17 @@ RECORD = "monzen/compiled.json"
 LOOP = "monzen/parse/_scan.c"
 MODULES = (  # pure Python, compiled as it stands; each must be typed throughout
     "monzen/parse/join.py",
+    "monzen/judge/campaign.py",
     "monzen/judge/client.py",
     "monzen/judge/judge.py",
+    "monzen/judge/names.py",
+    "monzen/judge/network.py",
+    "monzen/judge/networks.py",
+    "monzen/judge/outage.py",
     "monzen/judge/policy.py",
+    "monzen/judge/rules.py",
     "monzen/judge/shield.py",
+    "monzen/judge/tables.py",
 )
 MYPYC = """
 import sys

@@ -1,26 +1,75 @@
-"""The numbers that decide. Durations in seconds. Each default has its reason beside it."""
+"""The numbers that decide. Durations in seconds. Each default has its reason beside it (docs/policy.md says more)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+HOUR = 3600.0
+DAY = 86400.0
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A burst rule for clients and a network rule; what a client must do to be known; how long a denial lasts."""
+    """What is counted, for how long, and how long a denial lasts. The field names are the keys of the TOML table `[policy]`."""
 
-    burst: int = 5  # attempts of one client; people mistype up to four times before they look at what they type
-    window: float = 600.0  # the ten minutes of both rules
-    crowd: int = 3  # clients of one network: two may be a couple at home, three that all fail within ten minutes are not
-    crowd_attempts: int = 6  # so that three people with one typo each are not a crowd
-    names: int = 4  # different names from one client are guessing, known client or not
-    guesses: int = 10  # failures before a first good login after which it is taken for a break-in, not for a bad memory
-    known_after: float = 3600.0  # a good login makes a client known when it is this old: trust is not had at once
-    known_for: float = 30 * 86400.0
-    address_sentence: float = 3600.0
-    network_sentence: float = 86400.0
-    growth: int = 4  # each return makes the sentence longer by this factor
-    longest: float = 30 * 86400.0
-    clients: int = 7_000  # remembered at most, a tenth more for a moment, and as many networks
-    sentences: int = 2_000  # remembered at most, the ended ones forgotten first
-    knockers: int = 10_000
+    window: float = 600.0  # "at once": ten minutes, as fail2ban and its kin have it
+    memory: float = 7 * DAY  # "slowly": what is older than a week is no longer counted
+
+    # One client
+    ghosts: int = 3  # unlike names without an account: two may be an old and a new address of one person, three are a list
+    names: int = 4  # unlike names of any kind
+    real_names: int = 5  # unlike names that all exist: a family of four at a new address mistypes all of theirs
+    one_name: int = 20  # failures at once for one name: a device repeats one or two in ten minutes, a person gives up at ten
+    one_name_hour: int = 30  # failures in an hour for one name, unless by the clock: two devices try 24 times
+    nameless: int = 8  # failures at once where the log names nobody
+    slow: int = 20  # failures in a week where the log names nobody, or of several names: 3 a day, every day
+    ssh: int = 6  # failures in a week over ssh: there are no phones there, and people use keys
+    relay: int = 3  # unlike recipients elsewhere: a phone that sends without AUTH has one or two mails waiting
+    recipients: int = 10  # unlike unknown recipients: a list of a new sender may have some members that left
+    recipients_per_mail: int = 3  # so many more for each mail that was accepted
+    abuse: int = 2  # signs of no mail software at all (HTTP, speaking early): one may be a broken proxy
+    alarm: int = 5  # failures at once of a client that also logs in: it is told, not denied
+    device: int = 12  # failures for one name at a pace that a device has: it is told
+    known_ghosts: int = 6  # unlike names without account in a day from a client that also logs in
+
+    # Networks
+    crowd: int = 3  # clients of one network at once: two may be a couple at home
+    crowd_points: int = (
+        6  # two for a name without account, one for another failure: so that three people with one typo each are no crowd
+    )
+    offenders: int = 3  # strange clients of one network in a week: from then on one strange failure is enough there
+    hop_after: float = 8 * HOUR  # convicts that do not come back for so long have moved on: to the next address of their network
+    hop_members: int = 3
+    hop6_56: int = 3  # /64s of one /56 in a day
+    hop6_48: int = 5  # /64s of one /48 in a day
+
+    # Campaigns: many hosts, few tries each
+    campaign: bool = True
+    hot: int = 4  # unrelated networks (/16, /32) that tried a name which never worked
+    shape_networks: int = 20  # networks that fail with one shape of session
+    shape_ratio: int = 5  # times as many as ever got in with it
+
+    silence: float = 1800.0  # after one failure without a name in its shape: a person tries again, and reads mail as well
+    retry: float = 60.0  # what belongs to the same try
+    silent_tries: int = 3
+
+    # Sentences: each ends when the source was quiet for so long
+    client_sentence: float = (
+        36 * HOUR
+    )  # dynamic addresses change hands: of twelve heirs of such an address none is hurt (docs/arena.md)
+    network_sentence: float = HOUR  # newcomers may live there; the members' own denials are longer
+    hop_sentence: float = 3 * DAY  # networks of hosters do not change hands
+    growth: int = 4  # each return makes it longer by this factor
+    longest: float = 30 * DAY
+
+    # Trust
+    known_for: float = 30 * DAY  # after the last good login
+    known_days: int = 2  # days with a good login: trust is not had at once
+    guesses: int = 10  # failures before a first good login after which it is a break-in, not a bad memory
+    outage_clients: int = 4  # users that fail within two minutes where nobody succeeds: the server is ill, not they
+
+    # Bounds
+    clients: int = 1_000_000
+    sentences: int = 200_000
+    name_table: int = 100_000
+    knockers: int = 100_000

@@ -9,6 +9,7 @@ from monzen.judge.client import Sentence
 from monzen.judge.judge import Judge
 from monzen.parse.address import text as address
 from monzen.show.reading import Reading
+from monzen.show.reasons import english, reason, spared
 from monzen.show.text import client_name, iso, masked, network, port
 from monzen.types import Kind, Service
 
@@ -21,39 +22,32 @@ def line_text(line: bytes, names: bool) -> str:
     return (line if names else masked(line)).decode("utf-8", "backslashreplace")
 
 
-def standing(judge: Judge) -> list[Sentence]:
+def standing(judge: Judge) -> list[tuple[Sentence, float]]:
     """The verdicts that a firewall would hold, each target once, the heaviest first: none inside another."""
-    latest = {(s.target, s.bits): s for s in judge.sentences}
-    wide = [s for s in latest.values() if s.bits in (24, 56)]
-    kept = [s for s in latest.values() if not any(w is not s and w.bits < s.bits and s.target.startswith(w.target) for w in wide)]
-    return sorted(kept, key=lambda s: (-s.attempts - s.knocks, s.target))
+    latest = {(s.target, s.bits): (s, at) for s, at in judge.imposed()}
+    wide = {s.target for s, _ in latest.values() if s.bits in (24, 48, 56)}
+    kept = [
+        (s, at)
+        for s, at in latest.values()
+        if not any(s.target[:size] in wide for size in ((3,) if s.bits == 32 else (6, 7) if s.bits == 64 else ()))
+    ]
+    return sorted(kept, key=lambda x: (-x[0].attempts - x[0].knocks, x[0].target))
 
 
 def commands(judge: Judge) -> list[str]:
     """The ufw commands that deny what the judge would deny. `prepend`: above every allow, also where there is no rule yet."""
-    return [f"ufw prepend deny from {network(s.target, s.bits)}" for s in standing(judge)]
-
-
-def why(rule: str, clients: int, attempts: int, policy_minutes: int) -> str:
-    """The rule in words (English)."""
-    if rule == "crowd":
-        rule_words = f"three clients and six attempts within {policy_minutes} minutes close it"
-        return f"{clients} clients of one network, {attempts} attempts; {rule_words}"
-    if rule == "crowd-member":
-        return f"{attempts} attempts, one of several clients of a network that also has users of yours"
-    return f"{attempts} attempts; five within {policy_minutes} minutes are too many"
+    return [f"ufw prepend deny from {network(s.target, s.bits)}" for s, _ in standing(judge)]
 
 
 def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str, Any]:
     """The whole report as plain values."""
     judge = reading.judge
-    minutes = int(judge.policy.window // 60)
 
     def limited(rows: Iterable[Any]) -> list[Any]:
         found = list(rows)
         return found if top is None else found[:top]
 
-    sentences = sorted(judge.sentences, key=lambda s: s.at)
+    sentences = sorted(judge.imposed(), key=lambda x: x[1])
     return {
         "lines": reading.lines,
         "unread": reading.suspects + reading.too_long,
@@ -75,17 +69,17 @@ def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str
         "verdicts": [
             {
                 "target": network(s.target, s.bits),
-                "at": iso(s.at),
+                "at": iso(at),
                 "until": iso(s.until),
                 "rule": s.rule,
-                "why": why(s.rule, s.clients, s.attempts, minutes),
+                "why": reason(s, judge.policy),
                 "clients": s.clients,
                 "attempts": s.attempts,
                 "knocks": s.knocks,
                 "hurt": len(s.hurt),
                 "evidence": [line_text(e, names) for e in s.evidence],
             }
-            for s in limited(sentences)
+            for s, at in limited(sentences)
         ],
         "spared": [
             {
@@ -93,7 +87,8 @@ def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str
                 "at": iso(s.at),
                 "until": None,
                 "rule": s.rule,
-                "why": s.reason,
+                "reason": s.reason,
+                "why": spared(s.reason, english),
                 "clients": s.clients,
                 "attempts": s.attempts,
                 "evidence": [line_text(e, names) for e in s.evidence],

@@ -12,10 +12,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from monzen.judge.client import Client, Sentence
+from monzen.judge.client import Client
 from monzen.judge.judge import Alarm, Breach, Judge, Spared
 from monzen.parse.address import text as address
 from monzen.show.reading import Reading
+from monzen.show.reasons import reason
+from monzen.show.reasons import spared as why_spared
 from monzen.show.report import commands, standing
 from monzen.show.text import client_name, masked, network, port, safe, stamp
 from monzen.show.words import N_, _, ngettext
@@ -229,40 +231,19 @@ class Terminal:
             parts.append(ngettext("{n} name", "{n} names", len(client.names)))
         return Text(_("; ").join(parts))
 
-    def _reason(self, s: Sentence, judge: Judge) -> str:
-        minutes = int(judge.policy.window // 60)
-        if s.rule == "crowd":
-            return _(
-                "{clients:,} clients of one network, {attempts:,} attempts; "
-                "{crowd} clients and {least} attempts within {minutes} minutes close it"
-            ).format(
-                clients=s.clients,
-                attempts=s.attempts,
-                crowd=judge.policy.crowd,
-                least=judge.policy.crowd_attempts,
-                minutes=minutes,
-            )
-        if s.rule == "crowd-member":
-            return _("{attempts:,} attempts, together with its neighbours; users of yours live there too").format(
-                attempts=s.attempts
-            )
-        return _("{attempts:,} attempts; {burst} within {minutes} minutes are too many").format(
-            attempts=s.attempts, burst=judge.policy.burst, minutes=minutes
-        )
-
     def _verdicts(self, judge: Judge) -> None:
         sentences = standing(judge)
         if not sentences:
             return
         self._title(_("Whom monzen would turn away, and why"))
         table = self._table(_("target"), _("from"), _("until"), _("knocks since"), _("why"), right=(3,))
-        for s in sentences[: self.top]:
+        for s, at in sentences[: self.top]:
             table.add_row(
                 Text(network(s.target, s.bits), style="bold"),
-                self._when(s.at),
+                self._when(at),
                 self._when(s.until),
                 f"{s.knocks:,}",
-                self._reason(s, judge),
+                reason(s, judge.policy, _, ngettext),
             )
         self._show(table)
         self._more(len(sentences) - self.top)
@@ -271,14 +252,9 @@ class Terminal:
         if not spared:
             return
         self._title(_("Who was spared, and why"))
-        reasons = {
-            "known": _("logged in well before: an old password on a device, not an attacker"),
-            "shielded": _("is never denied: this machine, a private or a local address"),
-            "known-neighbour": _("the network has a user of yours: only its offenders are denied, one by one"),
-        }
         table = self._table(_("who"), _("when"), _("attempts"), _("why"), right=(2,))
         for s in spared[: self.top]:
-            table.add_row(network(s.target, s.bits), self._when(s.at), f"{s.attempts:,}", reasons.get(s.reason, s.reason))
+            table.add_row(network(s.target, s.bits), self._when(s.at), f"{s.attempts:,}", why_spared(s.reason, _))
         self._show(table)
         self._more(len(spared) - self.top)
 
@@ -295,9 +271,7 @@ class Terminal:
             table.add_row(Text(client_name(key, None), style="yellow"), network(s.target, s.bits), self._when(s.at))
         self._show(table)
         self._more(len(hurt) - self.top)
-        self.console.print(
-            Text("  " + _("They logged in while the denial lasted."), style="yellow")
-        )
+        self.console.print(Text("  " + _("They logged in while the denial lasted."), style="yellow"))
 
     def _alarms(self, alarms: list[Alarm]) -> None:
         if not alarms:
@@ -311,6 +285,10 @@ class Terminal:
                 "hidden-clients": _(
                     "failures come from {who}, behind which the real clients are hidden (web mail, Docker, a proxy)"
                 ),
+                "silent-outage": _(
+                    "many of your users failed at once and nobody got in: the server is at fault; those failures count for nobody"
+                ),
+                "device": _("{who} tries one name over and over: probably an old password on a device"),
                 "known-client-fails": _("{who}, a client you know, keeps failing: probably an old password on a device"),
             }[a.what].format(who=network(a.client, len(a.client) * 8) if a.client else "")
             line = _("{when}  {said} ({times})").format(when=when, said=said, times=times)

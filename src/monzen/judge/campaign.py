@@ -1,0 +1,65 @@
+"""Campaigns: thousands of hosts that try once or twice, with one shape of session."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from monzen.judge.policy import Policy
+
+MOST: Final = 4096  # networks kept of a shape
+WEEK: Final = 7 * 86400.0
+
+
+class Shape:
+    """One shape of session (service and mechanism): the networks that failed with it, and that got in."""
+
+    __slots__ = ("bad", "good", "waiting")
+
+    def __init__(self) -> None:
+        self.bad: dict[bytes, float] = {}
+        self.good: dict[bytes, float] = {}
+        self.waiting: dict[bytes, float] = {}  # clients that tried and went away, in case a campaign comes to light
+
+
+class Campaigns:
+    """All shapes; a shape has few values."""
+
+    def __init__(self) -> None:
+        self.shapes: dict[int, Shape] = {}
+
+    def _shape(self, shape: int) -> Shape:
+        found = self.shapes.get(shape)
+        if found is None:
+            if len(self.shapes) >= 256:
+                del self.shapes[next(iter(self.shapes))]
+            found = self.shapes[shape] = Shape()
+        return found
+
+    def failed(self, shape: int, network: bytes, now: float) -> None:
+        """A stranger of a network failed with it."""
+        _note(self._shape(shape).bad, network, now)
+
+    def succeeded(self, shape: int, network: bytes, now: float) -> None:
+        """Somebody of a network got in with it."""
+        _note(self._shape(shape).good, network, now)
+
+    def runs(self, shape: int, policy: Policy, now: float) -> bool:
+        """Whether far more networks fail with it than ever got in."""
+        found = self.shapes.get(shape)
+        if found is None:
+            return False
+        bad = found.bad
+        while bad:
+            oldest = next(iter(bad))
+            if bad[oldest] >= now - WEEK:
+                break
+            del bad[oldest]
+        return len(bad) >= max(policy.shape_networks, policy.shape_ratio * len(found.good))
+
+
+def _note(table: dict[bytes, float], network: bytes, now: float) -> None:
+    if network in table:
+        del table[network]
+    elif len(table) >= MOST:
+        del table[next(iter(table))]
+    table[network] = now

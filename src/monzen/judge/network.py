@@ -1,0 +1,70 @@
+"""What is remembered of one network: who offended there, and when."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from monzen.judge.client import Sentence
+
+MEMBERS: Final = 256  # a /24 has no more; of an IPv6 network the last ones
+RECENT: Final = 32  # offences remembered one by one
+
+
+class Network:
+    """One /24, or one /56 or /48 of IPv6."""
+
+    __slots__ = ("convicted", "last", "members", "parts", "recent", "returns", "sentence")
+
+    def __init__(self) -> None:
+        self.members: dict[bytes, float] = {}  # offenders and when last
+        self.recent: list[tuple[float, bytes, int]] = []  # time, client, points
+        self.sentence: Sentence | None = None
+        self.parts: list[Sentence] = []  # of an inhabited /24: the parts where nobody lives
+        self.convicted = 0
+        self.returns = 0
+        self.last = 0.0
+
+    def offended(self, key: bytes, points: int, now: float) -> None:
+        """A client of it did."""
+        members = self.members
+        if key in members or len(members) < MEMBERS:
+            members[key] = now
+        else:
+            del members[next(iter(members))]
+            members[key] = now
+        recent = self.recent
+        recent.append((now, key, points))
+        if len(recent) > RECENT:
+            del recent[0]
+        self.last = now
+
+    def part(self, key: bytes, now: float) -> Sentence | None:
+        """The sentence of the part that a client is in, if one lasts."""
+        for sentence in self.parts:
+            size = 1 << (32 - sentence.bits)
+            if now <= sentence.until and sentence.target[3] <= key[3] < sentence.target[3] + size:
+                return sentence
+        return None
+
+    def forgive(self, key: bytes) -> None:
+        """A client of it logged in: its slips were slips."""
+        self.members.pop(key, None)
+        self.recent = [r for r in self.recent if r[1] != key]
+
+    def offenders(self, since: float, until: float, beside: bytes) -> int:
+        """How many others offended last within that time."""
+        return sum(1 for k, t in self.members.items() if since <= t <= until and k != beside)
+
+    def crowd(self, since: float, clients: int, points: int) -> bool:
+        """Whether so many clients have so many points together since then."""
+        members: dict[bytes, int] = {}
+        total = 0
+        for time, key, p in self.recent:
+            if time >= since:
+                members[key] = 1
+                total += p
+        return len(members) >= clients and total >= points
+
+    def recent_members(self, since: float) -> list[bytes]:
+        """Who offended since then."""
+        return list(dict.fromkeys(key for time, key, _ in self.recent if time >= since))

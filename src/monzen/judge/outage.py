@@ -1,0 +1,70 @@
+"""A server that refuses everybody is ill: many users fail at once and nobody succeeds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+AT_ONCE: Final = 120.0  # seconds within which users fail together
+AFTER: Final = 600.0  # seconds without a success after which an outage is taken to go on no longer
+
+
+class Server:
+    """One server's users that failed since anybody succeeded there."""
+
+    __slots__ = ("down", "failed")
+
+    def __init__(self) -> None:
+        self.failed: dict[bytes, float] = {}
+        self.down = 0.0  # until when it is taken to be ill
+
+
+def server_of(head: bytes) -> bytes:
+    """The host of ` host program[pid]`."""
+    parts = head.split(None, 1)
+    return parts[0] if parts else b""
+
+
+class Outages:
+    """All servers."""
+
+    def __init__(self) -> None:
+        self.servers: dict[bytes, Server] = {}
+        self.last = 0.0  # until when any server is taken to be ill
+
+    def failed(self, head: bytes, key: bytes, now: float, clients: int) -> bool:
+        """A user failed; whether the server is ill since now."""
+        name = server_of(head)
+        server = self.servers.get(name)
+        if server is None:
+            if len(self.servers) >= 1000:
+                del self.servers[next(iter(self.servers))]
+            server = self.servers[name] = Server()
+        failed = server.failed
+        if key in failed:
+            del failed[key]
+        failed[key] = now
+        while failed:
+            oldest = next(iter(failed))
+            if failed[oldest] >= now - AT_ONCE:
+                break
+            del failed[oldest]
+        if len(failed) >= clients:
+            fresh = server.down < now
+            server.down = self.last = now + AFTER
+            return fresh
+        return False
+
+    def down(self, head: bytes, now: float) -> bool:
+        """Whether a server is ill."""
+        if self.last < now:
+            return False
+        server = self.servers.get(server_of(head))
+        return server is not None and server.down >= now
+
+    def succeeded(self, head: bytes) -> None:
+        """Somebody got in: it is well."""
+        if self.servers:
+            server = self.servers.get(server_of(head))
+            if server is not None and server.failed:
+                server.failed.clear()
+                server.down = 0.0

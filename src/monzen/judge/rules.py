@@ -1,0 +1,341 @@
+"""What one client must not do: guess names or passwords, probe for a relay, look for mailboxes, send what is no mail."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from monzen.judge.client import KEPT, Client, Record
+from monzen.judge.names import Name, alike
+from monzen.judge.networks import DAY, GHOST, HOT, NAMELESS, OWN, REAL, UNCLEAR, Networks
+from monzen.judge.tables import FAR, STRONG, Spared
+from monzen.types import Event, Kind, Service
+
+RELAY: Final = int(Kind.RELAY_DENIED)
+RECIPIENT: Final = int(Kind.RECIPIENT_UNKNOWN)
+ABUSE: Final = int(Kind.PROTOCOL_ABUSE)
+SSH: Final = int(Service.SSH)
+SILENT: Final = 20_000  # strangers of which it is waited for what they do next
+HOUR: Final = 3600.0
+
+
+def steady(stamps: list[float]) -> bool:
+    """Whether the gaps are all alike, as those of a program that tries again by the clock.
+
+    Four of five are within a fifth of the middle one.
+    """
+    gaps = sorted(stamps[i + 1] - stamps[i] for i in range(len(stamps) - 1))
+    middle = gaps[len(gaps) // 2]
+    return sum(1 for g in gaps if 0.8 * middle - 1 <= g <= 1.2 * middle + 1) * 5 >= len(gaps) * 4
+
+
+class Rules(Networks):
+    """The rules that look at one client."""
+
+    def _offence(self, key: bytes, client: Client, event: Event, now: float) -> None:
+        """An offence of a client that is not denied."""
+        kind = event[1][0]
+        if kind == RELAY:
+            self._relay(key, client, event, now)
+        elif kind == RECIPIENT:
+            self._recipient(key, client, event, now)
+        elif kind == ABUSE:
+            self._sign(key, client, event, now)
+        elif (
+            event[1][1] == STRONG or client.weak % 4 == 0
+        ):  # four weak signs (lost after AUTH, rate limits) are as much as a failure
+            self._failure(key, client, event, now)
+
+    def _strangeness(self, client: Client, name: Name | None, event: Event) -> int:
+        """How strange a failure is, beside what its account's own user does."""
+        if name is None:
+            return NAMELESS
+        trust = client.trust
+        if trust is not None and name in trust.names:
+            return OWN
+        account = event[1][6]
+        names = self.names
+        if account is True:
+            names.exists(name)
+        if name.exists:
+            return REAL
+        if names.is_kin(name):
+            return UNCLEAR
+        if account is False:
+            name.ghost = True
+        if len(name.networks) >= self.policy.hot:
+            return HOT
+        return GHOST if name.ghost else UNCLEAR
+
+    def _failure(self, key: bytes, client: Client, event: Event, now: float) -> None:
+        """A failed login."""
+        policy = self.policy
+        fact, attempts = event[1], event[2]
+        user, service = fact[3], fact[4]
+        ssh = service == SSH
+        name: Name | None = None
+        if user:
+            name = self.names.find(b"ssh:" + user if ssh else user, now)
+        strange = self._strangeness(client, name, event)
+        trust = client.trust
+        known = trust is not None and self._known(trust, now)
+        if (strange == OWN or known) and self.outages.failed(event[4], key, now, policy.outage_clients):
+            self._alarm("silent-outage", now, b"", event[3])
+        if self.outages.last and self.outages.down(event[4], now):
+            return
+        if name is not None and not ssh:
+            self.names.tried(name, key[:2] if len(key) == 4 else key[:4])
+        if strange == OWN and self.outages.last >= now:
+            return
+        shape = service * 4096 + (len(fact[7]) * 64 + fact[7][0] if fact[7] else 0)
+        if not ssh and trust is None:
+            self.campaigns.failed(shape, key[:3] if len(key) == 4 else key, now)
+
+        record = client.record
+        if record is None:
+            if client.attempts <= attempts and attempts == 1:
+                client.name = name
+            else:
+                record = client.record = Record()
+        if record is not None:
+            if client.name is not None:
+                record.names.append(client.name)
+                record.named.append(client.first)
+                client.name = None
+            elif not record.stamps and client.attempts > attempts:
+                record.nameless.append(client.first)
+            if not record.stamps and client.attempts > attempts:
+                record.stamps.append(client.first)
+            for _ in range(min(attempts, KEPT)):
+                record.stamps.append(now)
+            if len(record.stamps) > KEPT:
+                del record.stamps[: len(record.stamps) - KEPT]
+            if name is None:
+                for _ in range(min(attempts, KEPT)):
+                    record.nameless.append(now)
+                if len(record.nameless) > KEPT:
+                    del record.nameless[: len(record.nameless) - KEPT]
+            elif strange != OWN:
+                self._add_name(record, name, now)
+
+        if known or strange == OWN:
+            self._known_failure(key, client, record, strange, now)
+            return
+        # -- alone
+        rule = ""
+        if (
+            strange >= GHOST
+            and policy.campaign
+            and strange == HOT
+            and not ssh
+            and trust is None
+            and self.campaigns.runs(shape, policy, now)
+        ):
+            rule = "campaign"
+        elif client.sentence is not None and (strange >= NAMELESS or ssh):
+            rule = "return"
+        elif (
+            client.sentence is not None
+            and client.sentence.rule == "campaign"
+            and trust is None
+            and self.campaigns.runs(shape, policy, now)
+        ):
+            rule = "campaign"
+        elif record is not None:
+            rule = self._alone(client, record, ssh, now)
+            if not rule and len(record.names) == 1 and len(record.stamps) == policy.device and not ssh:
+                self._spare(
+                    Spared(
+                        key, 32 if len(key) == 4 else 64, now, "slow", "device", 1, client.attempts, self.evidence(key, client)
+                    )
+                )
+                self._alarm("device", now, key, event[3])
+        if rule:
+            self._convict(key, client, rule, now, len(self.campaigns.shapes[shape].bad) if rule == "campaign" else 0)
+            return
+        if strange >= UNCLEAR and policy.campaign and trust is None and not ssh:
+            self._hush(key, shape, now)
+        # -- among others
+        points = 2 if strange >= GHOST else 1
+        if strange != REAL or attempts > 1:
+            self._among(key, client, strange, points * min(attempts, 3), now)
+
+    def _add_name(self, record: Record, name: Name, now: float) -> None:
+        """Keeps one of each family of names that a person may mix up."""
+        names, named = record.names, record.named
+        for i in range(len(names)):
+            if alike(names[i], name):
+                named[i] = now
+                return
+        if len(names) >= KEPT:
+            del names[0]
+            del named[0]
+        names.append(name)
+        named.append(now)
+
+    def _alone(self, client: Client, record: Record, ssh: bool, now: float) -> str:
+        """The rule that a client broke by itself, or nothing."""
+        policy = self.policy
+        since = now - policy.memory
+        if client.sentence is not None and client.sentence.at > since:
+            since = client.sentence.at  # what came before it was paid for
+        stamps = record.stamps
+        while stamps and stamps[0] < since:
+            del stamps[0]
+        while record.nameless and record.nameless[0] < since:
+            del record.nameless[0]
+        if ssh:
+            return "ssh" if len(stamps) >= policy.ssh else ""
+        ghosts = real = many = 0
+        hot = False
+        for i in range(len(record.names)):
+            name = record.names[i]
+            if record.named[i] <= since:
+                continue
+            many += 1
+            if name.exists:
+                real += 1
+            elif (name.ghost or len(name.networks) >= policy.hot) and not self.names.is_kin(name):
+                ghosts += 1
+                hot = hot or len(name.networks) >= policy.hot
+        if ghosts >= policy.ghosts or (hot and ghosts >= policy.ghosts - 1):
+            return "names"
+        if many >= policy.real_names or (many >= policy.names and real < many):
+            return "names"
+        window = now - policy.window
+        if many > 1 and len(stamps) >= policy.slow:
+            return "slow"
+        if many == 0:
+            if len(record.nameless) >= policy.slow:
+                return "slow"
+            if len(record.nameless) >= policy.nameless and record.nameless[-policy.nameless] >= window:
+                return "burst"
+        if len(stamps) >= policy.one_name and stamps[-policy.one_name] >= window:
+            return "burst"
+        often = policy.one_name_hour
+        if len(stamps) >= often and stamps[-often] >= now - HOUR and not steady(stamps[-often:]):
+            return "slow"
+        return ""
+
+    def _hush(self, key: bytes, shape: int, now: float) -> None:
+        """A stranger failed: waits for what it does next.
+
+        A person tries again within minutes, and the mail program asks for the mailbox too; one of a campaign goes away."""
+        silent = self.silent
+        if key in silent:
+            return
+        if len(silent) >= SILENT:
+            del silent[next(iter(silent))]
+        silent[key] = (now, shape)
+        if len(silent) == 1:
+            self.listen = now + self.policy.silence
+
+    def _silence(self, now: float) -> None:
+        """Convicts those that tried once or twice in the shape of a campaign and went away."""
+        silent, policy = self.silent, self.policy
+        while silent:
+            key = next(iter(silent))
+            since, shape = silent[key]
+            if now <= since + policy.silence:
+                self.listen = since + policy.silence
+                return
+            del silent[key]
+            client = self.clients.get(key)
+            if (
+                client is None
+                or client.trust is not None
+                or client.last > since + policy.retry
+                or client.attempts > policy.silent_tries
+            ):
+                continue
+            found = self.campaigns.shapes[shape]
+            if self.campaigns.runs(shape, policy, now):
+                for k, t in [*found.waiting.items(), (key, since)]:
+                    client = self.clients.get(k)
+                    if client is not None and client.trust is None and t > now - policy.client_sentence:
+                        self._convict(k, client, "campaign", now, len(found.bad))
+                found.waiting.clear()
+            elif len(found.waiting) < SILENT:
+                found.waiting[key] = since
+        self.listen = FAR
+
+    def _known_failure(self, key: bytes, client: Client, record: Record | None, strange: int, now: float) -> None:
+        """A failure of somebody who also logs in: an alarm, unless it is plainly a list of names."""
+        policy = self.policy
+        if record is None:
+            return
+        stamps = record.stamps
+        if len(stamps) >= policy.alarm and stamps[-policy.alarm] >= now - policy.window:
+            self._spare(
+                Spared(key, 32 if len(key) == 4 else 64, now, "burst", "known", 1, client.attempts, self.evidence(key, client))
+            )
+            self._alarm("known-client-fails", now, key, record.evidence[-1] if record.evidence else b"")
+        if strange == OWN:
+            return
+        day = now - DAY
+        ghosts = 0
+        for i in range(len(record.names)):
+            name = record.names[i]
+            if record.named[i] >= day and not name.exists and not self.names.is_kin(name):
+                ghosts += 1
+        if ghosts >= policy.known_ghosts:
+            self._convict(key, client, "names", now)
+
+    def _relay(self, key: bytes, client: Client, event: Event, now: float) -> None:
+        """Mail for somebody elsewhere, without a login."""
+        record = self._recipients(client, event)
+        trust = client.trust
+        if trust is not None and (trust.logins or trust.mail_days > 1):
+            return
+        if client.sentence is not None or len(record.recipients) >= self.policy.relay:
+            self._convict(key, client, "relay", now)
+            return
+        self._among(key, client, GHOST, 2, now)
+
+    def _recipients(self, client: Client, event: Event) -> Record:
+        record = client.record
+        if record is None:
+            record = client.record = Record()
+            if client.what:
+                record.did.append(client.what)
+                record.did.append(1)
+        who = hash(event[1][7])
+        if who not in record.recipients and len(record.recipients) < KEPT:
+            record.recipients.append(who)
+        return record
+
+    def _recipient(self, key: bytes, client: Client, event: Event, now: float) -> None:
+        """Mail for somebody who is not here."""
+        policy = self.policy
+        record = self._recipients(client, event)
+        trust = client.trust
+        most = policy.recipients
+        if trust is not None:
+            most = KEPT if trust.logins else min(KEPT, most + policy.recipients_per_mail * trust.mails)
+        if len(record.recipients) >= most:
+            self._convict(key, client, "harvest", now)
+            record.recipients.clear()
+        elif client.sentence is not None and trust is None:
+            self._convict(key, client, "return", now)
+
+    def _sign(self, key: bytes, client: Client, event: Event, now: float) -> None:
+        """What no mail software does."""
+        record = client.record
+        trust = client.trust
+        if trust is not None:
+            return
+        if record is None:
+            if event[1][1] == STRONG or client.sentence is not None:
+                self._convict(key, client, "abuse", now)
+            else:
+                self._among(key, client, GHOST, 1, now)
+            return
+        if not record.signs and client.attempts + client.weak > event[2]:
+            record.signs.append(client.first)
+        record.signs.append(now)
+        if event[1][1] == STRONG:
+            record.signs.append(now)
+        if client.sentence is not None or len(record.signs) >= self.policy.abuse:
+            self._convict(key, client, "abuse", now)
+            record.signs.clear()
+        else:
+            self._among(key, client, GHOST, 1, now)

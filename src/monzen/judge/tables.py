@@ -1,0 +1,271 @@
+"""What the judge keeps: its tables, what it found, and how each is bounded."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from monzen.judge.campaign import Campaigns
+from monzen.judge.client import EVIDENCE, Client, Record, Sentence, Trust
+from monzen.judge.names import Names
+from monzen.judge.network import Network
+from monzen.judge.outage import Outages
+from monzen.judge.policy import Policy
+from monzen.types import Event, Weight
+
+STRONG: Final = int(Weight.STRONG)
+LONGEST: Final = 240  # bytes kept of a line
+FIRSTS: Final = 20_000  # lines kept of clients that offended once
+FOUND: Final = 1000  # kept of those that were spared, of breaches and of alarms
+FAR: Final = float("inf")
+
+
+class Spared(NamedTuple):
+    """Somebody who would have been turned away but for a reason."""
+
+    target: bytes
+    bits: int
+    at: float
+    rule: str
+    reason: str  # "known", "shielded", "known-neighbour", "device"
+    clients: int
+    attempts: int
+    evidence: tuple[bytes, ...]
+
+
+class Breach(NamedTuple):
+    """A good login that looks like a guessed password. `why`: "guessed", "denied", "suspected" or "mixed"."""
+
+    client: bytes
+    user: bytes | None
+    at: float
+    attempts: int
+    why: str
+    line: bytes
+
+
+class Alarm(NamedTuple):
+    """Something the admin should look at. `what`: "outage", "silent-outage", "hidden-clients", "known-client-fails", "device"."""
+
+    what: str
+    at: float
+    until: float
+    times: int
+    client: bytes
+    line: bytes
+
+
+class Knocker:
+    """Who knocks at the firewall, how often, at which ports."""
+
+    __slots__ = ("count", "first", "last", "ports")
+
+    def __init__(self, time: float) -> None:
+        self.count, self.first, self.last = 0, time, time
+        self.ports: dict[bytes, int] = {}
+
+
+class Tables:
+    """All state of the judge; the rules are in the classes that inherit it, one module for each kind."""
+
+    def __init__(self, policy: Policy | None = None, own: frozenset[bytes] = frozenset()) -> None:
+        self.policy = policy or Policy()
+        self.own = own
+        self.clients: dict[bytes, Client] = {}
+        self.networks: dict[bytes, Network] = {}
+        self.wide: dict[bytes, Network] = {}  # /56 and /48 of IPv6
+        self.groups: dict[bytes, Network] = {}  # /22 with offenders in several /24
+        self.names = Names(self.policy.name_table)
+        self.campaigns = Campaigns()
+        self.outages = Outages()
+        self.silent: dict[bytes, tuple[float, int]] = {}  # strangers that failed lately: when, and in which shape
+        self.firsts: dict[bytes, bytes] = {}  # the lines of clients that offended once
+        self.users: dict[bytes, list[bytes]] = {}  # by network: clients that logged in
+        self.senders: dict[bytes, list[bytes]] = {}  # by network: clients that brought mail on several days
+        self.knockers: dict[bytes, Knocker] = {}
+        self.ports: dict[bytes, int] = {}
+        self.sentences: list[Sentence] = []
+        self.spared: dict[tuple[bytes, str], Spared] = {}
+        self.breaches: list[Breach] = []
+        self.alarms: dict[tuple[str, bytes], Alarm] = {}
+        self.first: float | None = None
+        self.last: float | None = None
+        self.now = 0.0
+        self.events = self.attempts = self.forgotten = self.logins = 0
+        self.offenders = 0
+        self.full = self.policy.clients  # clients at which some are forgotten
+        self.listen = FAR  # when the oldest of the silent was silent long enough
+
+    def _note(self, key: bytes, client: Client, event: Event, now: float) -> None:
+        """What a client did, for the report and the evidence; the same whether it is denied or not."""
+        fact, attempts, line = event[1], event[2], event[3]
+        if not client.attempts and not client.weak:
+            self.offenders += 1
+            client.first = now
+        client.last = now
+        if fact[1] == STRONG:
+            client.attempts += attempts
+            self.attempts += attempts
+        else:
+            client.weak += attempts
+        what = fact[0] * 16 + fact[4]
+        full = fact[2]
+        record = client.record
+        if record is None:
+            if not client.what and attempts == 1:
+                client.what = what
+                firsts = self.firsts
+                if len(firsts) >= FIRSTS:
+                    for old in list(firsts)[: FIRSTS // 10]:
+                        del firsts[old]
+                firsts[key] = line[:LONGEST]
+                return
+            record = client.record = Record()
+            if client.what:
+                record.did.append(client.what)
+                record.did.append(1)
+                first = self.firsts.pop(key, None)
+                if first is not None:
+                    record.evidence.append(first)
+        did = record.did
+        for i in range(0, len(did), 2):
+            if did[i] == what:
+                did[i + 1] += attempts
+                break
+        else:
+            did.append(what)
+            did.append(attempts)
+        evidence = record.evidence
+        if len(evidence) < EVIDENCE:
+            evidence.append(line[:LONGEST])
+        else:  # the first stays: how it began
+            evidence[1] = evidence[2]
+            evidence[2] = line[:LONGEST]
+        if len(full) == 16:
+            if not record.addresses:
+                record.addresses = [full]
+            elif len(record.addresses) < 4 and full not in record.addresses:
+                record.addresses.append(full)
+
+    def evidence(self, key: bytes, client: Client) -> tuple[bytes, ...]:
+        """The lines kept of a client."""
+        if client.record is not None and client.record.evidence:
+            return tuple(client.record.evidence)
+        line = self.firsts.get(key)
+        return (line,) if line is not None else ()
+
+    def _known(self, trust: Trust, now: float) -> bool:
+        """Whether good logins, on several days and not bought by guessing, are young enough to be remembered."""
+        return trust.days >= self.policy.known_days and trust.last >= now - self.policy.known_for
+
+    def _sentence(
+        self,
+        target: bytes,
+        bits: int,
+        now: float,
+        length: float,
+        rule: str,
+        clients: int,
+        attempts: int,
+        evidence: tuple[bytes, ...],
+    ) -> Sentence:
+        sentence = Sentence(target, bits, now, length, rule, clients, attempts, evidence)
+        self.sentences.append(sentence)
+        if len(self.sentences) > self.policy.sentences:
+            self._forget_sentences(now)
+        return sentence
+
+    def imposed(self) -> list[tuple[Sentence, float]]:
+        """The sentences as a firewall would get them, and from when: one that a wider one covers begins when that ends."""
+        last = self.now
+        wide: dict[bytes, list[Sentence]] = {}
+        for s in self.sentences:
+            if s.bits in (24, 48, 56):
+                wide.setdefault(s.target, []).append(s)
+        out: list[tuple[Sentence, float]] = []
+        for s in self.sentences:
+            at = s.at
+            for size in (3,) if s.bits == 32 else (6, 7) if s.bits == 64 else ():
+                for w in wide.get(s.target[:size], ()):
+                    if w.at <= at + 1.0 and at <= w.until:
+                        at = w.until
+            if at == s.at or (at < s.until and at < last):
+                out.append((s, at))
+        return out
+
+    def _spare(self, spared: Spared) -> None:
+        if len(self.spared) < FOUND:
+            self.spared.setdefault((spared.target, spared.rule), spared)
+
+    def _breach(self, attempts: int, event: Event, why: str) -> None:
+        fact = event.fact
+        for b in self.breaches[-20:]:
+            if b.client == fact.client and b.user == fact.user and b.why == why:
+                return
+        if len(self.breaches) < FOUND:
+            self.breaches.append(Breach(fact.client, fact.user, event.time, attempts, why, event.line[:LONGEST]))
+
+    def _alarm(self, what: str, now: float, client: bytes, line: bytes) -> None:
+        before = self.alarms.get((what, client))
+        if before is not None:
+            self.alarms[(what, client)] = before._replace(until=now, times=before.times + 1)
+        elif len(self.alarms) < FOUND:
+            self.alarms[(what, client)] = Alarm(what, now, now, 1, client, line[:LONGEST])
+
+    def _forget(self, now: float) -> None:
+        """Drops a tenth of the clients: first those that did nothing lately, then the oldest.
+
+        Who logged in or is denied stays, so that no number of strangers can make it forget a user; where these alone
+        are too many, the oldest of them go, the denied first. Until the next walk there may be a tenth more: one for each
+        new client would take quadratic time."""
+        clients, policy = self.clients, self.policy
+        tenth = max(1, policy.clients // 10)
+        kept = policy.clients - tenth
+        before = len(clients)
+        for recent in (now - policy.window, float("inf")):
+            for key in list(clients):
+                if len(clients) <= kept:
+                    break
+                client = clients[key]
+                if client.last <= recent and not client.good and (client.sentence is None or now > client.sentence.until):
+                    del clients[key]
+        if len(clients) > policy.clients:  # nobody but users and denied
+            denied = [key for key, client in clients.items() if not client.good]
+            users = [key for key, client in clients.items() if client.good]
+            for key in (denied + users)[: len(clients) - kept]:
+                if clients[key].good:
+                    self._forget_user(key)
+                del clients[key]
+        self.forgotten += before - len(clients)
+        self.full = max(policy.clients, len(clients) + tenth)
+
+    def _forget_user(self, key: bytes) -> None:
+        where = key[:3] if len(key) == 4 else key
+        users = self.users.get(where)
+        if users is not None and key in users:
+            users.remove(key)
+            if not users:
+                del self.users[where]
+
+    def _forget_networks(self, now: float) -> None:
+        """Drops a fifth of the networks, the oldest: first those that are not denied and quiet."""
+        networks = self.networks
+        kept = self.policy.clients - max(1, self.policy.clients // 5)
+        for key in list(networks):
+            if len(networks) <= kept:
+                return
+            network = networks[key]
+            denied = network.sentence is not None and now <= network.sentence.until
+            if not denied and network.last < now - self.policy.window:
+                del networks[key]
+        for key in list(networks)[: len(networks) - kept]:
+            del networks[key]
+
+    def _forget_sentences(self, now: float) -> None:
+        """Drops a tenth of the sentences, the oldest: first those that ended."""
+        sentences = self.sentences
+        many = max(1, self.policy.sentences // 10)
+        ended = [s for s in sentences if s.until < now]
+        lasting = [s for s in sentences if s.until >= now]
+        gone = {id(s) for s in (ended + lasting)[:many]}
+        self.sentences = [s for s in sentences if id(s) not in gone]
+        self.forgotten += len(gone)

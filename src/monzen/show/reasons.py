@@ -1,0 +1,80 @@
+"""Why somebody was turned away or spared, in words: one sentence for each rule, with the numbers of the policy in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from monzen.judge.client import Sentence
+from monzen.judge.policy import Policy
+
+
+def english(text: str) -> str:
+    """For JSON, which is never translated."""
+    return text
+
+
+def english_plural(one: str, many: str, n: int) -> str:
+    """The same with a number in it."""
+    return (one if n == 1 else many).format(n=f"{n:,}")
+
+
+def span(seconds: float, _: Callable[[str], str]) -> str:
+    """A length of time in words: `10 minutes`, `36 hours`, `7 days`."""
+    if seconds < 7200 and seconds % 3600:
+        return _("{n:g} minutes").format(n=round(seconds / 60, 1))
+    if seconds <= 48 * 3600 and seconds != 86400:
+        return _("{n:g} hours").format(n=round(seconds / 3600, 1))
+    if seconds == 86400:
+        return _("a day")
+    return _("{n:g} days").format(n=round(seconds / 86400, 1))
+
+
+def reason(
+    s: Sentence, policy: Policy, _: Callable[[str], str] = english, plural: Callable[[str, str, int], str] = english_plural
+) -> str:
+    """Which rule a sentence follows, and what was counted."""
+    week = span(policy.memory, _)
+    window = span(policy.window, _)
+    texts = {
+        "crowd": _("{members} of one network, {tries}; {crowd} clients within {window} close it"),
+        "crowd-member": _("{tries}, together with its neighbours; {crowd} clients of one network within {window} are a gang"),
+        "names": _(
+            "{tries} for {detail:,} unlike names; {ghosts} without an account, or {names} of any kind, within {week} are a list"
+        ),
+        "burst": _("{tries} within {window}, none of which succeeded"),
+        "slow": _("{counted}, none of which succeeded; {slow} within {week}, or {often} an hour for one name, are too many"),
+        "ssh": _("{counted} over ssh within {week}; {ssh} are too many"),
+        "return": _("{tries}; it was turned away before and goes on"),
+        "neighbours": _("{tries}; {detail:,} clients of its network offended within {week}: one more failure is enough there"),
+        "campaign": _(
+            "{tries}, as {detail:,} other networks make them: the same kind of session, names that never worked, then silence"
+        ),
+        "relay": _("probes for an open relay: mail for {detail:,} addresses elsewhere"),
+        "harvest": _("looks for mailboxes: asked for {detail:,} that are not here"),
+        "abuse": _("{tries} that no mail program makes"),
+        "hopper": _("{members} of one network, each for a short time: the attacker moves through it"),
+    }
+    return texts[s.rule].format(
+        members=plural("{n} client", "{n} clients", s.clients),
+        tries=plural("{n} attempt", "{n} attempts", s.attempts),
+        counted=plural("{n} attempt", "{n} attempts", s.detail),
+        detail=s.detail,
+        crowd=policy.crowd,
+        ghosts=policy.ghosts,
+        names=policy.names,
+        slow=policy.slow,
+        often=policy.one_name_hour,
+        ssh=policy.ssh,
+        week=week,
+        window=window,
+    )
+
+
+def spared(reason_: str, _: Callable[[str], str]) -> str:
+    """Why somebody was spared."""
+    return {
+        "known": _("logged in well before: an old password on a device, not an attacker"),
+        "device": _("one name over and over at a steady pace: an old password on a device, not a list of names"),
+        "shielded": _("is never denied: this machine, a private or a local address"),
+        "known-neighbour": _("the network has a user of yours, or brings you mail: only its offenders are denied, one by one"),
+    }[reason_]
