@@ -189,6 +189,54 @@ RULES = {
         0,
         0,
     ),
+    "a session whose AUTH all succeeded takes back the other database's word, though it sends nothing": (
+        f"""0 dovecot: auth: ldap(o,192.0.2.7): unknown user
+            2 {SUB}: disconnect from unknown[192.0.2.7] ehlo=2 starttls=1 auth=1 quit=1 commands=5""",
+        0,
+        0,
+    ),
+    "one typo, then success: the word of the other database about both is no second guess": (
+        f"""0 dovecot: auth: ldap(o,192.0.2.7): unknown user
+            0 dovecot: auth: passwd-file(o,192.0.2.7): Password mismatch
+            2 {SUB}: warning: unknown[192.0.2.7]: SASL PLAIN authentication failed: x, sasl_username=o
+            6 dovecot: auth: ldap(o,192.0.2.7): unknown user
+            7 {SUB}: disconnect from unknown[192.0.2.7] ehlo=2 starttls=1 auth=1/2 quit=1 commands=5/6""",
+        1,
+        0,
+    ),
+    "a session that only summed up: its failure stays, its success is none": (
+        f"""0 dovecot: auth: ldap(o,192.0.2.7): unknown user
+            3 dovecot: auth: ldap(p,192.0.2.7): unknown user
+            4 {SUB}: disconnect from unknown[192.0.2.7] ehlo=2 auth=1/2 quit=1 commands=4/5""",
+        0,
+        1,
+    ),
+    "one success takes back one word, not all": (
+        f"""0 dovecot: auth: ldap(o,192.0.2.7): unknown user
+            3 dovecot: auth: ldap(p,192.0.2.7): unknown user
+            4 {SUB}: disconnect from unknown[192.0.2.7] ehlo=2 auth=1 quit=1 commands=4""",
+        1,
+        0,
+    ),
+    "a session without a success takes back nothing": (
+        f"""0 dovecot: auth: ldap(o,192.0.2.7): unknown user
+            2 {SUB}: disconnect from unknown[192.0.2.7] ehlo=2 auth=0 quit=1 commands=4""",
+        1,
+        0,
+    ),
+    "a success by mail takes back no word about an IMAP session, nor of another client": (
+        f"""0 dovecot: auth: ldap(o,192.0.2.7,<S1>): unknown user
+            0 dovecot: auth: ldap(o,192.0.2.8): unknown user
+            2 {SUB}: disconnect from unknown[192.0.2.7] ehlo=2 auth=1 quit=1 commands=4""",
+        2,
+        0,
+    ),
+    "lost after AUTH that succeeded is still a weak sign": (
+        f"""0 {SUB}: lost connection after AUTH from unknown[192.0.2.7]
+            0 {SUB}: disconnect from unknown[192.0.2.7] ehlo=2 auth=1 commands=3""",
+        0,
+        1,
+    ),
     "PLAIN, LOGIN with both details are one": (
         f"""0 dovecot: auth: passwd-file(o,192.0.2.7): Password mismatch
             0 {WARNING} PLAIN authentication failed: x

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from monzen.parse.clock import Clock
+from monzen.parse.join import Joiner
 from monzen.parse.merge import TWICE, Twice, merge
 from monzen.parse.reader import Reader
-from monzen.types import Kind
+from monzen.types import Join, Kind, Weight
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = ["samples/first_user.log", "samples/one_week.log", "tests/data/real_mail.log", "tests/data/real_mail.traditional.log"]
@@ -72,10 +73,20 @@ def test_what_is_repeated_may_stand_in_the_block_before(compiled):
     assert [e.attempts for e in reader.read(b"Sep  4 16:59:47 mail last message repeated 2 times\n")] == [2]
 
 
-def test_a_disconnect_is_understood_and_no_event(compiled):
+@pytest.mark.parametrize("words", [b"", b" ehlo=1 mail=1 quit=1 commands=3", b" ehlo=1 auth=0 quit=1 commands=2", b" ehlo=1 auth=0/0 commands=1"])
+def test_a_disconnect_is_understood_and_no_event(compiled, words):
     reader = Reader(Clock(NOW), compiled=compiled)
-    said = reader.read(b"Sep  4 16:59:45 mail postfix/smtpd[7]: disconnect from a.example[192.0.2.7] ehlo=1 auth=1 mail=1 quit=1 commands=4\n")
-    assert [e for e in said if e.fact.kind == Kind.DISCONNECT] == []
+    assert reader.read(b"Sep  4 16:59:45 mail postfix/smtpd[7]: disconnect from a.example[192.0.2.7]" + words + b"\n") == []
+
+
+@pytest.mark.parametrize("words", [b" ehlo=1 auth=1 mail=1 quit=1 commands=4", b" ehlo=1 auth=2/2", b" auth=1000000 commands=1", b" auth=2/1"])
+@pytest.mark.parametrize("header", [b"Sep  4 16:59:45 mail ", b"<22>Sep  4 16:59:45 mail "])
+def test_a_disconnect_after_a_good_auth_is_for_the_joiner_alone(compiled, header, words):
+    """It may settle what auth said of a first database; nobody else hears of it."""
+    reader = Reader(Clock(NOW), compiled=compiled)
+    said = reader.read(header + b"postfix/smtpd[7]: disconnect from a.example[192.0.2.7]" + words + b"\n")
+    assert [(e.fact.kind, e.fact.weight, e.fact.join, e.attempts) for e in said] == [(Kind.DISCONNECT, Weight.NONE, Join.SUMMARY, 1)]
+    assert (reader.understood, Joiner().join(said)) == (1, [])
 
 
 # ---- time

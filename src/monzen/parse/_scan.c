@@ -332,7 +332,7 @@ static PyObject *sasl(Scanner *self, PyObject *service, const char *p, const cha
     return fact_like(self, self->sasl, kind, weight, address_of(self, from, to), cut_text(name, end), service, 1, Py_None, word_of(self, mech, mech_end));
 }
 
-/* disconnect from name[address] ehlo=1 auth=0/2 ...: a Fact where all AUTH commands failed, None where none did or there was none */
+/* disconnect from name[address] ehlo=1 auth=0/2 ...: a Fact where all AUTH commands failed or all succeeded, None where there was none */
 static PyObject *summary(Scanner *self, PyObject *service, const char *p, const char *end) {
     const char *from, *to;
     if (!(p = after(p, end, "disconnect from ")) || !(p = peer(p, end, &from, &to))) return NULL;
@@ -362,7 +362,9 @@ static PyObject *summary(Scanner *self, PyObject *service, const char *p, const 
         if (!digits) return NULL;
     } else all = good;
     if (auth < end && *auth != ' ') return NULL;
-    if (all <= good) {
+    if (good && all <= good)
+        return fact_like(self, self->summary, self->kind_disconnect, 0, address_of(self, from, to), Py_NewRef(Py_None), service, 1, Py_None, Py_NewRef(Py_None));
+    if (!all) {
         self->understood++;
         return Py_NewRef(Py_None);
     }
@@ -742,7 +744,7 @@ static int one_line(Scanner *self, PyObject *out, PyObject *block, const char *b
             bad = done ? 0 : -1;
             Py_XDECREF(done);
         }
-    } else if (PyLong_AsLong(PyTuple_GET_ITEM(fact, 0)) == self->kind_disconnect) self->understood++;
+    } else if (PyLong_AsLong(PyTuple_GET_ITEM(fact, 0)) == self->kind_disconnect && !PyLong_AsLong(PyTuple_GET_ITEM(fact, 8))) self->understood++; /* Join.ALONE */
     else bad = emit(self, out, fact, line, stamp, colon, end);
     Py_DECREF(fact);
     return bad;

@@ -43,6 +43,7 @@ OUTAGE: Final = int(Join.OUTAGE)
 STRONG: Final = int(Weight.STRONG)
 LOST: Final = int(Kind.LOST)
 OUTAGE_KIND: Final = int(Kind.AUTH_OUTAGE)
+DISCONNECT: Final = int(Kind.DISCONNECT)
 
 
 class _Smtp:
@@ -240,10 +241,20 @@ class Joiner:
 
     def _summary(self, event: Event, out: list[Event]) -> None:
         """The end of a session: its failures count where it showed none. Failures among successes are said again (attempts 0),
-        unless all of them were shown to be no guesses."""
+        unless all of them were shown to be no guesses. Each success takes back what auth still holds of one guess, and is said to nobody:
+        who it was stands in another line."""
         fact = event.fact
         session = self._session(event)
         self.smtp.pop(event.head, None)
+        if fact.kind != DISCONNECT:
+            self._failures(event, session, out)
+        if fact.client in self.details and (fact.kind == DISCONNECT or fact.detail is not None):
+            good = GOOD(event.line)
+            self._succeeded(fact.client, int(good[1]) if good is not None else 1)
+
+    def _failures(self, event: Event, session: _Smtp | None, out: list[Event]) -> None:
+        """Those of a session's end."""
+        fact = event.fact
         left = fact.attempts
         if session is not None:
             if session.held is None:
@@ -322,6 +333,15 @@ class Joiner:
             if (not session or not waiting.session or waiting.session == session) and user in (None, waiting.event.fact.user):
                 waiting.settled = True
                 self._forget(waiting)
+
+    def _succeeded(self, client: bytes, times: int) -> None:
+        """Takes back what a first password database said of this many guesses of a client that a second one knew to be none. Postfix gives
+        auth no session, so that what names one is of another door."""
+        for waiting in list(self.details.get(client, NONE_HELD)):
+            if times > 0 and not waiting.session:
+                waiting.settled = True
+                self._forget(waiting)
+                times -= 1
 
     def _claim(self, client: bytes, session: bytes, user: bytes | None, time: float, credit: float = CREDIT) -> Fact | None:
         """Settles the detail that belongs to a guess: its Fact, or COUNTED if it was counted by itself, None if there is none.
@@ -451,6 +471,7 @@ def session_id(line: bytes) -> bytes:
     return line[at:end] if 0 < end - at <= 64 else b""
 
 
+GOOD: Final = re.compile(rb" auth=(\d{1,9})").search  # the names before it have no blanks
 LASTED: Final = re.compile(rb" attempts in (\d{1,4}) secs\)").search  # Dovecot's own words stand before the client's
 DRIVER: Final = re.compile(
     rb"\bauth(?:-worker)?(?:\([^)]*+\))?(?:<[^>]*+>)*: (?:[A-Z][a-z]++: )?(?:conn unix:[^(]*+\([^)]*+\): )?(?:auth-worker<\d++>: )?(?:request \[\d++\]: )?"

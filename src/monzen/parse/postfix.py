@@ -65,11 +65,14 @@ SUMMARY_MODEL = SASL_MODEL._replace(join=SUMMARY_JOIN, about=SUMMARY_ABOUT)
 
 
 def _summary(m: re.Match[bytes], service: int) -> Fact:
-    """`auth=good/all`, or `auth=good` where all were: failures of a session; with successes among them material for an alarm."""
+    """`auth=good/all`, or `auth=good` where all were: failures of a session; with successes among them material for an alarm.
+
+    Successes alone are told the joiner, which drops them: they may take back what auth said of another password database."""
     address, good, total = m.groups()
     failed = min(int(total) - int(good), CAP) if total else 0
     if failed <= 0:
-        return fact(int(Kind.DISCONNECT), 0, addresses[address], None, service, 1, None, None, int(Join.ALONE), SUMMARY_ABOUT)
+        join = SUMMARY_JOIN if int(good) else ALONE
+        return fact(int(Kind.DISCONNECT), 0, addresses[address], None, service, 1, None, None, join, SUMMARY_ABOUT)
     weight, detail = (Weight.STRONG, None) if int(good) == 0 else (Weight.WEAK, b"mixed")
     return fact(int(Kind.AUTH_FAILURE), int(weight), addresses[address], None, service, failed, None, detail, SUMMARY_JOIN, SUMMARY_ABOUT)
 

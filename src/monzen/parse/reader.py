@@ -21,7 +21,7 @@ from monzen.parse.header import split
 from monzen.parse.line import LONGEST, meaning
 from monzen.parse.postfix import LOST_MODEL, REFUSED_MODEL, SASL_MODEL, SUMMARY_MODEL, reasons, refusals
 from monzen.parse.program import LITERALS, REMEMBERED, Program, live, live_literals, read_message
-from monzen.types import Event, Fact, Kind
+from monzen.types import Event, Fact, Join, Kind
 
 try:
     from monzen.parse._scan import Scanner
@@ -37,7 +37,7 @@ FIND = ahocorasick_rs.BytesAhoCorasick(
 ).find_matches_as_indexes
 HIDES = re.compile(rb'\\u00|"MESSAGE" ?: ?\[').search  # JSON that does not show its text: docker's `<` is \u003c, journald may give bytes
 SHORTEST = 18  # bytes: a stamp, a blank, a program and a colon
-DISCONNECT = int(Kind.DISCONNECT)
+DISCONNECT, ALONE = int(Kind.DISCONNECT), int(Join.ALONE)
 new = tuple.__new__
 LASTLY = re.compile(rb"(?:(?P<name>[\w./-]{1,64})(?:\[\d{1,10}\])?: )?last message repeated (?P<times>\d{1,9}) times?\s*\Z").search
 BEHIND = 8192  # bytes before a `last message repeated` in which the message is looked for
@@ -175,7 +175,7 @@ class Reader:
                     if any(s in line for s in SUSPECTS):
                         self._doubt(line, program, message)  # type: ignore[arg-type]  # as above
                     continue
-            if fact[0] == DISCONNECT:
+            if fact[0] == DISCONNECT and fact[8] == ALONE:
                 self._understood += 1
                 continue
             # ---- when
@@ -263,7 +263,7 @@ class Reader:
             if any(s in line for s in SUSPECTS) and (header.program is not None or not header.named):
                 self._doubt(line, header.program, header.message)
             return None
-        if fact[0] == DISCONNECT:
+        if fact[0] == DISCONNECT and fact[8] == ALONE:
             self._understood += 1
             return None
         at = self.clock.believed(header.time) if header.time is not None else self._stamp(header.stamp or b"")
