@@ -66,6 +66,7 @@ def run(what: list[str], *, year: int | None, zone: dt.tzinfo, as_json_lines: bo
     def say(line: bytes, newest: float) -> None:
         nonlocal number
         number += 1
+        line = line.removesuffix(b"\r")
         fact, at = read_line(line, Clock(newest if year is None else float("inf"), zone, year))
         out.write((answer(number, fact, at) if as_json_lines else describe(line, fact, at, zone)) + "\n")
 

@@ -9,9 +9,11 @@ import pytest
 
 from monzen.parse.clock import Clock
 from monzen.parse.join import Joiner
+from monzen.parse.line import read_line
 from monzen.parse.merge import TWICE, Twice, merge
 from monzen.parse.reader import Reader
 from monzen.types import Join, Kind, Weight
+from tests.parse.lines import EXAMPLES, read, shapes
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = ["samples/first_user.log", "samples/one_week.log", "tests/data/real_mail.log", "tests/data/real_mail.traditional.log"]
@@ -87,6 +89,36 @@ def test_a_disconnect_after_a_good_auth_is_for_the_joiner_alone(compiled, header
     said = reader.read(header + b"postfix/smtpd[7]: disconnect from a.example[192.0.2.7]" + words + b"\n")
     assert [(e.fact.kind, e.fact.weight, e.fact.join, e.attempts) for e in said] == [(Kind.DISCONNECT, Weight.NONE, Join.SUMMARY, 1)]
     assert (reader.understood, Joiner().join(said)) == (1, [])
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_line_ends_of_windows(compiled, name):
+    """A log that went through a Windows machine: the same events, and its lines are copies of the original's."""
+    text = (ROOT / name).read_bytes()
+    plain, windows = Reader(Clock(NOW), compiled=compiled), Reader(Clock(NOW), compiled=compiled)
+    assert windows.read(text.replace(b"\n", b"\r\n")) == plain.read(text)
+    assert (windows.lines, windows.understood, windows.suspects, windows.samples) == (plain.lines, plain.understood, plain.suspects, plain.samples)
+
+
+@pytest.mark.parametrize("shape", shapes(EXAMPLES[0][2]))
+def test_line_ends_of_windows_under_every_header(compiled, shape):
+    """Also where a pattern ends with the line, the name stands last, or the line repeats the one before."""
+    for _, _, said, _ in EXAMPLES:
+        if shape not in shapes(said):
+            continue
+        line = shapes(said)[shape].encode()
+        text = line + b"\nSep  4 09:39:46 mail last message repeated 2 times\nSep  4 09:39:46 mail sshd[7]: message repeated 2 times: [ x]\n"
+        events = read(text, compiled=compiled)
+        assert read(text.replace(b"\n", b"\r\n"), compiled=compiled) == events, line
+        assert read_line(line + b"\r", Clock(NOW)) == read_line(line, Clock(NOW))
+
+
+def test_only_one_carriage_return_ends_a_line(compiled):
+    """Any more are the client's own."""
+    failed = (FAILED % b"Sep  4 16:59:45").strip()
+    (event,) = Reader(Clock(NOW), compiled=compiled).read(failed + b"\r\n")
+    assert event.line == failed
+    assert [e.line for e in Reader(Clock(NOW), compiled=compiled).read(failed + b"\r\r\n")] in ([], [failed + b"\r"])
 
 
 # ---- time

@@ -765,7 +765,7 @@ static PyObject *scan(Scanner *self, PyObject *block) {
     while (line < stop) {
         const char *end = memchr(line, '\n', (size_t)(stop - line));
         if (!end) end = stop;
-        if (one_line(self, out, block, begin, line, end, &once) < 0) {
+        if (one_line(self, out, block, begin, line, end > line && end[-1] == '\r' ? end - 1 : end, &once) < 0) {
             forget(&once);
             Py_DECREF(out);
             return NULL;

@@ -50,6 +50,7 @@ def read_line(line: bytes, clock: Clock, *, bare: bool = True) -> tuple[Fact | N
     """What a line says by itself and when, each None where it says nothing. Never raises."""
     if len(line) > LONGEST:
         return None, None
+    line = line.removesuffix(b"\r")
     header = split(line)
     fact = meaning(header, bare=bare)
     time = header.time if header.time is not None else clock.of(header.stamp) if header.stamp else None

@@ -111,6 +111,8 @@ class Reader:
             start = rfind(b"\n", 0, a) + 1
             end = find(b"\n", b)
             line = buf[start:end]
+            if line.endswith(b"\r"):
+                line = line[:-1]
             if not SHORTEST <= len(line) <= LONGEST:
                 continue
             first = line[0]
@@ -280,7 +282,7 @@ class Reader:
         for earlier in reversed(before.split(b"\n")[:-1]):
             if m["name"] and m["name"] not in earlier[:200]:
                 continue
-            header = split(earlier)
+            header = split(earlier.removesuffix(b"\r"))
             if header.program is None:
                 if m["name"]:
                     continue
