@@ -82,7 +82,7 @@ def read(log: bytes, cuts: list[int], zone: ZoneInfo, *, compiled: bool) -> tupl
     """The events of a log in blocks, and what was counted."""
     reader = Reader(Clock(NOW, zone), compiled=compiled)
     events = [e for a, b in pairwise([0, *cuts, len(log)]) if a < b for e in reader.read(log[a:b])]
-    return events, (reader.lines, reader.understood, reader.suspects, reader.samples)
+    return events, (reader.lines, reader.understood, reader.suspects, reader.samples, reader.undated)
 
 
 def controls(said: str) -> list[str]:

@@ -20,7 +20,7 @@ from tests.parse.test_join_rules import Server
 
 ROOT = Path(__file__).parent.parent
 END = dt.datetime(2026, 9, 5, tzinfo=dt.UTC).timestamp()
-COUNTED_TWICE = ("lines", "unread", "inputs", "twice", "not_understood", "clamped")  # of two copies
+COUNTED_TWICE = ("lines", "unread", "inputs", "twice", "not_understood", "clamped", "undated", "undated_lines")  # of two copies
 
 
 def scanned(paths, **options):

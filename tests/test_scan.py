@@ -310,3 +310,18 @@ def test_letters_that_a_terminal_lacks():
     done = monzen("scan", FIRST, LANGUAGE="ja", LC_ALL="C", PYTHONIOENCODING="ascii")
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr
+
+
+def test_lines_without_a_stamp_are_said_and_blame_nobody(tmp_path):
+    """`cut -d' ' -f5-`, or a program's own output: who, but not when."""
+    log = tmp_path / "mail.log"
+    bare = [line.split(b" ", 5)[5] for line in FIRST.read_bytes().splitlines()]
+    log.write_bytes(b"\n".join(bare) + b"\n")
+    said = scanned(log)
+    assert (said["clients"], said["attempts"], said["verdicts"], said["commands"]) == (0, 0, [], [])
+    assert said["undated"] == len(said["undated_lines"]) > 6
+    text = monzen("scan", log).stdout.decode()
+    assert f"{said['undated']} lines have no time stamp" in text
+    assert "SASL LOGIN authentication failed" in text
+    log.write_bytes(FIRST.read_bytes())
+    assert (scanned(log)["undated"], b"time stamp" in monzen("scan", log).stdout) == (0, False)

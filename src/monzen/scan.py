@@ -77,6 +77,8 @@ def events(
     result.suspects += reader.suspects
     result.clamped += clock.clamped
     result.samples.extend(reader.samples[: 20 - len(result.samples)])
+    result.undated += reader.undated
+    result.undated_samples.extend(reader.undated_samples[: 20 - len(result.undated_samples)])
 
 
 def within(block: list[Event], options: Options) -> list[Event]:

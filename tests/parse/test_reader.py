@@ -91,6 +91,46 @@ def test_a_disconnect_after_a_good_auth_is_for_the_joiner_alone(compiled, header
     assert (reader.understood, Joiner().join(said)) == (1, [])
 
 
+BARE = b"warning: unknown[192.0.2.7]: SASL LOGIN authentication failed: x"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"postfix/smtpd[7]: " + BARE,
+        b"mail postfix/smtpd[7]: " + BARE,
+        b"  postfix/smtpd[7]: " + BARE + b"\r",
+        BARE,
+        b"imap-login: Login: user=<o>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, TLS, session=<x>",
+        b'{"_HOSTNAME":"mail","SYSLOG_IDENTIFIER":"sshd","_UID":"0","MESSAGE":"Failed password for root from 192.0.2.7 port 22 ssh2"}',
+    ],
+)
+def test_what_has_no_stamp_is_counted_and_blames_nobody(compiled, line):
+    """explain reads it; scan must know when."""
+    assert read_line(line, Clock(NOW))[0] is not None
+    reader = Reader(Clock(NOW), compiled=compiled)
+    assert reader.read((line + b"\n") * 30) == []
+    assert (reader.undated, reader.lines, reader.understood, reader.suspects) == (30, 30, 0, 0)
+    assert reader.undated_samples == [line.removesuffix(b"\r")] * 20
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"    at org.example.Login.check(Login.java:7): Authentication failed",
+        b"postfix/smtpd[7]: connect from unknown[192.0.2.7]",
+        b"postfix/smtpd[7]: disconnect from unknown[192.0.2.7] ehlo=1 quit=1 commands=2",
+        b"x: " + BARE,  # some other program quotes it
+        b"Sep  4 16:59:45 mail postfix/smtpd[7]: " + BARE,
+        b"",
+    ],
+)
+def test_what_is_no_line_without_a_stamp(compiled, line):
+    reader = Reader(Clock(NOW), compiled=compiled)
+    reader.read(line + b"\n")
+    assert (reader.undated, reader.undated_samples) == (0, [])
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_line_ends_of_windows(compiled, name):
     """A log that went through a Windows machine: the same events, and its lines are copies of the original's."""

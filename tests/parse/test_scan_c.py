@@ -48,7 +48,7 @@ def read(text, cuts, zone, *, compiled):
     for a, b in pairwise(edges):
         if a < b:
             events += reader.read(text[a:b])
-    return events, reader.lines, reader.understood, reader.suspects, reader.samples
+    return events, reader.lines, reader.understood, reader.suspects, reader.samples, reader.undated, reader.undated_samples
 
 
 def line_ends(text):

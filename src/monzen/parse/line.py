@@ -38,7 +38,7 @@ def meaning(header: Header, *, bare: bool, live: bool = False) -> Fact | None:
         fact = read_message(message, header.program, live=live)
     elif bare and not header.named:
         for program in _every:
-            fact = read_message(message, program)
+            fact = read_message(message, program, live=live)
             if fact is not None:
                 break
     if fact is not None and times > 1:

@@ -57,12 +57,14 @@ whether a session id ends its messages, whether a queue id may begin them (of an
 
 
 class Reader:
-    """Reads one stream of lines. `lines`, `understood` and `suspects` count; `samples` holds some lines not understood."""
+    """Reads one stream of lines. `lines`, `understood`, `suspects` and `undated` count; `samples` holds some lines not understood,
+    `undated_samples` some that do not say when."""
 
     def __init__(self, clock: Clock, *, compiled: bool = True) -> None:
         self.clock = clock
-        self.suspects = self._understood = self._lines = 0
+        self.suspects = self.undated = self._understood = self._lines = 0
         self.samples: list[bytes] = []
+        self.undated_samples: list[bytes] = []
         self._looks: dict[bytes, Look] = {}
         self._behind = b""
         self._scanner = None
@@ -256,8 +258,12 @@ class Reader:
         if len(line) > LONGEST or not (FIND(line) or (line.startswith(b"{") and HIDES(line))):
             return None
         header = split(line)
-        if header.stamp is None and header.time is None:
-            return None  # in scan and live a line must say when and which program
+        if header.stamp is None and header.time is None:  # in scan and live a line must say when and which program
+            if meaning(header, bare=True, live=True) is not None:
+                self.undated += 1
+                if len(self.undated_samples) < SAMPLES:
+                    self.undated_samples.append(line[:500])
+            return None
         if header.message.startswith(b"last message repeated ") or line.find(b" last message repeated ", 0, 160) >= 0:
             return self._last(line, buf, start)
         fact = meaning(header, bare=False, live=True)

@@ -29,7 +29,7 @@ class Input:
 class Reading:
     """The judge with its tables, and counts: `understood` lines became events or were known to be none, `suspects` look like
     failures and were not understood (`samples` holds some), `twice` stood in two inputs, `clamped` had a stamp in the future,
-    `outside` lay outside of the time that was asked for."""
+    `undated` say something of a client but not when (`undated_samples` holds some), `outside` lay outside of the time that was asked for."""
 
     judge: Judge
     inputs: list[Input] = field(default_factory=list)
@@ -43,3 +43,5 @@ class Reading:
     clamped: int = 0
     interrupted: bool = False
     outside: int = 0
+    undated: int = 0
+    undated_samples: list[bytes] = field(default_factory=list)

@@ -143,5 +143,7 @@ def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str
         "twice": reading.twice,
         "outside": reading.outside,
         "clamped": reading.clamped,
+        "undated": reading.undated,
+        "undated_lines": [line_text(s, names) for s in reading.undated_samples],
         "forgotten": judge.forgotten,
     }

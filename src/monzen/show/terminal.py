@@ -324,7 +324,7 @@ class Terminal:
         self._more(len(found) - self.top)
 
     def _unread(self, reading: Reading) -> None:
-        silent = max(reading.lines - reading.understood - reading.suspects, 0)
+        silent = max(reading.lines - reading.understood - reading.suspects - reading.undated, 0)
         twice, too_long, clamped, forgotten = reading.twice, reading.too_long, reading.clamped, reading.judge.forgotten
         said = [
             ngettext("{n} line says nothing for or against a client.", "{n} lines say nothing for or against a client.", silent)
@@ -364,6 +364,16 @@ class Terminal:
                 "{n} lines look like failures but were not understood:",
                 reading.suspects,
             )
-            self.console.print(Text(doubts, style="yellow"))
-            for sample in reading.samples[: min(self.top, 5)]:
-                self.console.print(self._line(sample), no_wrap=True, overflow="ellipsis", crop=True)
+            self._samples(doubts, reading.samples)
+        if reading.undated:
+            undated = ngettext(
+                "{n} line has no time stamp and was left out, so that nobody is blamed for it:",
+                "{n} lines have no time stamp and were left out, so that nobody is blamed for them:",
+                reading.undated,
+            )
+            self._samples(undated, reading.undated_samples)
+
+    def _samples(self, said: str, samples: list[bytes]) -> None:
+        self.console.print(Text(said, style="yellow"))
+        for sample in samples[: min(self.top, 5)]:
+            self.console.print(self._line(sample), no_wrap=True, overflow="ellipsis", crop=True)
