@@ -325,3 +325,30 @@ def test_lines_without_a_stamp_are_said_and_blame_nobody(tmp_path):
     assert "SASL LOGIN authentication failed" in text
     log.write_bytes(FIRST.read_bytes())
     assert (scanned(log)["undated"], b"time stamp" in monzen("scan", log).stdout) == (0, False)
+
+
+def test_a_file_with_the_same_lines_is_said(tmp_path):
+    text = WEEK.read_bytes()
+    (tmp_path / "mail.log").write_bytes(text)
+    alone = scanned(tmp_path / "mail.log")
+    (tmp_path / "mail.log.gz").write_bytes(gzip.compress(text))
+    both = scanned(tmp_path / "mail.log", tmp_path / "mail.log.gz")
+    assert essence(both) | {"twins": []} == essence(alone)
+    assert (alone["twins"], both["twins"]) == ([], [f"{tmp_path}/mail.log.gz"])
+    said = monzen("scan", tmp_path).stdout.decode()
+    assert f"1 file holds the same as another and was not read twice: {tmp_path}/mail.log.gz" in " ".join(said.split())
+
+
+def test_a_damaged_archive_hides_no_twin(tmp_path):
+    text = WEEK.read_bytes()
+    (tmp_path / "mail.log").write_bytes(text)
+    alone = scanned(tmp_path / "mail.log")
+    (tmp_path / "mail.log").unlink()
+    (tmp_path / "mail.log.gz").write_bytes(gzip.compress(text)[:-5000])
+    (tmp_path / "mail.log.xz").write_bytes(lzma.compress(text))
+    for name in ("mail.log.gz", "mail.log.xz"):
+        os.utime(tmp_path / name, (WEEK.stat().st_mtime,) * 2)
+    done = monzen("scan", "--json", tmp_path, "--year", "2026")
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["lines"], said["attempts"]) == (2, alone["lines"], alone["attempts"])
+    assert done.stderr.decode() == f"monzen: cannot read all of {tmp_path}/mail.log.gz: {tmp_path}/mail.log.xz holds the same and was read instead. Remove {tmp_path}/mail.log.gz if it is damaged\n"

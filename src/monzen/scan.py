@@ -55,6 +55,7 @@ def events(
     for source in sources:
         seen = Input(source.path)
         result.inputs.append(seen)
+        result.twins.extend(twin.path for twin in source.twins)
         clock.newest = max(source.mtime, clock.newest)
         if options.year is not None:
             clock.newest = float("inf")

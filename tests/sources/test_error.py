@@ -27,7 +27,7 @@ def test_every_reason_has_a_sentence_and_every_sentence_a_reason() -> None:
 def test_a_sentence_says_what_why_and_what_to_do(reason: str) -> None:
     said = str(SourceError(reason, "/var/log/a{b}%s.log", "Words of {others}"))
     assert "/var/log/a{b}%s.log" in said or reason == "journal"
-    assert re.search(r"\. (Name|Check|Run|Fetch) ", said)
+    assert re.search(r"\. (Name|Check|Run|Fetch|Remove) ", said)
 
 
 def test_what_the_system_says_is_kept() -> None:

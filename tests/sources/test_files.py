@@ -8,6 +8,8 @@ import sys
 import tempfile
 import threading
 import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -208,3 +210,61 @@ def test_what_was_given_stays_given_when_the_disk_fails(tmp_path: Path, monkeypa
         list(stream)
     assert log(1000).startswith(first)
     assert (raised.value.reason, raised.value.detail) == ("unreadable", "Input/output error")
+
+
+# --- a second file with the same lines
+
+
+def after(damage: Callable[[Path], None], folder: Path, *rest: bytes) -> Got:
+    """What is read of an archive of 3,000 lines to which something happened, with other files that hold the same."""
+    whole = folder / "a.log.gz"
+    whole.write_bytes(PACK["gz"](log(3000)))
+    others = []
+    for n, data in enumerate(rest):
+        (folder / f"{n}").write_bytes(data)
+        others.append(source(folder / f"{n}", form_of(data)))
+    damage(whole)
+    return Got(replace(source(whole, "gz"), twins=tuple(others)), size=4096)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-4000])
+
+
+def bent(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 8] = bytes(8)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [cut, bent])
+def test_instead_of_a_damaged_archive_its_twin_is_read(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    got = after(damage, tmp_path, PACK["xz"](log(3000)))
+    assert got.text == log(3000)
+    assert got.error is not None
+    assert (got.reason, got.error.path, got.error.detail) == ("replaced", f"{tmp_path}/a.log.gz", f"{tmp_path}/0")
+
+
+def test_a_twin_may_be_damaged_too(tmp_path: Path) -> None:
+    xz = PACK["xz"](log(3000))
+    got = after(cut, tmp_path, xz[:-3000], log(3000))
+    assert (got.text, got.reason) == (log(3000), "replaced")
+    got = after(cut, tmp_path, xz[:300])
+    assert (log(3000).startswith(got.text), got.reason) == (True, "truncated")
+    got = after(cut, tmp_path)
+    assert (log(3000).startswith(got.text), got.reason) == (True, "truncated")
+
+
+def test_what_was_compressed_meanwhile_is_read_without_a_word(tmp_path: Path) -> None:
+    """logrotate removed mail.log.1 between the plan and now; mail.log.1.gz was there."""
+    got = after(Path.unlink, tmp_path, log(3000))
+    assert (got.text, got.reason) == (log(3000), None)
+
+
+def test_lines_that_are_too_long_are_counted_once(tmp_path: Path) -> None:
+    text = log(10) + b"x" * 70_000 + b"\n" + log(3000) + b"y" * 70_000 + b"\n" + log(10)
+    path = tmp_path / "a.log.gz"
+    path.write_bytes(PACK["gz"](text)[:-300])
+    (tmp_path / "a.log").write_bytes(text)
+    got = Got(replace(source(path, "gz"), twins=(source(tmp_path / "a.log"),)))
+    assert (got.text, got.skipped, got.reason) == (log(10) + log(3000) + log(10), 2, "replaced")

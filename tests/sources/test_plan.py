@@ -123,6 +123,33 @@ def test_an_archive_that_begins_otherwise_is_no_twin(tmp_path: Path, plain: byte
     assert sorted(names([tmp_path])[0][0]) == ["mail.log.1", "mail.log.1.gz"]
 
 
+def twins(*arguments: Path | str) -> list[list[tuple[str, list[str]]]]:
+    """Of each set: what is read, and what is not because it holds the same."""
+    sets, _ = plan([str(a) for a in arguments], now=NOW)
+    return [[(os.path.basename(s.path), [os.path.basename(t.path) for t in s.twins]) for s in one] for one in sets]
+
+
+def test_what_is_not_read_is_remembered(tmp_path: Path) -> None:
+    for form in PACK:
+        (tmp_path / f"a.log.{form}").write_bytes(PACK[form](log(50)))
+        os.utime(tmp_path / f"a.log.{form}", (NOW, NOW))
+    assert twins(tmp_path) == [[("a.log.bz2", ["a.log.gz", "a.log.xz", "a.log.zst"])]]
+    (tmp_path / "a.log").write_bytes(log(50))
+    assert twins(tmp_path / "a.log.gz", tmp_path / "a.log") == [[("a.log", ["a.log.gz"])]]
+    assert twins(tmp_path / "a.log", tmp_path / "a.log") == [[("a.log", [])]]
+
+
+def test_of_two_archives_the_one_that_holds_more_is_read(tmp_path: Path) -> None:
+    """Damaged at its beginning, or not finished: what can be had of it is the beginning of the other."""
+    (tmp_path / "a.log.xz").write_bytes(PACK["xz"](log(50)))
+    whole = PACK["gz"](log(50))
+    for end in (10, 20, len(whole) // 2, len(whole) - 1):
+        (tmp_path / "a.log.gz").write_bytes(whole[:end])
+        ((source,),), _ = plan([str(tmp_path)], now=NOW)
+        assert (source.path.endswith(".xz") or end > len(whole) // 2, len(source.twins)) == (True, 1)
+        assert b"".join(blocks(source)) == log(50)
+
+
 # --- one file, several names
 
 

@@ -29,11 +29,12 @@ class Input:
 class Reading:
     """The judge with its tables, and counts: `understood` lines became events or were known to be none, `suspects` look like
     failures and were not understood (`samples` holds some), `twice` stood in two inputs, `clamped` had a stamp in the future,
-    `undated` say something of a client but not when (`undated_samples` holds some), `outside` lay outside of the time that was asked for."""
+    `undated` say something of a client but not when (`undated_samples` holds some), `outside` not in the time asked for."""
 
     judge: Judge
     inputs: list[Input] = field(default_factory=list)
     errors: list[Refused] = field(default_factory=list)
+    twins: list[str] = field(default_factory=list)  # files that hold the same as one that was read
     lines: int = 0
     understood: int = 0
     suspects: int = 0

@@ -13,6 +13,7 @@ REFUSED = {
     "binary": N_("cannot read {path}: it is {detail}, not a text log. Name the log that the mail server writes"),
     "truncated": N_("{path} ends in the middle of the archive: the lines before that were read. Fetch the file again"),
     "corrupt": N_("{path} is damaged ({detail}): the lines before that were read. Fetch the file again"),
+    "replaced": N_("cannot read all of {path}: {detail} holds the same and was read instead. Remove {path} if it is damaged"),
     "no-zstd": N_("cannot read {path}: it is compressed with zstd. Run pip install zstandard, or unpack it with zstd -d"),
     "no-logs": N_("there are no logs in {path}. Name a log file, or - for standard input"),
     "journal": N_("cannot read all of the journal: {detail}. Run as root or as a member of the group systemd-journal"),

@@ -138,6 +138,7 @@ def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str
         },
         "commands": commands(judge),
         "inputs": [{"path": i.path, "lines": i.lines, "too_long": i.too_long} for i in reading.inputs],
+        "twins": reading.twins,
         "errors": [str(e) for e in reading.errors],
         "not_understood": [line_text(s, names) for s in reading.samples],
         "twice": reading.twice,

@@ -337,6 +337,13 @@ class Terminal:
                     twice,
                 )
             )
+        if reading.twins:
+            same = ngettext(
+                "{n} file holds the same as another and was not read twice:",
+                "{n} files hold the same as others and were not read twice:",
+                len(reading.twins),
+            )
+            said.append(same + " " + ", ".join(safe(path, 80) for path in reading.twins[:3]))
         if too_long:
             said.append(ngettext("{n} line was too long to be read.", "{n} lines were too long to be read.", too_long))
         if clamped:

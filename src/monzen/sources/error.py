@@ -9,6 +9,7 @@ _SENTENCES = {
     "binary": "cannot read {path}: it is {detail}, not a text log. Name the log that the mail server writes",
     "truncated": "{path} ends in the middle of the archive: the lines before that were read. Fetch the file again",
     "corrupt": "{path} is damaged ({detail}): the lines before that were read. Fetch the file again",
+    "replaced": "cannot read all of {path}: {detail} holds the same and was read instead. Remove {path} if it is damaged",
     "no-zstd": "cannot read {path}: it is compressed with zstd. Run pip install zstandard, or unpack it with zstd -d",
     "no-logs": "there are no logs in {path}. Name a log file, or - for standard input",
     "journal": "cannot read all of the journal: {detail}. Run as root or as a member of the group systemd-journal",

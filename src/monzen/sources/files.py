@@ -22,7 +22,8 @@ class Source:
 
     `path` is as people named it ("-": standard input, "journal": journald); `stem` is the absolute path without the suffixes of
     rotation and compression, the same for a rotated set; `mtime` is the last write, in epoch seconds: no stamp in it is newer;
-    `size` is in bytes on disk, 0 if unknown; `form` is "plain", "gz", "xz", "bz2", "zst", "stdin" or "journal".
+    `size` is in bytes on disk, 0 if unknown; `form` is "plain", "gz", "xz", "bz2", "zst", "stdin" or "journal"; `twins` hold the
+    same lines, and are read only where this one cannot be.
     """
 
     path: str
@@ -30,6 +31,7 @@ class Source:
     mtime: float
     size: int
     form: str
+    twins: tuple[Source, ...] = ()
 
 
 def blocks(
@@ -45,8 +47,36 @@ def blocks(
     `progress(n)` is told the bytes taken from disk since the last call; `skipped(n)` the lines over MAX_LINE that were left out,
     whose place `instead` takes (nothing, or a line).
     The form is found anew: between plan and now, logrotate may have compressed the file.
-    Errors: SourceError when the rest cannot be read; all lines before that have been given.
+    Errors: SourceError when the rest cannot be read; all lines before that have been given ("replaced": all of a twin's).
     """
+    sound, broken = _sound(source) if source.twins else (source, None)
+    yield from _blocks(sound, size, progress, skipped, instead)
+    if broken and broken.reason != "missing":
+        raise SourceError("replaced", source.path, sound.path) from broken
+
+
+def _sound(source: Source) -> tuple[Source, SourceError | None]:
+    """The first of a source and its twins that can be read, an archive to its end, and what was wrong with the source.
+
+    An archive is read twice for it: that it is damaged is known only behind what comes of the damage. If none can be, the source.
+    """
+    broken: SourceError | None = None
+    for one in (source, *source.twins):
+        try:
+            for _ in _blocks(one, 1 << 16, None, None, b""):
+                if one.form == "plain":
+                    break
+        except SourceError as error:
+            broken = broken or error
+            continue
+        return one, broken
+    return source, None
+
+
+def _blocks(
+    source: Source, size: int, progress: Callable[[int], None] | None, skipped: Callable[[int], None] | None, instead: bytes
+) -> Iterator[bytes]:
+    """Those of one file."""
     if source.form == "journal":
         yield from journal_blocks(size=size, progress=progress, skipped=skipped)
         return

@@ -171,7 +171,12 @@ def _oldest_first(sources: list[Source]) -> list[Source]:
     )
     kept: list[Source] = []
     for source in ordered:
-        if not any(ages[other] == ages[source] and _twins(other, source) for other in kept):
+        for at, other in enumerate(kept):
+            if ages[other] == ages[source] and (first := _fuller(other, source)):
+                ages[first] = ages[source]
+                kept[at] = first
+                break
+        else:
             kept.append(source)
     return kept
 
@@ -180,12 +185,20 @@ def _bare(of: Age) -> bool:
     return not of.date and of.number < 0
 
 
-def _twins(one: Source, other: Source) -> bool:
-    """Whether `other` is `one`, which has the same age, compressed: logrotate is at work, or was interrupted.
+def _fuller(one: Source, other: Source) -> Source | None:
+    """`one` with `other`, of the same age, as its twin, if that is `one` compressed: logrotate is at work, or was interrupted.
 
-    Not so if they begin differently: since compression was turned off, an old mail.log.1.gz lies beside every new mail.log.1.
+    None if they begin differently: since compression was turned off, an old mail.log.1.gz lies beside every new mail.log.1. Of
+    two archives the one that holds more stands first: the other is empty, not finished, or damaged at its beginning.
     """
-    return one.size > 0 and other.form != "plain" and _beginning(one).startswith(_beginning(other))
+    if one.size <= 0 or other.form == "plain":
+        return None
+    mine, its = _beginning(one), _beginning(other)
+    if mine.startswith(its):
+        return replace(one, twins=(*one.twins, other))
+    if one.form != "plain" and its.startswith(mine):
+        return replace(other, twins=(one, *one.twins))
+    return None
 
 
 def _beginning(source: Source) -> bytes:
