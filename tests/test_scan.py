@@ -95,6 +95,26 @@ def test_since_and_until(tmp_path):
     assert scanned(log, "--since", f"{int(year) + 1}-09-05")["attempts"] == 0
 
 
+def test_who_guessed_before_and_got_in_after_since_is_found(tmp_path):
+    """What came before is heard; the report is of what came after."""
+    login = b"Sep  4 16:08:00 mail dovecot: imap-login: Login: user=<office>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, mpid=7, TLS, session=<x>\n"
+    (tmp_path / "mail.log").write_bytes(ATTACK + login)
+    log = tmp_path / "mail.log"
+    whole = scanned(log, "--year", "2026")
+    (breach,) = whole["breaches"]
+    for since, attempts in (("2026-09-04T16:05", 3), ("2026-09-04T16:07:30", 0), ("2026-09-04T16:08", 0)):
+        said = scanned(log, "--year", "2026", "--since", since)
+        assert (said["breaches"], said["attempts"], said["outside"]) == ([breach], attempts, 8 - attempts)
+        assert said["first"] >= since
+        assert said["verdicts"] == whole["verdicts"] != []  # denied before, and still
+        assert "1 OF THEM GOT IN" in monzen("scan", "--since", since, "--year", "2026", log).stdout.decode()
+        assert said["clients"] == 1
+    said = scanned(log, "--year", "2026", "--since", "2026-09-04T16:05", "--until", "2026-09-04T16:08")
+    assert (said["breaches"], said["attempts"]) == ([], 3)
+    said = scanned(log, "--year", "2026", "--since", "2026-09-20")
+    assert (said["breaches"], said["verdicts"], said["commands"], said["first"]) == ([], [], [], None)
+
+
 def test_year_and_timezone(tmp_path):
     (tmp_path / "mail.log").write_bytes(ATTACK)
     said = scanned(tmp_path / "mail.log", "--year", "2019", "--timezone", "Asia/Tokyo")
@@ -283,7 +303,7 @@ def test_nothing_in_the_time_asked_for_is_no_all_clear(tmp_path):
     assert "None got in" not in text
     assert "8 events lie outside" in text
     some = monzen("scan", tmp_path / "mail.log", "--until", "2090-01-01").stdout.decode()
-    assert "left out" not in some
+    assert "outside of that time" not in some
     assert scanned(tmp_path / "mail.log", "--since", "2090-01-01")["outside"] == 8
 
 

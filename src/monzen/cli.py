@@ -168,7 +168,7 @@ def parser() -> argparse.ArgumentParser:
         ),
     )
     p.add_argument(
-        "--since", metavar=_("TIME"), help=_("only lines from then on: 2026-09-04, 2026-09-04T16:59, yesterday, 36h, 7d")
+        "--since", metavar=_("TIME"), help=_("only what happened from then on: 2026-09-04, 2026-09-04T16:59, yesterday, 36h, 7d")
     )
     p.add_argument("--until", metavar=_("TIME"), help=_("only lines before then"))
     p.add_argument("--top", type=count, metavar=_("N"), help=_("rows of each table (default 10; with --json all)"))

@@ -13,6 +13,7 @@ from monzen.parse.clock import MONTHS, Clock, first_year
 from monzen.parse.join import Joiner
 from monzen.parse.merge import Twice, merge
 from monzen.parse.reader import Reader
+from monzen.show.period import limit
 from monzen.show.reading import Input, Reading
 from monzen.sources import Source, SourceError, blocks, plan, unfold
 from monzen.sources.probe import probe
@@ -82,11 +83,14 @@ def events(
     result.undated_samples.extend(reader.undated_samples[: 20 - len(result.undated_samples)])
 
 
-def within(block: list[Event], options: Options) -> list[Event]:
-    """The events of the time that was asked for."""
-    since = options.since if options.since is not None else float("-inf")
-    until = options.until if options.until is not None else float("inf")
-    return [r for r in block if since <= r[0] < until]
+def before(block: list[Event], until: float | None) -> list[Event]:
+    """The events that came before this time."""
+    return block if until is None else [r for r in block if r[0] < until]
+
+
+def behind(block: list[Event], since: float) -> list[Event]:
+    """The events that came at this time or later."""
+    return [r for r in block if r[0] >= since]
 
 
 def scan(
@@ -104,24 +108,35 @@ def scan_sets(
     judge: Judge | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Reading:
-    """The same for sources already found."""
-    result = Reading(judge or Judge(), errors=list(errors))
+    """The same for sources already found.
+
+    What came before `since` is heard, because who guessed then may get in later; the report is of what came from then on.
+    """
+    since, until = options.since, options.until
+    whole = judge or Judge()
+    inside = whole if since is None else Judge(whole.policy, whole.own)
+    result = Reading(inside, errors=list(errors), since=since, until=until)
     joiner, twice = Joiner(), Twice()
+
+    def hear(joined: list[Event]) -> None:
+        whole.hear(joined)
+        if since is not None:
+            inside.hear(behind(joined, since))
+
     if not sets:
         return result
     collecting = gc.isenabled()
     gc.disable()  # events are tuples of bytes: there is nothing cyclic to find, and looking for it costs a twentieth
-    limited = options.since is not None or options.until is not None
     try:
         for block in merge([events(s, result, options, progress) for s in sets], twice):
-            if limited:
-                kept = within(block, options)
-                result.outside += len(block) - len(kept)
-                block = kept
-            result.judge.hear(joiner.join(block))
+            kept = before(block, until)
+            result.outside += len(block) - (len(kept) if since is None else len(behind(kept, since)))
+            hear(joiner.join(kept))
     except KeyboardInterrupt:
         result.interrupted = True
-    result.judge.hear(joiner.wait_until(float("inf")))
+    hear(joiner.wait_until(float("inf")))
+    if since is not None:
+        limit(inside, whole, since)
     result.twice = twice.dropped
     if collecting:
         gc.enable()

@@ -32,6 +32,8 @@ class Reading:
     `undated` say something of a client but not when (`undated_samples` holds some), `outside` not in the time asked for."""
 
     judge: Judge
+    since: float | None = None  # epoch seconds: what was asked for
+    until: float | None = None
     inputs: list[Input] = field(default_factory=list)
     errors: list[Refused] = field(default_factory=list)
     twins: list[str] = field(default_factory=list)  # files that hold the same as one that was read

@@ -135,8 +135,8 @@ class Terminal:
             return
         if outside:
             left = ngettext(
-                "{n} event outside of that time was left out: who attacked or logged in then is not known here.",
-                "{n} events outside of that time were left out: who attacked or logged in then is not known here.",
+                "{n} event outside of that time is not counted here.",
+                "{n} events outside of that time are not counted here.",
                 outside,
             )
             self.console.print(Text(left, style="yellow"))
