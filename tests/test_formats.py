@@ -61,6 +61,7 @@ def test_read_by_its_own_declaration(family, reads, example, keys):
     message = re.sub(rb"^message repeated \d+ times: \[ ?(.*?) ?\]$", rb"\1", header.message)
     own = reader(reads)(message, header.program.service)
     assert own is not None
+    assert own.about == reads.about
     for earlier in family.reads:
         if earlier is reads:
             break

@@ -5,11 +5,21 @@ Source: postfix 3.7 to 3.10, src/postscreen, src/dnsblog, src/tlsproxy, src/anvi
 
 from __future__ import annotations
 
+import re
+
 from monzen.parse.declare import PEER, Family, Reads
 from monzen.parse.postfix import CODE, refusal
-from monzen.types import Kind, Service, Weight
+from monzen.types import Fact, Kind, Service, Weight
 
 HERE = rb"\[(?P<address>[^\s\[\]]*+)\]:\d++"  # postscreen: [address]:port
+
+REFUSED_ABOUT = "postscreen: refused a command"
+
+
+def _refusal(m: re.Match[bytes], service: int) -> Fact:
+    """What smtpd would have said; it was postscreen."""
+    return refusal(m, service)._replace(about=REFUSED_ABOUT)
+
 
 POSTSCREEN = Family(
     "postscreen",
@@ -56,11 +66,11 @@ POSTSCREEN = Family(
             examples={"postfix/postscreen[7]: NOQUEUE: reject: CONNECT from [192.0.2.7]:1337: too many connections": {"client": "192.0.2.7"}},
         ),
         Reads(
-            "postscreen: refused a command",
+            REFUSED_ABOUT,
             b": reject: ",
             rb"NOQUEUE: reject: [A-Z]++ from " + HERE + CODE,
             Kind.REJECTED,
-            build=refusal,
+            build=_refusal,
             examples={
                 "postfix/postscreen[7]: NOQUEUE: reject: RCPT from [192.0.2.7]:4984: 550 5.7.1 Service unavailable; client [192.0.2.7] blocked using "
                 "zen.example.org; from=<a@example.org>, to=<o@example.net>, proto=ESMTP, helo=<x>": {"weight": "none"}
