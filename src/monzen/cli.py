@@ -254,9 +254,11 @@ def run_scan(options: argparse.Namespace) -> int:
     with progress_bar(total, wanted=not options.json or sys.stderr.isatty()) as advance:
         reading = scan_sets(sets, list(errors), Options(now, local, options.year, times[0], times[1]), progress=advance)
     if options.json:
-        from monzen.show.text import as_json
+        from monzen.show.text import json_pieces
 
-        print(as_json(report(reading, names=options.names, top=options.top)))
+        for piece in json_pieces(report(reading, names=options.names, top=options.top)):
+            sys.stdout.write(piece)
+        sys.stdout.write("\n")
     else:
         from monzen.show.terminal import Terminal
 

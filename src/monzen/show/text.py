@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 from monzen.parse.address import text as address
@@ -40,6 +41,28 @@ _OBEYED = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\uf
 def as_json(value: object) -> str:
     """One line of JSON; what a terminal would obey (control characters, also those of Unicode) is escaped, other text is not."""
     return _OBEYED.sub(lambda m: f"\\u{ord(m[0]):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def json_pieces(value: object) -> Iterator[str]:
+    """The same text in pieces, so that a long report is never one text in memory: the values of objects, the rows of lists.
+
+    An iterator in an object is a list, whose rows are made as they are written.
+    """
+    if isinstance(value, dict):
+        before = "{"
+        for key, of in value.items():
+            yield before + as_json(key) + ": "
+            yield from json_pieces(of)
+            before = ", "
+        yield "}" if value else "{}"
+    elif isinstance(value, (list, Iterator)):
+        before = "["
+        for row in value:
+            yield before + as_json(row)
+            before = ", "
+        yield "]" if before == ", " else "[]"
+    else:
+        yield as_json(value)
 
 
 # Where programs write names; what stands there is replaced unless the names were asked for.
