@@ -20,7 +20,7 @@ from monzen.types import Fact, Join, Kind, Service, Weight
 
 LEVEL = rb"(?:(?:Info|Warning|Error|Debug|Notice): )?"
 LOGIN = rb"(?P<door>imap|pop3|managesieve|sieve|submission)-login(?:\([^)\s]*+\))?(?:<[^>\s]*+>)*: " + LEVEL
-VERDICT = rb"(?:[^(u]++|\((?!auth failed, |\d{1,9} authentication attempts|proxy dest auth failed)|u(?!ser=<))*"  # never into the user's own words
+VERDICT = rb"(?:[^(u]++|\((?!auth failed, |\d{1,9} authentication attempts|proxy dest auth)|u(?!ser=<))*"  # never into the user's own words
 RIP = rb".*\brip=(?P<address>[^,\s)>]++)"
 LIP = rb"(?:, lip=(?P<lip>[^,\s)>]++))?"
 WHO = (  # the user's own words end before the last `, rip=` that follows known fields
@@ -138,8 +138,8 @@ LOGIN_PROCESS = (
     ),
     Reads(
         "Dovecot: login failed at the server behind the proxy",
-        b"(proxy dest auth failed",
-        LOGIN + VERDICT + rb"\(proxy dest auth failed[^)]*+\)" + WHO,
+        b"(proxy dest auth",  # 2.4 says how often; all were passed on, and so are called successful
+        LOGIN + VERDICT + rb"\(proxy dest auth(?: failed|entication failure)(?:, (?:\d{1,6}/)?(?P<attempts>\d{1,6}) )?[^)]*+\)" + WHO,
         Kind.AUTH_FAILURE,
         Weight.STRONG,
         join=Join.LOGIN_FAILED,
@@ -148,7 +148,15 @@ LOGIN_PROCESS = (
             "dovecot: imap-login: Disconnected (proxy dest auth failed): user=<a@example.org>, method=PLAIN, rip=192.0.2.7, lip=198.51.100.2": {
                 "client": "192.0.2.7",
                 "user": "a@example.org",
-            }
+            },
+            "dovecot: imap-login: Login aborted: Connection closed (proxy dest authentication failure, 2/2 successful auths in 5 secs) "
+            "(proxy_dest_auth_failed): user=<a@example.org>, method=PLAIN, rip=192.0.2.7, lip=198.51.100.2, TLS, session=<x>": {
+                "client": "192.0.2.7",
+                "user": "a@example.org",
+                "attempts": 2,
+            },
+            "dovecot: pop3-login: Login aborted: Connection closed (proxy dest authentication failure, 1 attempts in 2 secs) "
+            "(proxy_dest_auth_failed): user=<office>, method=PLAIN, rip=2001:db8::7, lip=2001:db8::1, session=<x>": {"attempts": 1, "service": "pop3"},
         },
     ),
     Reads(
@@ -172,16 +180,21 @@ LOGIN_PROCESS = (
     ),
     Reads(
         "Dovecot: our authentication server does not answer",
-        (b": Error: ", b"nternal "),
+        (b": Error: ", b"nternal ", b"uth process not responding"),
         LOGIN + rb"(?:auth-client: |Internal login failure|Timeout waiting for handshake|Auth process|auth: )",
         Kind.AUTH_OUTAGE,
         join=Join.OUTAGE,
-        examples={"dovecot: imap-login: Error: auth-client: conn unix:login (pid=1,uid=0): Timeout waiting for handshake from auth server.": {}},
+        examples={
+            "dovecot: imap-login: Error: auth-client: conn unix:login (pid=1,uid=0): Timeout waiting for handshake from auth server.": {},
+            "dovecot: imap-login: Warning: Auth process not responding, delayed sending initial response (greeting): user=<>, rip=192.0.2.7, "
+            "lip=192.0.2.1, session=<x>": {"client": None},
+        },
     ),
     Reads(
         "Dovecot: login refused while our authentication server is down",
-        (b"(auth process ", b"(auth service ", b"nternal ", b"(disconnected while finishing", b"uth process broken ("),
+        (b"(auth process ", b"(auth service ", b"nternal ", b"(disconnected while finishing", b"uth process broken (", b"(proxy dest "),
         LOGIN + VERDICT + rb"\((?:auth process (?:communication failure|broken)|auth service reported temporary failure|internal failure|disconnected while finishing"
+        rb"|proxy dest (?:temporary|internal|connection|remote|protocol) "
         rb"|(?<=Auth process broken \()disconnected before auth was ready)[^)]*+\)" + WHO,
         Kind.AUTH_OUTAGE,
         join=Join.OUTAGE,
@@ -192,7 +205,18 @@ LOGIN_PROCESS = (
             },
             "dovecot: imap-login: Disconnected (auth process communication failure): user=<a>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1": {
                 "client": "192.0.2.7"
-            }
+            },
+            "dovecot: imap-login: Disconnected: Auth process broken (disconnected before auth was ready, waited 3 secs): user=<>, rip=192.0.2.7, "
+            "lip=192.0.2.1, session=<x>": {"client": "192.0.2.7", "user": None},
+            "dovecot: pop3-login: Login aborted: Auth process broken (disconnected before auth was ready, waited 3 secs) (auth_process_not_ready): "
+            "user=<>, rip=192.0.2.7, lip=192.0.2.1, session=<x>": {"service": "pop3"},
+            "dovecot: imap-login: Disconnected (disconnected while finishing login, waited 3 secs): user=<office>, method=PLAIN, rip=192.0.2.7, "
+            "lip=192.0.2.1, TLS, session=<x>": {"user": "office"},
+            "dovecot: imap-login: Disconnected (internal failure, 1 successful auths): user=<office>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, TLS": {},
+            "dovecot: imap-login: Login aborted: Connection closed (auth process communication failure, 1 attempts in 0 secs) "
+            "(auth_process_comm_fail): user=<office>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<x>": {"user": "office"},
+            "dovecot: imap-login: Login aborted: Connection closed (proxy dest temporary authentication failure, 1/1 successful auths in 3 secs) "
+            "(proxy_dest_auth_temp_failed): user=<office>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<x>": {"user": "office"},
         },
     ),
     Reads(
@@ -235,6 +259,23 @@ LOGIN_PROCESS = (
             "dovecot: imap-login: Disconnected (no auth attempts in 2 secs): user=<>, rip=192.0.2.7, lip=192.0.2.1, session=<x>": {"weight": "none"},
             "dovecot: imap-login: Aborted login (tried to use disallowed plaintext auth): user=<>, rip=192.0.2.7, lip=192.0.2.1": {"weight": "none"},
             "dovecot: imap-login: Disconnected (tried to use unsupported auth mechanism): user=<>, method=NTLM, rip=192.0.2.7, lip=192.0.2.1": {},
+            "dovecot: imap-login: Aborted login (disconnected before auth was ready, waited 3 secs): user=<>, rip=192.0.2.7, lip=192.0.2.1": {},
+            "dovecot: imap-login: Disconnected: Inactivity during authentication (disconnected while authenticating, waited 180 secs): user=<office>, "
+            "method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, TLS, session=<x>": {"user": "office"},
+            "dovecot: imap-login: Aborted login (disconnected while authenticating, waited 3 secs): user=<office>, method=PLAIN, rip=192.0.2.7, "
+            "lip=192.0.2.1": {"weight": "none"},
+            "dovecot: imap-login: Disconnected (client didn't finish SASL auth, waited 3 secs): user=<>, method=PLAIN, rip=192.0.2.7, "
+            "lip=192.0.2.1": {"user": None},
+            "dovecot: imap-login: Login aborted: Connection closed (client didn't finish SASL auth, 1 attempts in 3 secs) (auth_waiting_client): "
+            "user=<>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<x>": {"weight": "none"},
+            "dovecot: imap-login: Login aborted: Logged out (auth aborted by client, 1 attempts in 3 secs) (auth_aborted_by_client): user=<>, "
+            "method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<x>": {"weight": "none"},
+            "dovecot: imap-login: Login aborted: Connection closed (disconnected during TLS handshake) (tls_handshake_not_finished): user=<>, "
+            "rip=192.0.2.7, lip=192.0.2.1, session=<x>": {"kind": "tls_error"},
+            "dovecot: imap-login: Login aborted: Connection closed (user disabled, 1 attempts in 3 secs) (user_disabled): user=<office>, method=PLAIN, "
+            "rip=192.0.2.7, lip=192.0.2.1, session=<x>": {"user": "office", "weight": "none"},
+            "dovecot: imap-login: Disconnected (authorization failed, 2 attempts in 3 secs): user=<office>, method=PLAIN, rip=192.0.2.7, "
+            "lip=192.0.2.1": {"weight": "none"},
             "dovecot: imap-login: haproxy: Client disconnected (rip=192.0.2.7)": {"client": "192.0.2.7"},
             "dovecot: imap-login: Disconnected: Connection closed: SSL_accept() failed: error:1408F10B:SSL routines:ssl3_get_record:wrong version "
             "number (no auth attempts in 0 secs): user=<>, rip=192.0.2.7, lip=192.0.2.1, TLS handshaking: SSL_accept() failed": {
