@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Final
 
 from monzen.judge.policy import Policy
@@ -16,8 +17,8 @@ class Shape:
     __slots__ = ("bad", "good", "waiting")
 
     def __init__(self) -> None:
-        self.bad: dict[bytes, float] = {}
-        self.good: dict[bytes, float] = {}
+        self.bad: OrderedDict[bytes, float] = OrderedDict()
+        self.good: OrderedDict[bytes, float] = OrderedDict()
         self.waiting: dict[bytes, float] = {}  # clients that tried and went away, in case a campaign comes to light
 
 
@@ -57,9 +58,9 @@ class Campaigns:
         return len(bad) >= max(policy.shape_networks, policy.shape_ratio * len(found.good))
 
 
-def _note(table: dict[bytes, float], network: bytes, now: float) -> None:
+def _note(table: OrderedDict[bytes, float], network: bytes, now: float) -> None:
     if network in table:
-        del table[network]
+        table.move_to_end(network)
     elif len(table) >= MOST:
-        del table[next(iter(table))]
+        table.popitem(last=False)
     table[network] = now

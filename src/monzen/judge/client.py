@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from monzen.judge.names import Name
+from monzen.judge.names import Name, alike
 from monzen.types import Verdict
 
 EVIDENCE: Final = 3  # lines kept of a client: the first and the last ones
@@ -13,47 +13,93 @@ KEPT: Final = 64  # stamps, names and recipients kept of a client
 
 UNHURT: frozenset[bytes] = frozenset()  # an empty set of its own would be 216 bytes a sentence
 NOBODY: list[bytes] = []
+NAMELESS: list[Name] = []
+NEVER: list[float] = []
+NOTHING: list[int] = []
 
 
 class Record:
     """What a client did that offended more than once, or at once by several tries."""
 
-    __slots__ = ("addresses", "did", "evidence", "named", "nameless", "names", "recipients", "signs", "single", "stamps")
+    __slots__ = ("addresses", "did", "evidence", "named", "nameless", "names", "recipients", "signs", "stamps")
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # lists that may stay empty are one and the same until something is put in
         self.stamps: list[float] = []  # of the last failures, oldest first
-        self.names: list[Name] = []  # unlike ones, oldest first
-        self.named: list[float] = []  # when each of them was last tried
-        self.nameless: list[float] = []  # failures of which the log names nobody
-        self.recipients: list[int] = []  # hashes of unlike recipients
-        self.signs: list[float] = []  # of protocol abuse
-        self.did: list[int] = []  # kind * 16 + service, how often, and so on
-        self.evidence: list[bytes] = []
+        self.names: list[Name] = NAMELESS  # unlike ones, oldest first
+        self.named: list[float] = NEVER  # when each of them was last tried
+        self.nameless: list[float] = NEVER  # failures of which the log names nobody
+        self.recipients: list[int] = NOTHING  # hashes of unlike recipients
+        self.signs: list[float] = NEVER  # of protocol abuse
+        self.did: list[int] = NOTHING  # kind * 16 + service, how often, and so on
+        self.evidence: list[bytes] = NOBODY
         self.addresses: list[bytes] = NOBODY  # of a /64: the full addresses seen, a few
-        self.single = True  # all failures named one name, or none
+
+    def name(self, name: Name, time: float) -> None:
+        """Keeps one of each family of names that a person may mix up, and when it was last tried."""
+        for i in range(len(self.names)):
+            if alike(self.names[i], name):
+                self.named[i] = time
+                return
+        if not self.names:
+            self.names, self.named = [name], [time]
+            return
+        if len(self.names) >= KEPT:
+            del self.names[0]
+            del self.named[0]
+        self.names.append(name)
+        self.named.append(time)
+
+    def failed(self, time: float, times: int, named: bool) -> None:
+        """Keeps the stamps of failures."""
+        for _ in range(min(times, KEPT)):
+            self.stamps.append(time)
+        if len(self.stamps) > KEPT:
+            del self.stamps[: len(self.stamps) - KEPT]
+        if not named:
+            if not self.nameless:
+                self.nameless = []
+            for _ in range(min(times, KEPT)):
+                self.nameless.append(time)
+            if len(self.nameless) > KEPT:
+                del self.nameless[: len(self.nameless) - KEPT]
 
 
 class Trust:
     """What a client did well."""
 
-    __slots__ = ("days", "first", "last", "logins", "mail_days", "mail_first", "mail_last", "mails", "names")
+    __slots__ = ("days", "first", "last", "logins", "mail_days", "mail_last", "mails", "name", "names")
 
     def __init__(self) -> None:
         self.logins = self.days = self.mails = self.mail_days = 0
-        self.first = self.last = self.mail_first = self.mail_last = 0.0
-        self.names: list[Name] = []  # that logged in from here, the latest last
+        self.first = self.last = self.mail_last = 0.0
+        self.name = b""  # that logged in from here first
+        self.names: list[bytes] = NOBODY  # the others
+
+    def holds(self, name: bytes) -> bool:
+        """Whether a name logged in from here."""
+        return name == self.name or name in self.names
+
+    def add(self, name: bytes) -> None:
+        """A name logged in from here."""
+        if not self.name:
+            self.name = name
+        elif not self.names:
+            self.names = [name]
+        else:
+            if len(self.names) >= KEPT:
+                del self.names[0]
+            self.names.append(name)
 
 
 class Client:
     """One client: an IPv4 address or an IPv6 /64 (its bytes are the key in Judge.clients)."""
 
-    __slots__ = ("attempts", "first", "last", "name", "points", "record", "returns", "sentence", "trust", "weak", "what")
+    __slots__ = ("attempts", "first", "last", "name", "record", "returns", "sentence", "trust", "weak", "what")
 
     def __init__(self, time: float) -> None:
         self.first = self.last = time  # offences, or the last sign of life of one that never offended
         self.attempts = 0  # strong ones
         self.weak = 0
-        self.points = 0.0  # unused until it offends
         self.what = 0  # kind * 16 + service of the only offence
         self.returns = 0
         self.name: Name | None = None  # the name of the only offence

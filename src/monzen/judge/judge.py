@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from monzen.judge.client import KEPT, Client, Record, Sentence, Trust
+from monzen.judge.client import Client, Record, Sentence, Trust
 from monzen.judge.names import Name, alike
 from monzen.judge.networks import DAY
 from monzen.judge.rules import SSH, Rules
@@ -145,6 +145,8 @@ class Judge(Rules):
         if not trust.logins:
             trust.first = now
             self.users.setdefault(where, []).append(key)
+            if len(key) == 8:
+                self.users6.setdefault(key[:6], []).append(key)
         if not trust.logins or now // DAY != trust.last // DAY:
             trust.days += 1
         trust.logins += 1
@@ -154,18 +156,21 @@ class Judge(Rules):
             name.good = now
             if not name.exists:
                 self.names.exists(name)
-            if name not in trust.names:
-                if len(trust.names) >= KEPT:
-                    del trust.names[0]
-                trust.names.append(name)
-                if client.record is not None:
-                    self._forgive(client.record, name)
+            if not trust.holds(name.text):
+                trust.add(name.text)
+            if client.record is not None:
+                self._forgive(client.record, name)
             if service != SSH and trust.logins == 1:
                 shape = service * 4096 + (len(fact[7]) * 64 + fact[7][0] if fact[7] else 0)
                 self.campaigns.succeeded(shape, key[:3] if len(key) == 4 else key, now)
         client.name = None
         if network is not None:
             network.forgive(key)
+        elif len(key) == 8 and self.wide:
+            for size in (6, 7):
+                network = self.wide.get(key[:size])
+                if network is not None:
+                    network.forgive(key)
 
     def _guessed(self, client: Client, user: bytes | None, now: float) -> bool:
         """Whether a good login follows so many failures of a day that it is no bad memory, or comes from a convict that tried
@@ -192,10 +197,13 @@ class Judge(Rules):
 
     def _forgive(self, record: Record, name: Name) -> None:
         """Slips before a success were slips."""
-        kept = [i for i in range(len(record.names)) if not alike(record.names[i], name)]
-        record.names = [record.names[i] for i in kept]
-        record.named = [record.named[i] for i in kept]
-        record.nameless.clear()
+        if record.names:
+            kept = [i for i in range(len(record.names)) if not alike(record.names[i], name)]
+            if len(kept) < len(record.names):
+                record.names = [record.names[i] for i in kept]
+                record.named = [record.named[i] for i in kept]
+        if record.nameless:
+            record.nameless.clear()
         record.stamps.clear()
 
     def _mail(self, key: bytes, now: float) -> None:
@@ -208,8 +216,6 @@ class Judge(Rules):
         trust = client.trust
         if trust is None:
             trust = client.trust = Trust()
-        if not trust.mails:
-            trust.mail_first = now
         if not trust.mails or now // DAY != trust.mail_last // DAY:
             trust.mail_days += 1
             if trust.mail_days == 2:

@@ -8,6 +8,7 @@ from monzen.judge.client import Sentence
 
 MEMBERS: Final = 256  # a /24 has no more; of an IPv6 network the last ones
 RECENT: Final = 32  # offences remembered one by one
+NOTHING: list[Sentence] = []
 
 
 class Network:
@@ -16,26 +17,25 @@ class Network:
     __slots__ = ("convicted", "last", "members", "parts", "recent", "returns", "sentence")
 
     def __init__(self) -> None:
-        self.members: dict[bytes, float] = {}  # offenders and when last
-        self.recent: list[tuple[float, bytes, int]] = []  # time, client, points
+        self.members: list[bytes] = []  # offenders, oldest first
+        self.recent: list[tuple[float, bytes, int]] = []  # offences at once: time, client, points
         self.sentence: Sentence | None = None
-        self.parts: list[Sentence] = []  # of an inhabited /24: the parts where nobody lives
+        self.parts: list[Sentence] = NOTHING  # of an inhabited /24: the parts where nobody lives
         self.convicted = 0
         self.returns = 0
         self.last = 0.0
 
-    def offended(self, key: bytes, points: int, now: float) -> None:
-        """A client of it did."""
+    def offended(self, key: bytes, points: int, now: float, window: float) -> None:
+        """A client of it did; of what is older than `window` (a time) only the client is remembered."""
         members = self.members
-        if key in members or len(members) < MEMBERS:
-            members[key] = now
-        else:
-            del members[next(iter(members))]
-            members[key] = now
+        if key not in members:
+            if len(members) >= MEMBERS:
+                del members[0]
+            members.append(key)
         recent = self.recent
-        recent.append((now, key, points))
-        if len(recent) > RECENT:
+        while recent and (recent[0][0] < window or len(recent) >= RECENT):
             del recent[0]
+        recent.append((now, key, points))
         self.last = now
 
     def part(self, key: bytes, now: float) -> Sentence | None:
@@ -48,12 +48,9 @@ class Network:
 
     def forgive(self, key: bytes) -> None:
         """A client of it logged in: its slips were slips."""
-        self.members.pop(key, None)
-        self.recent = [r for r in self.recent if r[1] != key]
-
-    def offenders(self, since: float, until: float, beside: bytes) -> int:
-        """How many others offended last within that time."""
-        return sum(1 for k, t in self.members.items() if since <= t <= until and k != beside)
+        if key in self.members:
+            self.members.remove(key)
+            self.recent = [r for r in self.recent if r[1] != key]
 
     def crowd(self, since: float, clients: int, points: int) -> bool:
         """Whether so many clients have so many points together since then."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from monzen.judge.client import NOBODY, Client, Sentence
-from monzen.judge.network import Network
+from monzen.judge.network import MEMBERS, RECENT, Network
 from monzen.judge.shield import holds_shielded, shielded
 from monzen.judge.tables import Spared, Tables
 
@@ -55,56 +55,102 @@ class Networks(Tables):
         if len(key) == 8:
             self._among6(key, client, strange, now)
             return
-        network = self.networks.get(key[:3])
-        if network is None:
-            network = self._network(key[:3], now)
-        network.offended(key, points, now)
+        since, window = now - policy.memory, now - policy.window
+        where = key[:3]
+        network = self._beside(where, key, window)
+        offenders = 0
+        if network is not None:
+            network.offended(key, points, now, window)
         if client.trust is not None and client.trust.logins:
             return
-        since, window = now - policy.memory, now - policy.window
-        if len(network.members) >= policy.crowd and network.crowd(window, policy.crowd, policy.crowd_points):
-            self._crowd(key[:3], network, now)
+        if network is not None:
+            if len(network.members) >= policy.crowd and network.crowd(window, policy.crowd, policy.crowd_points):
+                self._crowd(where, network, now)
+                return
+            if network.convicted >= 2 and strange != REAL:
+                self._convict(key, client, "neighbours", now, len(network.members))
+                return
+            offenders = self._offenders(network, since, window, key, policy.offenders)
+        if strange < NAMELESS:
             return
-        offenders = network.offenders(since, window, key)
-        if strange >= NAMELESS:
+        if offenders < policy.offenders:
             group = self._group(key, now)
-            if group is not None:
-                offenders = max(offenders, group.offenders(since, window, key) - policy.offenders)
-        if (network.convicted >= 2 and strange != REAL) or (offenders >= policy.offenders and strange >= NAMELESS):
-            self._convict(key, client, "neighbours", now, max(len(network.members), offenders))
+            if group is None:
+                return
+            offenders = self._offenders(group, since, window, key, 2 * policy.offenders)
+            if offenders < 2 * policy.offenders:
+                return
+        self._convict(key, client, "neighbours", now, offenders)
+
+    def _beside(self, where: bytes, key: bytes, window: float) -> Network | None:
+        """The network of a /24 in which more than one client offended; of the others no more than who it was is kept."""
+        network = self.networks.get(where)
+        if network is not None:
+            return network
+        alone = self.alone
+        host = alone.get(where)
+        if host is None:
+            if len(alone) >= self.policy.clients:
+                for old in list(alone)[: self.policy.clients // 10 + 1]:
+                    del alone[old]
+            alone[where] = key[3]
+        elif host != key[3]:
+            del alone[where]
+            if len(self.networks) >= self.policy.networks:
+                self._forget_networks(window)
+            network = self.networks[where] = Network()
+            other = where + bytes((host,))
+            client = self.clients.get(other)
+            if client is not None and (client.trust is None or not client.trust.logins):
+                record = client.record
+                name = client.name if record is None else record.names[-1] if record.names else None
+                points = 2 if name is not None and name.ghost else 1
+                for time in [client.last] if record is None or not record.stamps else record.stamps[-RECENT:]:
+                    network.offended(other, points, time, window)
+                if client.sentence is not None:
+                    network.convicted = 1
+        return network
+
+    def _offenders(self, network: Network, since: float, until: float, beside: bytes, enough: int) -> int:
+        """How many others offended first before `until`, and last after `since`; no more than `enough` are counted."""
+        found = 0
+        clients = self.clients
+        for k in network.members:
+            client = clients.get(k)
+            if client is not None and client.first <= until and client.last >= since and k != beside:
+                found += 1
+                if found >= enough:
+                    break
+        return found
 
     def _group(self, key: bytes, now: float) -> Network | None:
         """The /22 around a client in which more than one /24 offends."""
-        where = bytes((key[0], key[1], key[2] & 0xFC))
+        base = key[2] & 0xFC
+        where = bytes((key[0], key[1], base))
         group = self.groups.get(where)
         if group is None:
-            for i in range(4):
-                c = (key[2] & 0xFC) + i
-                if c != key[2] and bytes((key[0], key[1], c)) in self.networks:
-                    if len(self.groups) >= self.policy.clients:
-                        del self.groups[next(iter(self.groups))]
-                    group = self.groups[where] = Network()
-                    break
+            for c in range(base, base + 4):
+                if c != key[2]:
+                    near = bytes((key[0], key[1], c))
+                    if near in self.networks or near in self.alone:
+                        break
             else:
                 return None
-        group.offended(key, 1, now)
+            if len(self.groups) >= self.policy.networks:
+                for old in list(self.groups)[: self.policy.networks // 10 + 1]:
+                    del self.groups[old]
+            group = self.groups[where] = Network()
+            for near in self._neighbourhood(where):
+                group.members += self._members(near)[: MEMBERS - len(group.members)]
+        group.offended(key, 1, now, now)
         return group
 
     def _crowd(self, where: bytes, network: Network, now: float) -> None:
         """Several clients of one network at once: the network is denied for an hour, its offenders for longer."""
         policy = self.policy
         members = network.recent_members(now - policy.window)
-        attempts = 0
-        lines: list[bytes] = []
-        for k in network.members:
-            client = self.clients.get(k)
-            if client is not None:
-                attempts += client.attempts
-        for k in members:
-            client = self.clients.get(k)
-            if client is not None:
-                lines += self.evidence(k, client)[-1:]
-        evidence = tuple(lines[:SHOWN])
+        attempts = self._together(network.members)[0]
+        evidence = self._together(members)[1]
         many = len(network.members)
         if holds_shielded(where, self.own):
             self._spare(Spared(where, 24, now, "crowd", "shielded", many, attempts, evidence))
@@ -143,40 +189,21 @@ class Networks(Tables):
             where = key[:size]
             network = self.wide.get(where)
             if network is None:
+                if len(self.wide) >= policy.networks:
+                    self._forget_wide(now)
                 network = self.wide[where] = Network()
-            network.offended(key, 1, now)
+            network.offended(key, 1, now, now)
             if network.returns and strange >= NAMELESS:
                 most = 1
             if (
-                network.offenders(now - DAY, now, key) + 1 >= most
+                self._offenders(network, now - DAY, now, key, most) + 1 >= most
                 and not self._inhabited6(where, now)
                 and not holds_shielded(where, self.own)
             ):
-                lines: list[bytes] = []
-                attempts = 0
-                for k in network.members:
-                    c = self.clients.get(k)
-                    if c is not None:
-                        attempts += c.attempts
-                        lines += self.evidence(k, c)[-1:]
-                self._close(
-                    where,
-                    size * 8,
-                    network,
-                    "hopper",
-                    policy.hop_sentence,
-                    len(network.members),
-                    attempts,
-                    tuple(lines[-SHOWN:]),
-                    now,
-                )
+                attempts, evidence = self._together(network.members)
+                many = len(network.members)
+                self._close(where, size * 8, network, "hopper", policy.hop_sentence, many, attempts, evidence, now)
                 return
-
-    def _network(self, where: bytes, now: float) -> Network:
-        if len(self.networks) >= self.policy.clients:
-            self._forget_networks(now)
-        network = self.networks[where] = Network()
-        return network
 
     def _inhabited(self, where: bytes, now: float) -> bool:
         """Whether somebody of a /24 logged in lately, or brings mail."""
@@ -187,7 +214,8 @@ class Networks(Tables):
         return where in self.senders
 
     def _inhabited6(self, where: bytes, now: float) -> bool:
-        return any(k.startswith(where) and self._inhabited(k, now) for k in self.users if len(k) == 8)
+        """The same for a /56 or a /48."""
+        return any(k.startswith(where) and self._inhabited(k, now) for k in self.users6.get(where[:6], NOBODY))
 
     def _convict(self, key: bytes, client: Client, rule: str, now: float, detail: int = 0) -> None:
         """A client is denied; its network remembers it."""
@@ -219,11 +247,13 @@ class Networks(Tables):
         if bits == 64:
             return
         where = key[:3]
-        network = self.networks.get(where)
+        network = self._beside(where, key, now - policy.window)
         if network is None:
-            network = self._network(where, now)
+            if new and rule != "campaign":
+                self._hopper(where, None, client.deed, now)
+            return
         if key not in network.members:
-            network.offended(key, 1, now)
+            network.offended(key, 1, now, now - policy.window)
         if new:
             network.convicted += 1
             if rule != "crowd-member":
@@ -248,15 +278,12 @@ class Networks(Tables):
                 now,
             )
 
-    def _hopper(self, where: bytes, network: Network, deed: int, now: float) -> None:
+    def _hopper(self, where: bytes, network: Network | None, deed: int, now: float) -> None:
         """Convicts that never come back, and new ones all the time: the attacker moves through its network, or its /22."""
         policy = self.policy
         old = back = 0
         for near in self._neighbourhood(where):
-            beside = self.networks.get(near)
-            if beside is None or (near != where and not beside.convicted):
-                continue
-            for k in beside.members:
+            for k in self._members(near):
                 client = self.clients.get(k)
                 if client is None or client.sentence is None or client.deed != deed:
                     continue
@@ -266,15 +293,14 @@ class Networks(Tables):
                         back += 1
         if old < policy.hop_members or back * 4 > old or holds_shielded(where, self.own):
             return
-        attempts = 0
-        lines: list[bytes] = []
-        for k in network.members:
-            client = self.clients.get(k)
-            if client is not None:
-                attempts += client.attempts
-                lines += self.evidence(k, client)[-1:]
-        evidence = tuple(lines[-SHOWN:])
-        many = len(network.members)
+        members = self._members(where)
+        attempts, evidence = self._together(members)
+        many = len(members)
+        if network is None:
+            self.alone.pop(where, None)
+            network = self.networks[where] = Network()
+            network.members = members
+            network.convicted = 1
         if not self._inhabited(where, now):
             self._close(where, 24, network, "hopper", policy.hop_sentence, many, attempts, evidence, now)
             return
@@ -290,6 +316,25 @@ class Networks(Tables):
                 self._sentence(where + bytes((first,)), bits, now, length, "hopper", many, attempts, evidence)
                 for first, bits in parts
             ]
+
+    def _members(self, where: bytes) -> list[bytes]:
+        """Who offended in a /24."""
+        network = self.networks.get(where)
+        if network is not None:
+            return network.members
+        host = self.alone.get(where)
+        return [] if host is None else [where + bytes((host,))]
+
+    def _together(self, members: list[bytes]) -> tuple[int, tuple[bytes, ...]]:
+        """The attempts of some clients, and the last line of each of the last ones."""
+        attempts = 0
+        lines: list[bytes] = []
+        for k in members:
+            client = self.clients.get(k)
+            if client is not None:
+                attempts += client.attempts
+                lines += self.evidence(k, client)[-1:]
+        return attempts, tuple(lines[-SHOWN:])
 
     def _neighbourhood(self, where: bytes) -> list[bytes]:
         """The /24s of a /22."""

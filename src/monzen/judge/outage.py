@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Final
 
 AT_ONCE: Final = 120.0  # seconds within which users fail together
@@ -14,7 +15,7 @@ class Server:
     __slots__ = ("down", "failed")
 
     def __init__(self) -> None:
-        self.failed: dict[bytes, float] = {}
+        self.failed: OrderedDict[bytes, float] = OrderedDict()
         self.down = 0.0  # until when it is taken to be ill
 
 

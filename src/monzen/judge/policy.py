@@ -69,7 +69,8 @@ class Policy:
     outage_clients: int = 4  # users that fail within two minutes where nobody succeeds: the server is ill, not they
 
     # Bounds
-    clients: int = 1_000_000
-    sentences: int = 200_000
+    clients: int = 1_000_000  # about 220 bytes each, 400 of one that is denied
+    networks: int = 100_000  # in which more than one client offended: about 700 bytes each
+    sentences: int = 100_000  # with their evidence
     name_table: int = 100_000
     knockers: int = 100_000

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import Final
+from zlib import crc32
 
-from monzen.judge.client import KEPT, Client, Record
-from monzen.judge.names import Name, alike
+from monzen.judge.client import KEPT, NEVER, NOTHING, Client, Record
+from monzen.judge.names import Name
 from monzen.judge.networks import DAY, GHOST, HOT, NAMELESS, OWN, REAL, UNCLEAR, Networks
 from monzen.judge.tables import FAR, STRONG, Spared
 from monzen.types import Event, Kind, Service
@@ -50,7 +51,7 @@ class Rules(Networks):
         if name is None:
             return NAMELESS
         trust = client.trust
-        if trust is not None and name in trust.names:
+        if trust is not None and trust.holds(name.text):
             return OWN
         account = event[1][6]
         names = self.names
@@ -91,31 +92,19 @@ class Rules(Networks):
             self.campaigns.failed(shape, key[:3] if len(key) == 4 else key, now)
 
         record = client.record
-        if record is None:
-            if client.attempts <= attempts and attempts == 1:
-                client.name = name
-            else:
+        if record is None and client.attempts <= attempts and attempts == 1:
+            client.name = name
+        else:
+            if record is None:
                 record = client.record = Record()
-        if record is not None:
-            if client.name is not None:
-                record.names.append(client.name)
-                record.named.append(client.first)
-                client.name = None
-            elif not record.stamps and client.attempts > attempts:
-                record.nameless.append(client.first)
-            if not record.stamps and client.attempts > attempts:
-                record.stamps.append(client.first)
-            for _ in range(min(attempts, KEPT)):
-                record.stamps.append(now)
-            if len(record.stamps) > KEPT:
-                del record.stamps[: len(record.stamps) - KEPT]
-            if name is None:
-                for _ in range(min(attempts, KEPT)):
-                    record.nameless.append(now)
-                if len(record.nameless) > KEPT:
-                    del record.nameless[: len(record.nameless) - KEPT]
-            elif strange != OWN:
-                self._add_name(record, name, now)
+            if client.attempts > attempts and not record.stamps:  # the one before, of which little was kept
+                if client.name is not None:
+                    record.name(client.name, client.first)
+                    client.name = None
+                record.failed(client.first, 1, bool(record.names))
+            record.failed(now, attempts, name is not None)
+            if name is not None and strange != OWN:
+                record.name(name, now)
 
         if known or strange == OWN:
             self._known_failure(key, client, record, strange, now)
@@ -158,19 +147,6 @@ class Rules(Networks):
         points = 2 if strange >= GHOST else 1
         if strange != REAL or attempts > 1:
             self._among(key, client, strange, points * min(attempts, 3), now)
-
-    def _add_name(self, record: Record, name: Name, now: float) -> None:
-        """Keeps one of each family of names that a person may mix up."""
-        names, named = record.names, record.named
-        for i in range(len(names)):
-            if alike(names[i], name):
-                named[i] = now
-                return
-        if len(names) >= KEPT:
-            del names[0]
-            del named[0]
-        names.append(name)
-        named.append(now)
 
     def _alone(self, client: Client, record: Record, ssh: bool, now: float) -> str:
         """The rule that a client broke by itself, or nothing."""
@@ -224,7 +200,7 @@ class Rules(Networks):
         if key in silent:
             return
         if len(silent) >= SILENT:
-            del silent[next(iter(silent))]
+            silent.popitem(last=False)
         silent[key] = (now, shape)
         if len(silent) == 1:
             self.listen = now + self.policy.silence
@@ -296,10 +272,11 @@ class Rules(Networks):
         if record is None:
             record = client.record = Record()
             if client.what:
-                record.did.append(client.what)
-                record.did.append(1)
-        who = hash(event[1][7])
-        if who not in record.recipients and len(record.recipients) < KEPT:
+                record.did = [client.what, 1]
+        who = crc32(event[1][7] or b"")
+        if not record.recipients:
+            record.recipients = [who]
+        elif who not in record.recipients and len(record.recipients) < KEPT:
             record.recipients.append(who)
         return record
 
@@ -313,7 +290,7 @@ class Rules(Networks):
             most = KEPT if trust.logins else min(KEPT, most + policy.recipients_per_mail * trust.mails)
         if len(record.recipients) >= most:
             self._convict(key, client, "harvest", now)
-            record.recipients.clear()
+            record.recipients = NOTHING
         elif client.sentence is not None and trust is None:
             self._convict(key, client, "return", now)
 
@@ -329,13 +306,15 @@ class Rules(Networks):
             else:
                 self._among(key, client, GHOST, 1, now)
             return
-        if not record.signs and client.attempts + client.weak > event[2]:
-            record.signs.append(client.first)
-        record.signs.append(now)
+        signs = record.signs[-KEPT:]
+        if not signs and client.attempts + client.weak > event[2]:
+            signs.append(client.first)
+        signs.append(now)
         if event[1][1] == STRONG:
-            record.signs.append(now)
+            signs.append(now)
+        record.signs = signs
         if client.sentence is not None or len(record.signs) >= self.policy.abuse:
             self._convict(key, client, "abuse", now)
-            record.signs.clear()
+            record.signs = NEVER
         else:
             self._among(key, client, GHOST, 1, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from monzen.judge.campaign import Campaigns
@@ -72,14 +73,16 @@ class Tables:
         self.own = own
         self.clients: dict[bytes, Client] = {}
         self.networks: dict[bytes, Network] = {}
+        self.alone: dict[bytes, int] = {}  # by /24 in which one client offended: the last byte of its address
         self.wide: dict[bytes, Network] = {}  # /56 and /48 of IPv6
         self.groups: dict[bytes, Network] = {}  # /22 with offenders in several /24
         self.names = Names(self.policy.name_table)
         self.campaigns = Campaigns()
         self.outages = Outages()
-        self.silent: dict[bytes, tuple[float, int]] = {}  # strangers that failed lately: when, and in which shape
+        self.silent: OrderedDict[bytes, tuple[float, int]] = OrderedDict()  # strangers that failed: when, in which shape
         self.firsts: dict[bytes, bytes] = {}  # the lines of clients that offended once
         self.users: dict[bytes, list[bytes]] = {}  # by network: clients that logged in
+        self.users6: dict[bytes, list[bytes]] = {}  # by /48: /64s that logged in
         self.senders: dict[bytes, list[bytes]] = {}  # by network: clients that brought mail on several days
         self.knockers: dict[bytes, Knocker] = {}
         self.ports: dict[bytes, int] = {}
@@ -121,21 +124,25 @@ class Tables:
                 return
             record = client.record = Record()
             if client.what:
-                record.did.append(client.what)
-                record.did.append(1)
+                record.did = [client.what, 1]
                 first = self.firsts.pop(key, None)
                 if first is not None:
-                    record.evidence.append(first)
+                    record.evidence = [first]
         did = record.did
+        if not did:
+            record.did = [what, attempts]
         for i in range(0, len(did), 2):
             if did[i] == what:
                 did[i + 1] += attempts
                 break
         else:
-            did.append(what)
-            did.append(attempts)
+            if did:
+                did.append(what)
+                did.append(attempts)
         evidence = record.evidence
-        if len(evidence) < EVIDENCE:
+        if not evidence:
+            record.evidence = [line[:LONGEST]]
+        elif len(evidence) < EVIDENCE:
             evidence.append(line[:LONGEST])
         else:  # the first stays: how it began
             evidence[1] = evidence[2]
@@ -232,7 +239,7 @@ class Tables:
             denied = [key for key, client in clients.items() if not client.good]
             users = [key for key, client in clients.items() if client.good]
             for key in (denied + users)[: len(clients) - kept]:
-                if clients[key].good:
+                if clients[key].trust is not None:
                     self._forget_user(key)
                 del clients[key]
         self.forgotten += before - len(clients)
@@ -240,25 +247,18 @@ class Tables:
 
     def _forget_user(self, key: bytes) -> None:
         where = key[:3] if len(key) == 4 else key
-        users = self.users.get(where)
-        if users is not None and key in users:
-            users.remove(key)
-            if not users:
-                del self.users[where]
+        _drop(self.users, where, key)
+        _drop(self.senders, where, key)
+        if len(key) == 8:
+            _drop(self.users6, key[:6], key)
 
-    def _forget_networks(self, now: float) -> None:
-        """Drops a fifth of the networks, the oldest: first those that are not denied and quiet."""
-        networks = self.networks
-        kept = self.policy.clients - max(1, self.policy.clients // 5)
-        for key in list(networks):
-            if len(networks) <= kept:
-                return
-            network = networks[key]
-            denied = network.sentence is not None and now <= network.sentence.until
-            if not denied and network.last < now - self.policy.window:
-                del networks[key]
-        for key in list(networks)[: len(networks) - kept]:
-            del networks[key]
+    def _forget_networks(self, since: float) -> None:
+        """Drops a fifth of the networks, the oldest: first those that are not denied and had no offence since then."""
+        _forget_quiet(self.networks, since, self.policy.networks * 4 // 5)
+
+    def _forget_wide(self, now: float) -> None:
+        """The same for IPv6."""
+        _forget_quiet(self.wide, now, self.policy.networks * 4 // 5)
 
     def _forget_sentences(self, now: float) -> None:
         """Drops a tenth of the sentences, the oldest: first those that ended."""
@@ -267,5 +267,28 @@ class Tables:
         ended = [s for s in sentences if s.until < now]
         lasting = [s for s in sentences if s.until >= now]
         gone = {id(s) for s in (ended + lasting)[:many]}
+        for s in sentences:
+            if id(s) in gone:
+                s.evidence = ()  # who is still denied by it keeps it, without its lines
         self.sentences = [s for s in sentences if id(s) not in gone]
         self.forgotten += len(gone)
+
+
+def _drop(table: dict[bytes, list[bytes]], where: bytes, key: bytes) -> None:
+    keys = table.get(where)
+    if keys is not None and key in keys:
+        keys.remove(key)
+        if not keys:
+            del table[where]
+
+
+def _forget_quiet(networks: dict[bytes, Network], since: float, kept: int) -> None:
+    for key in list(networks):
+        if len(networks) <= kept:
+            return
+        network = networks[key]
+        denied = network.sentence is not None and since <= network.sentence.until
+        if not denied and network.last < since:
+            del networks[key]
+    for key in list(networks)[: len(networks) - kept]:
+        del networks[key]

@@ -1,0 +1,250 @@
+"""The judge's state as plain tables, and back: the verdicts are the same whether it was saved in between or not.
+
+A table is a list of rows, a row is a tuple of numbers, bytes, text, None and tuples of these: what SQLite and marshal take.
+Names and sentences have a table of their own; others refer to them by row.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Generic, TypeVar
+
+from monzen.judge.campaign import Shape
+from monzen.judge.client import NAMELESS, NEVER, NOBODY, NOTHING, Client, Record, Sentence, Trust
+from monzen.judge.judge import Judge
+from monzen.judge.names import NOWHERE, Name
+from monzen.judge.network import NOTHING as NO_PARTS
+from monzen.judge.network import Network
+from monzen.judge.outage import Server
+from monzen.judge.policy import Policy
+from monzen.judge.tables import Alarm, Breach, Knocker, Spared
+
+VERSION = 1
+T = TypeVar("T")
+Row = tuple[Any, ...]
+State = dict[str, list[Row]]
+NOT_THERE = -1
+
+
+class Rows(Generic[T]):
+    """Objects in the order in which they were met, each once."""
+
+    def __init__(self) -> None:
+        self.objects: list[T] = []
+        self.number: dict[int, int] = {}
+
+    def row(self, thing: T | None) -> int:
+        """The row of an object; -1 of none."""
+        if thing is None:
+            return NOT_THERE
+        number = self.number.get(id(thing))
+        if number is None:
+            number = self.number[id(thing)] = len(self.objects)
+            self.objects.append(thing)
+        return number
+
+
+def save(judge: Judge) -> State:
+    """All that a judge remembers."""
+    names: Rows[Name] = Rows()
+    sentences: Rows[Sentence] = Rows()
+    for name in judge.names.table.values():
+        names.row(name)
+    listed = len(names.objects)
+    for sentence in judge.sentences:
+        sentences.row(sentence)
+    imposed = len(sentences.objects)
+    clients: list[Row] = []
+    records: list[Row] = []
+    trusts: list[Row] = []
+    for key, c in judge.clients.items():
+        clients.append(
+            (key, c.first, c.last, c.attempts, c.weak, c.what, c.returns, names.row(c.name), sentences.row(c.sentence))
+        )
+        if c.record is not None:
+            r = c.record
+            tried = tuple(names.row(n) for n in r.names)
+            stamps = (tuple(r.stamps), tried, tuple(r.named), tuple(r.nameless), tuple(r.recipients), tuple(r.signs))
+            records.append((key, *stamps, tuple(r.did), tuple(r.evidence), tuple(r.addresses)))
+        if c.trust is not None:
+            t = c.trust
+            trusts.append((key, t.logins, t.days, t.first, t.last, t.mails, t.mail_days, t.mail_last, t.name, tuple(t.names)))
+    state: State = {
+        "judge": [
+            (
+                VERSION,
+                judge.first,
+                judge.last,
+                judge.now,
+                judge.events,
+                judge.attempts,
+                judge.forgotten,
+                judge.logins,
+                judge.offenders,
+                judge.full,
+                judge.listen,
+                judge.outages.last,
+                judge.names.accounts,
+                listed,
+                imposed,
+            )
+        ],
+        "clients": clients,
+        "records": records,
+        "trusts": trusts,
+    }
+    for table in ("networks", "wide", "groups"):
+        state[table] = [
+            (
+                key,
+                tuple(n.members),
+                tuple(n.recent),
+                sentences.row(n.sentence),
+                tuple(sentences.row(p) for p in n.parts),
+                n.convicted,
+                n.returns,
+                n.last,
+            )
+            for key, n in getattr(judge, table).items()
+        ]
+    for table in ("alone", "firsts", "ports"):
+        state[table] = list(getattr(judge, table).items())
+    for table in ("users", "users6", "senders"):
+        state[table] = [(key, tuple(keys)) for key, keys in getattr(judge, table).items()]
+    state["silent"] = [(key, since, shape) for key, (since, shape) in judge.silent.items()]
+    state["knockers"] = [(key, k.count, k.first, k.last, tuple(k.ports.items())) for key, k in judge.knockers.items()]
+    state["spared"] = [tuple(s) for s in judge.spared.values()]
+    state["breaches"] = [tuple(b) for b in judge.breaches]
+    state["alarms"] = [tuple(a) for a in judge.alarms.values()]
+    state["shapes"] = [
+        (number, tuple(s.bad.items()), tuple(s.good.items()), tuple(s.waiting.items()))
+        for number, s in judge.campaigns.shapes.items()
+    ]
+    state["servers"] = [(host, s.down, tuple(s.failed.items())) for host, s in judge.outages.servers.items()]
+    state["kin"] = [(token,) for token in judge.names.kin]
+    state["names"] = [(n.text, n.exists, n.ghost, n.good, n.last, tuple(n.networks)) for n in names.objects]
+    state["sentences"] = [
+        (
+            s.target,
+            s.bits,
+            s.at,
+            s.length,
+            s.rule,
+            s.clients,
+            s.attempts,
+            s.evidence,
+            s.until,
+            s.last_knock,
+            s.knocks,
+            s.detail,
+            tuple(sorted(s.hurt)),
+        )
+        for s in sentences.objects
+    ]
+    return state
+
+
+def restore(state: State, policy: Policy | None = None, own: frozenset[bytes] = frozenset()) -> Judge:
+    """A judge that goes on where the saved one was. Raises ValueError for the state of another version."""
+    (head,) = state["judge"]
+    if head[0] != VERSION:
+        raise ValueError(f"a state of version {head[0]}; this is version {VERSION}")
+    judge = Judge(policy, own)
+    (
+        judge.first,
+        judge.last,
+        judge.now,
+        judge.events,
+        judge.attempts,
+        judge.forgotten,
+        judge.logins,
+        judge.offenders,
+        judge.full,
+        judge.listen,
+        judge.outages.last,
+        judge.names.accounts,
+        listed,
+        imposed,
+    ) = head[1:]
+    names = [_name(row) for row in state["names"]]
+    judge.names.table = {n.text: n for n in names[:listed]}
+    judge.names.kin = {token: 1 for (token,) in state["kin"]}
+    sentences = [_sentence(row) for row in state["sentences"]]
+    judge.sentences = sentences[:imposed]
+    for key, first, last, attempts, weak, what, returns, name, sentence in state["clients"]:
+        c = judge.clients[key] = Client(first)
+        c.last, c.attempts, c.weak, c.what, c.returns = last, attempts, weak, what, returns
+        c.name = names[name] if name >= 0 else None
+        c.sentence = sentences[sentence] if sentence >= 0 else None
+    for key, *row in state["records"]:
+        judge.clients[key].record = _record(row, names)
+    for key, *row in state["trusts"]:
+        judge.clients[key].trust = _trust(row)
+    for table in ("networks", "wide", "groups"):
+        setattr(judge, table, {key: _network(row, sentences) for key, *row in state[table]})
+    judge.alone = dict(state["alone"])
+    judge.firsts = dict(state["firsts"])
+    judge.ports = dict(state["ports"])
+    for table in ("users", "users6", "senders"):
+        setattr(judge, table, {key: list(keys) for key, keys in state[table]})
+    judge.silent = OrderedDict((key, (since, shape)) for key, since, shape in state["silent"])
+    for key, count, first, last, ports in state["knockers"]:
+        k = judge.knockers[key] = Knocker(first)
+        k.count, k.last, k.ports = count, last, dict(ports)
+    judge.spared = {(s.target, s.rule): s for s in (Spared(*row) for row in state["spared"])}
+    judge.breaches = [Breach(*row) for row in state["breaches"]]
+    judge.alarms = {(a.what, a.client): a for a in (Alarm(*row) for row in state["alarms"])}
+    for number, bad, good, waiting in state["shapes"]:
+        shape = judge.campaigns.shapes[number] = Shape()
+        shape.bad, shape.good, shape.waiting = OrderedDict(bad), OrderedDict(good), dict(waiting)
+    for host, down, failed in state["servers"]:
+        server = judge.outages.servers[host] = Server()
+        server.down, server.failed = down, OrderedDict(failed)
+    return judge
+
+
+def _name(row: Row) -> Name:
+    name = Name(row[0], row[4])
+    name.exists, name.ghost, name.good = row[1], row[2], row[3]
+    name.networks = list(row[5]) or NOWHERE
+    return name
+
+
+def _sentence(row: Row) -> Sentence:
+    s = Sentence(*row[:8])
+    s.until, s.last_knock, s.knocks, s.detail = row[8:12]
+    for key in row[12]:
+        s.hurt_by(key)
+    return s
+
+
+def _record(row: list[Any], names: list[Name]) -> Record:
+    stamps, tried, named, nameless, recipients, signs, did, evidence, addresses = row
+    r = Record()
+    r.stamps = list(stamps)
+    r.names = [names[n] for n in tried] or NAMELESS
+    r.named = list(named) or NEVER
+    r.nameless = list(nameless) or NEVER
+    r.recipients = list(recipients) or NOTHING
+    r.signs = list(signs) or NEVER
+    r.did = list(did) or NOTHING
+    r.evidence = list(evidence) or NOBODY
+    r.addresses = list(addresses) or NOBODY
+    return r
+
+
+def _trust(row: list[Any]) -> Trust:
+    t = Trust()
+    t.logins, t.days, t.first, t.last, t.mails, t.mail_days, t.mail_last, t.name = row[:8]
+    t.names = list(row[8]) or NOBODY
+    return t
+
+
+def _network(row: list[Any], sentences: list[Sentence]) -> Network:
+    members, recent, sentence, parts, convicted, returns, last = row
+    n = Network()
+    n.members, n.recent = list(members), [tuple(r) for r in recent]
+    n.sentence = sentences[sentence] if sentence >= 0 else None
+    n.parts = [sentences[p] for p in parts] or NO_PARTS
+    n.convicted, n.returns, n.last = convicted, returns, last
+    return n
