@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ SOURCE = Path(__file__).parent.parent / "src"
 
 def pytest_sessionstart(session):
     """An edited source beside an older compiled module would be tested without being run."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: programs under test would not hear Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     built = list(SOURCE.rglob("*.so"))
     record = SOURCE / "monzen/compiled.json"
     known = json.loads(record.read_text()) if record.exists() else {}
