@@ -176,6 +176,25 @@ def parser() -> argparse.ArgumentParser:
     p.set_defaults(run=run_scan)
 
     p = verb(
+        "why",
+        _("Say why an address or a network would be turned away, or why not."),
+        "  monzen why 203.0.113.7\n  monzen why 203.0.113.0/24 /var/log/mail.log*\n  monzen why 2001:db8::1 --json",
+    )
+    p.add_argument("target", metavar=_("ADDRESS"), help=_("an address, or a network whose length is a multiple of 8"))
+    p.add_argument(
+        "files",
+        nargs="*",
+        metavar=_("FILE"),
+        help=_(
+            "log files, folders, globs, or - for standard input "
+            "(default: mail.log*, auth.log* and ufw.log* in /var/log, else the journal)"
+        ),
+    )
+    p.add_argument("--top", type=count, metavar=_("N"), help=_("rows of each table (default 10)"))
+    p.add_argument("--names", action="store_true", help=_("show the names of users, which are hidden otherwise"))
+    p.set_defaults(run=run_why)
+
+    p = verb(
         "explain",
         _("Say how each line reads by itself."),
         "  monzen explain /var/log/mail.log\n"
@@ -273,6 +292,47 @@ def run_scan(options: argparse.Namespace) -> int:
     if reading.interrupted:
         return 128 + signal.SIGINT
     return EXIT_USE if reading.errors else 0
+
+
+def run_why(options: argparse.Namespace) -> int:
+    """`monzen why`: 0, or 1 where the log says nothing of the target."""
+    from monzen.scan import Options, scan_sets
+    from monzen.show.refused import refused
+    from monzen.show.text import as_json
+    from monzen.show.why import Subject, as_values, in_words
+    from monzen.sources import plan
+    from monzen.why import Watch, target_of
+
+    try:
+        target, bits = target_of(options.target)
+    except ValueError:
+        complain(
+            _("{text!r} is no address. Use one such as 203.0.113.7 or 2001:db8::1, or a network such as 203.0.113.0/24").format(
+                text=options.target
+            )
+        )
+        return EXIT_USE
+    now = time.time()
+    local = options.timezone or local_zone()
+    sets, errors = plan(options.files, now=now)
+    watch = Watch(target)
+    total = sum(s.size for group in sets for s in group)
+    with progress_bar(total, wanted=not options.json or sys.stderr.isatty()) as advance:
+        reading = scan_sets(sets, list(errors), Options(now, local, options.year), progress=advance, watch=watch.see)
+    subject = Subject(reading.judge, target, bits, watch.counted, watch.lines())
+    if options.json:
+        print(as_json(as_values(subject, names=options.names)))
+    elif reading.inputs or not reading.errors:
+        for line in in_words(subject, local, names=options.names, top=options.top or 10):
+            print(line)
+    sys.stdout.flush()
+    for error in reading.errors:
+        complain(refused(error))
+    if reading.interrupted:
+        return 128 + signal.SIGINT
+    if reading.errors:
+        return EXIT_USE
+    return 0 if subject.found else 1
 
 
 class progress_bar:  # noqa: N801  # used like a function: with progress_bar(total) as advance

@@ -107,8 +107,9 @@ def scan_sets(
     options: Options,
     judge: Judge | None = None,
     progress: Callable[[int], None] | None = None,
+    watch: Callable[[list[Event]], None] | None = None,
 ) -> Reading:
-    """The same for sources already found.
+    """The same for sources already found. `watch` gets what the judge hears.
 
     What came before `since` is heard, because who guessed then may get in later; the report is of what came from then on.
     """
@@ -120,6 +121,8 @@ def scan_sets(
 
     def hear(joined: list[Event]) -> None:
         whole.hear(joined)
+        if watch is not None:
+            watch(joined)
         if since is not None:
             inside.hear(behind(joined, since))
 

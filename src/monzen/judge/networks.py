@@ -123,6 +123,11 @@ class Networks(Tables):
                     break
         return found
 
+    def others(self, network: Network, key: bytes, now: float) -> int:
+        """How many neighbours of a client offended within the policy's memory, not only just now."""
+        policy = self.policy
+        return self._offenders(network, now - policy.memory, now - policy.window, key, MEMBERS)
+
     def _group(self, key: bytes, now: float) -> Network | None:
         """The /22 around a client in which more than one /24 offends."""
         base = key[2] & 0xFC

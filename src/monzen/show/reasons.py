@@ -74,7 +74,7 @@ def spared(reason_: str, _: Callable[[str], str]) -> str:
     """Why somebody was spared."""
     return {
         "known": _("logged in well before: an old password on a device, not an attacker"),
-        "device": _("one name over and over at a steady pace: an old password on a device, not a list of names"),
+        "device": _("one name over and over, as a device with an old password does: no list of names"),
         "shielded": _("is never denied: this machine, a private or a local address"),
         "known-neighbour": _("the network has a user of yours, or brings you mail: only its offenders are denied, one by one"),
     }[reason_]

@@ -15,25 +15,13 @@ from rich.text import Text
 from monzen.judge.client import Client
 from monzen.judge.judge import Alarm, Breach, Judge, Spared
 from monzen.parse.address import text as address
+from monzen.show.deeds import deeds
 from monzen.show.reading import Reading
 from monzen.show.reasons import reason
 from monzen.show.reasons import spared as why_spared
 from monzen.show.report import commands, standing
 from monzen.show.text import client_name, masked, network, port, safe, stamp
-from monzen.show.words import N_, _, ngettext
-from monzen.types import Kind, Service
-
-DID = {
-    int(Kind.AUTH_FAILURE): N_("password guesses"),
-    int(Kind.AUTH_DETAIL): N_("password guesses"),
-    int(Kind.RELAY_DENIED): N_("relay probes"),
-    int(Kind.RECIPIENT_UNKNOWN): N_("unknown recipients"),
-    int(Kind.REJECTED): N_("refused commands"),
-    int(Kind.PROTOCOL_ABUSE): N_("protocol abuse"),
-    int(Kind.LOST): N_("left while logging in"),
-    int(Kind.BLOCKED): N_("firewall knocks"),
-}
-SERVICES = {int(s): s.name.lower() for s in Service}
+from monzen.show.words import _, ngettext
 
 
 class Plain(Console):
@@ -203,33 +191,12 @@ class Terminal:
                     f"{client.attempts:,}",
                     self._when(client.first),
                     self._when(client.last),
-                    self._did(client),
+                    Text(deeds(client, self.names)),
                 )
             if len(members) > self.top:
                 table.add_row("  …", "", "", "", ngettext("and {n} more", "and {n} more", len(members) - self.top))
         self._show(table)
         self._more(len(ordered) - self.top)
-
-    def _did(self, client: Client) -> Text:
-        sums: dict[str, tuple[int, list[str]]] = {}
-        for what, n in sorted(client.deeds().items()):
-            said = DID.get(what // 16)
-            if said is None:
-                continue
-            count, doors = sums.get(said, (0, []))
-            door = SERVICES[what % 16]
-            sums[said] = (count + n, doors if door in doors or door == "other" else [*doors, door])
-        parts = [
-            (_("{what} {count:,} ({doors})") if doors else _("{what} {count:,}")).format(
-                what=_(said), count=count, doors=", ".join(doors)
-            )
-            for said, (count, doors) in sums.items()
-        ]
-        if client.names and self.names:
-            parts.append(_("names: {names}").format(names=", ".join(safe(u, 40) for u in sorted(client.names)[:6])))
-        elif client.names and len(client.names) > 1:
-            parts.append(ngettext("{n} name", "{n} names", len(client.names)))
-        return Text(_("; ").join(parts))
 
     def _verdicts(self, judge: Judge) -> None:
         sentences = standing(judge)
