@@ -16,6 +16,7 @@ MINUTES = 4096  # remembered minutes, before all are forgotten
 MONTHS = {m: i for i, m in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 NEAR = 100 * DAY  # no other year can be nearer
 TAI = (1 << 62) + 10  # TAI64 label of 1970-01-01 00:00:00 UTC as daemontools writes it (cr.yp.to/libtai/tai64.html)
+SIXTY = {b"%02d:" % minute: 60.0 * minute for minute in range(60)}  # `07:` to the seconds since the hour began
 REPEATED = 300.0  # an hour that comes twice is in its second turn when its first lies further back than this
 
 TRADITIONAL = re.compile(rb"([A-Z][a-z]{2}) {1,2}(\d{1,2}) (?:(\d{4}) )?(\d\d):(\d\d):(\d\d)(\.\d{1,9})?(?: (\d{4})(?= ))?").match
@@ -57,6 +58,14 @@ class Clock:
             return False
         moment = dt.datetime(year, month, day, hour, minute, tzinfo=self.zone)
         return moment.utcoffset() != moment.replace(fold=1).utcoffset()
+
+    def whole(self, year: int, month: int, day: int, hour: int) -> bool:
+        """Whether no change of the clocks touches this hour: each of its minutes is 60 seconds after the one before."""
+        if self.zone is dt.UTC:
+            return True
+        first = dt.datetime(year, month, day, hour, tzinfo=self.zone)
+        ends = (first, first.replace(fold=1), first.replace(minute=59), first.replace(minute=59, fold=1))
+        return len({end.utcoffset() for end in ends}) == 1
 
     def minute(self, month: int, day: int, hour: int, minute: int) -> tuple[float, bool]:
         """Epoch of a minute without a year, and whether it may be remembered. The year nearest to the line before; at first the
@@ -135,17 +144,36 @@ class _Minutes(dict[bytes, float]):
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.since = 0.0  # the first that is remembered: a year later the same text is another minute
+        self.hour, self.year, self.begins = b"", 0, 0.0  # the last hour all of whose minutes are told from its first, and its year
 
     def __missing__(self, text: bytes) -> float:
-        day, hour, minute = int(text[4:6]), int(text[7:9]), int(text[10:12])
-        dt.datetime(2000, MONTHS[text[:3]], day, hour, minute)  # raises where it is no date
-        at, keep = self.clock.minute(MONTHS[text[:3]], day, hour, minute)
+        clock = self.clock
+        minute = SIXTY.get(text[10:])
+        if minute is not None and text[:10] == self.hour and clock.year == self.year and clock.last is not None:
+            at = self.begins + minute
+            keep = abs(at - clock.last) < NEAR and at <= clock.newest + SLACK
+            if keep:
+                clock.last = at
+        else:
+            keep = False
+        if not keep:
+            at, keep = self._asked(text)
         if len(self) >= MINUTES or abs(at - self.since) > NEAR:
             self.clear()
             self.since = at
         if keep:
             self[text] = at
         return at
+
+    def _asked(self, text: bytes) -> tuple[float, bool]:
+        """What the clock says of a minute, and whether it may be remembered."""
+        clock = self.clock
+        month, day, hour, minute = MONTHS[text[:3]], int(text[4:6]), int(text[7:9]), int(text[10:12])
+        dt.datetime(2000, month, day, hour, minute)  # raises where it is no date
+        at, keep = clock.minute(month, day, hour, minute)
+        if keep and clock.year is not None and (month, day) != (2, 29) and clock.whole(clock.year, month, day, hour):
+            self.hour, self.year, self.begins = text[:10], clock.year, at - 60 * minute
+        return at, keep
 
 
 class _Seconds(dict[bytes, float]):
@@ -165,13 +193,18 @@ class _IsoMinutes(dict[bytes, float]):
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.hour, self.begins = b"", 0.0  # the last one that was a date, and its epoch
 
     def __missing__(self, text: bytes) -> float:
         if len(self) >= MINUTES:
             self.clear()
-        whole = (int(text[:4]), int(text[5:7]), int(text[8:10]), int(text[11:13]), int(text[14:16]))
-        dt.datetime(*whole)  # raises where it is no date
-        at = float(timegm((*whole, 0)))
+        minute = SIXTY.get(text[14:] + b":")
+        if minute is None or text[:14] != self.hour:
+            whole = (int(text[:4]), int(text[5:7]), int(text[8:10]), int(text[11:13]), int(text[14:16]))
+            dt.datetime(*whole)  # raises where it is no date
+            minute = 60.0 * whole[4]
+            self.hour, self.begins = text[:14], float(timegm((*whole, 0))) - minute
+        at = self.begins + minute
         if at > self.clock.newest + SLACK + DAY:  # the offset, up to 14 hours, is not taken off yet
             return self.clock.believed(at)
         self.clock.last = at
