@@ -874,13 +874,42 @@ static PyObject *get_understood(Scanner *self, void *unused) { (void)unused; ret
 
 static PyObject *get_lines(Scanner *self, void *unused) { (void)unused; return PyLong_FromSsize_t(self->lines); }
 
+PyDoc_STRVAR(session_doc, "session_id(line) -> bytes\n\nDovecot's session of a line, as join.session_of says.");
+
+static PyObject *session_id(PyObject *module, PyObject *bytes) {
+    (void)module;
+    if (!PyBytes_Check(bytes)) {
+        PyErr_SetString(PyExc_TypeError, "a line is bytes");
+        return NULL;
+    }
+    const char *line = PyBytes_AS_STRING(bytes), *end = line + PyBytes_GET_SIZE(bytes), *at = NULL, *p = end;
+    while ((p = memrchr(line, '<', (size_t)(p - line)))) {
+        if (p - line >= 8 && !memcmp(p - 8, "session=", 8)) {
+            at = p + 1;
+            break;
+        }
+        at = line; /* there is one, at least */
+    }
+    if (at == line) {
+        if ((at = memmem(line, (size_t)(end - line), ",<", 2))) at += 2;
+        else if ((at = memmem(line, (size_t)(end - line), ")<", 2))) {
+            at += 2;
+            const char *stop = memmem(at, (size_t)(end - at), ">: ", 3), *last = stop ? last_in(at, stop + 1, "><", 2) : NULL;
+            if (last) at = last + 2;
+        }
+    }
+    const char *close = at ? memchr(at, '>', (size_t)(end - at)) : NULL;
+    return PyBytes_FromStringAndSize(at, close && close - at <= 64 ? close - at : 0);
+}
+
+static PyMethodDef functions[] = {{"session_id", session_id, METH_O, session_doc}, {NULL, NULL, 0, NULL}};
 static PyMethodDef methods[] = {{"scan", (PyCFunction)scan, METH_O, scan_doc}, {NULL, NULL, 0, NULL}};
 static PyGetSetDef getters[] = {{"understood", (getter)get_understood, NULL, "Lines that are known to say nothing more.", NULL}, {"lines", (getter)get_lines, NULL, "Lines that were read.", NULL}, {NULL, NULL, NULL, NULL, NULL}};
 static PyType_Slot slots[] = {{Py_tp_init, Scanner_init}, {Py_tp_traverse, Scanner_traverse}, {Py_tp_clear, Scanner_clear},
                               {Py_tp_dealloc, Scanner_dealloc}, {Py_tp_methods, methods}, {Py_tp_getset, getters},
                               {Py_tp_doc, "The loop of Reader.read."}, {0, NULL}};
 static PyType_Spec spec = {"monzen.parse._scan.Scanner", sizeof(Scanner), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, slots};
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_scan", "The hot path of reader.py in C.", -1, NULL, NULL, NULL, NULL, NULL};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_scan", "The hot path of reader.py in C.", -1, functions, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__scan(void) {
     PyObject *m = PyModule_Create(&module);

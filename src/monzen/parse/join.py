@@ -79,7 +79,7 @@ class _Held:
     def __init__(self, event: Event, session: bytes) -> None:
         self.event, self.session, self.settled = event, session, False
         self.until = event[0] + HOLD
-        self.drivers: list[bytes] = []
+        self.drivers = NO_DRIVERS
 
 
 class Joiner:
@@ -112,8 +112,10 @@ class Joiner:
                 self._detail(event)
                 if held:
                     until = held[0].until
-            elif join in (LOGIN, MAIL_LOGIN):
-                self._login(event, out)
+            elif join == LOGIN or join == MAIL_LOGIN:  # noqa: PLR1714  # compiled, it is no tuple
+                if event[1][2] in self.details:
+                    self._login(event)
+                add(event)
             elif join == SUMMARY:
                 self._summary(event, out)
             elif join == LEFTOVER:
@@ -149,14 +151,20 @@ class Joiner:
                 continue
             waiting.settled = True
             event = waiting.event
-            if event.fact.join == DETAIL:
+            attempts = event[2]
+            if event[1][8] == DETAIL:
                 self._forget(waiting)
-                if event.attempts:
-                    stamps = self.counted.setdefault(event.fact.client, [])
-                    stamps.append((event.time, waiting.session))
-                    del stamps[:-50]
-                    _bound(self.counted)
-            if event.attempts:
+                if attempts:
+                    client = event[1][2]
+                    stamps = self.counted.get(client)
+                    if stamps is None:
+                        self.counted[client] = [(event[0], waiting.session)]
+                        _bound(self.counted)
+                    else:
+                        stamps.append((event[0], waiting.session))
+                        if len(stamps) > 50:
+                            del stamps[:-50]
+            if attempts:
                 out.append(event)
 
     # ---- Postfix
@@ -243,36 +251,38 @@ class Joiner:
         """The end of a session: its failures count where it showed none. Failures among successes are said again (attempts 0),
         unless all of them were shown to be no guesses. Each success takes back what auth still holds of one guess, and is said to nobody:
         who it was stands in another line."""
-        fact = event.fact
+        fact = event[1]
         session = self._session(event)
-        self.smtp.pop(event.head, None)
-        if fact.kind != DISCONNECT:
+        if event[4] in self.smtp:
+            del self.smtp[event[4]]
+        if fact[0] != DISCONNECT:
             self._failures(event, session, out)
-        if fact.client in self.details and (fact.kind == DISCONNECT or fact.detail is not None):
-            good = GOOD(event.line)
-            self._succeeded(fact.client, int(good[1]) if good is not None else 1)
+        if fact[2] in self.details and (fact[0] == DISCONNECT or fact[7] is not None):
+            good = GOOD(event[3])
+            self._succeeded(fact[2], int(good[1]) if good is not None else 1)
 
     def _failures(self, event: Event, session: _Smtp | None, out: list[Event]) -> None:
         """Those of a session's end."""
-        fact = event.fact
-        left = fact.attempts
+        fact = event[1]
+        left = fact[5]
         if session is not None:
             if session.held is None:
-                if fact.detail is not None and left > session.excused:
+                if fact[7] is not None and left > session.excused:
                     out.append(event._replace(attempts=0))
                 return
             session.held.settled = True
-        if fact.client in self.details or fact.client in self.counted:
-            for _ in range(fact.attempts):
-                better = self._claim(fact.client, b"", None, event.time, SESSION)
+        client = fact[2]
+        if client in self.details or client in self.counted:
+            for _ in range(fact[5]):
+                better = self._claim(client, b"", None, event[0], SESSION)
                 if better is None:
                     break
                 if better is COUNTED:
                     left -= 1
-                elif fact.user is None:
-                    fact = fact._replace(user=better.user, account=better.account)
-        if left > 0 or fact.detail is not None:
-            out.append(event._replace(fact=fact, attempts=left))
+                elif fact[3] is None:
+                    fact = fact._replace(user=better[3], account=better[6])
+        if left > 0 or fact[7] is not None:
+            out.append(event if fact is event[1] and left == event[2] else event._replace(fact=fact, attempts=left))
 
     def _leftover(self, event: Event) -> None:
         """Lost connection or too many errors after AUTH: held until the end of the session, which may say more."""
@@ -289,30 +299,33 @@ class Joiner:
         client = fact[2]
         if not client:
             return
-        session = session_id(line) if b"<" in line[40:] else b""
-        if not session and client in self.unclaimed and self._late(client, fact[3], event.time):
+        session = session_id(line)
+        if not session and client in self.unclaimed and self._late(client, fact[3], event[0]):
             return
         group = self.details.get(client)
         if group is None:
-            group = self.details[client] = []
+            waiting = _Held(event if fact[1] else event._replace(attempts=0), session)
+            self.details[client] = [waiting]
             _bound(self.details)
+            self.held.append(waiting)
+            return
         for last in group[-4:]:
             before = last.event
             if (
-                event.time - before.time <= DATABASES
+                event[0] - before[0] <= DATABASES
                 and (last.session == session or not last.session or not session)
-                and before.fact.user == fact.user
+                and before[1][3] == fact[3]
             ):
                 if not last.drivers:
-                    last.drivers.append(_driver(before.line))
+                    last.drivers = [_driver(before[3])]
                 driver = _driver(line)
                 if driver not in last.drivers:
                     last.drivers.append(driver)
                     last.session = session or last.session
-                    if fact.account and not before.fact.account:
+                    if fact[6] and not before[1][6]:
                         last.event = before._replace(fact=fact)
                     return
-        waiting = _Held(event if fact.weight else event._replace(attempts=0), session)
+        waiting = _Held(event if fact[1] else event._replace(attempts=0), session)
         group.append(waiting)
         if len(group) > 100:
             group.pop(0)
@@ -348,48 +361,58 @@ class Joiner:
 
         A line with a session takes what names the same one first, then what names none; a line without (Postfix) the other way round.
         """
-        for owner in (session, b"") if session else (b"", None):
-            for waiting in self.details.get(client, NONE_HELD):
-                name = waiting.event[1][3]
-                if owner in (None, waiting.session) and (user is None or name is None or name == user):
-                    waiting.settled = True
-                    self._forget(waiting)
-                    return waiting.event[1]
-            stamps = self.counted.get(client, NO_STAMPS)
-            for i, (at, of) in enumerate(stamps):
-                if of == owner and at >= time - (SESSION if owner else credit):
-                    del stamps[i]
-                    return COUNTED
-            if not stamps or stamps[-1][0] < time - SESSION:
-                self.counted.pop(client, None)
+        for second in (False, True):
+            owner = b"" if second else session
+            whose = second and not session  # then the session does not matter
+            group = self.details.get(client)
+            if group is not None:
+                for waiting in group:
+                    name = waiting.event[1][3]
+                    if (whose or waiting.session == owner) and (user is None or name is None or name == user):
+                        waiting.settled = True
+                        self._forget(waiting)
+                        return waiting.event[1]
+            stamps = self.counted.get(client)
+            if stamps is not None:
+                if not whose:
+                    since = time - (SESSION if owner else credit)
+                    for i, (at, of) in enumerate(stamps):
+                        if of == owner and at >= since:
+                            del stamps[i]
+                            return COUNTED
+                if not stamps or stamps[-1][0] < time - SESSION:
+                    del self.counted[client]
         return None
 
     def _login_failed(self, event: Event, out: list[Event]) -> None:
         """The login process sums up a connection: its attempts, less those that were counted from details."""
-        fact = event.fact
-        left = fact.attempts
-        if fact.client in self.details or fact.client in self.counted:
-            session = session_id(event.line)
-            lasted = LASTED(event.line)
-            credit = max(CREDIT, float(lasted[1]) + HOLD) if lasted is not None else CREDIT
-            for _ in range(fact.attempts):
-                better = self._claim(fact.client, session, None, event.time, credit)
+        time, fact, attempts, line, head = event
+        kind, weight, client, user, service, left, account, mechanism, join, about = fact
+        if client in self.details or client in self.counted:
+            session = session_id(line)
+            credit = CREDIT
+            if client in self.counted:
+                lasted = LASTED(line)
+                if lasted is not None:
+                    credit = max(CREDIT, float(lasted[1]) + HOLD)
+            for _ in range(fact[5]):
+                better = self._claim(client, session, None, time, credit)
                 if better is None:
                     break
                 if better is COUNTED:
                     left -= 1
-                elif fact.account is None and better.account is not None:
-                    fact = fact._replace(account=better.account, user=fact.user or better.user)
-            event = event._replace(fact=fact, attempts=left)
+                elif account is None and better[6] is not None:
+                    user, account = user or better[3], better[6]
+                    fact = new(Fact, (kind, weight, client, user, service, fact[5], account, mechanism, join, about))
+            if fact is not event[1] or left != attempts:
+                event = new(Event, (time, fact, left, line, head))
         if left > 0:
             out.append(event)
 
-    def _login(self, event: Event, out: list[Event]) -> None:
+    def _login(self, event: Event) -> None:
         """A good login takes back what another password database said of the same name in the same session."""
         fact = event[1]
-        if fact[2] in self.details:
-            self._settle(fact[2], session_id(event[3]), fact[3])
-        out.append(event)
+        self._settle(fact[2], session_id(event[3]), fact[3])
 
     # ---- sshd
 
@@ -451,12 +474,12 @@ class Joiner:
 
 INFINITY: Final = float("inf")
 NONE_HELD: Final[list[_Held]] = []
-NO_STAMPS: Final[list[tuple[float, bytes]]] = []
+NO_DRIVERS: Final[list[bytes]] = []  # shared by all that have none, and never written to
 new: Final = tuple.__new__
 COUNTED: Final = Fact(0, 0, b"", None, int(Service.OTHER), 0, None, None, 0, "")  # the mark of a guess that was counted from its detail
 
 
-def session_id(line: bytes) -> bytes:
+def session_of(line: bytes) -> bytes:
     """Dovecot's session of a line: `session=<...>` at the end, or of auth `,<...>)` and, in 2.4, the last of `)<...><...>: `; `b""`
     where there is none."""
     at = line.rfind(b"session=<") + 9
@@ -472,6 +495,13 @@ def session_id(line: bytes) -> bytes:
 
 
 GOOD: Final = re.compile(rb" auth=(\d{1,9})").search  # the names before it have no blanks
+
+try:  # the same in C
+    from monzen.parse._scan import session_id
+except ImportError:
+    session_id = session_of
+
+
 LASTED: Final = re.compile(rb" attempts in (\d{1,4}) secs\)").search  # Dovecot's own words stand before the client's
 DRIVER: Final = re.compile(
     rb"\bauth(?:-worker)?(?:\([^)]*+\))?(?:<[^>]*+>)*: (?:[A-Z][a-z]++: )?(?:conn unix:[^(]*+\([^)]*+\): )?(?:auth-worker<\d++>: )?(?:request \[\d++\]: )?"
