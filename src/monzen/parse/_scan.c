@@ -24,6 +24,7 @@
 #define ADDRESSES 4096   /* addresses that are looked up without making an object of them; a power of two */
 #define SAID 64          /* reasons of Postfix, the same; a server has few */
 #define WORDS 16         /* mechanisms, the same */
+#define PROCESSES 256    /* heads as objects, the same: the lines of one process mostly stand close together */
 
 /* Literals and the pairs of bytes that they begin with: one look at each pair of a text tells where one may stand. */
 typedef struct {
@@ -65,7 +66,9 @@ typedef struct {
     PyObject *on_head, *on_message, *on_odd, *on_doubt, *minutes, *iso_minutes, *zones, *on_stamp;
     double minute; /* the last one looked up, and its text */
     char minute_text[16];
-    int minute_length;
+    int minute_length, zone_known; /* the same of the zone */
+    double zone;
+    char zone_text[6];
     int kind_disconnect, kind_relay;
     PyObject *addresses, *reasons, *refusals, *doors, *event, *fact; /* what postfix.py and dovecot.py have */
     PyObject *sasl, *summary, *lost, *refused, *detail, *failed;     /* of each format a Fact as a model */
@@ -74,7 +77,7 @@ typedef struct {
     Known *known;
     Address *packed;
     Said *said;
-    PyObject *words[WORDS];
+    PyObject *words[WORDS], *processes[PROCESSES];
     Needles *needles; /* the first of suspects; used counts */
     int families;
 } Scanner;
@@ -223,6 +226,18 @@ static PyObject *fact_like(Scanner *self, PyObject *model, long kind, long weigh
 
 static long number(PyObject *model, Py_ssize_t i) { return PyLong_AsLong(PyTuple_GET_ITEM(model, i)); }
 
+/* Four numbers with points, none of them over 255 or with a zero in front, not all of them 0: as inet_pton and address.py. 0: something else. */
+static int ipv4(const char *p, const char *to, unsigned char *packed) {
+    for (int i = 0; i < 4; i++) {
+        unsigned value = 0;
+        const char *first = p;
+        while (p < to && p - first < 3 && is_digit((unsigned char)*p)) value = value * 10 + (unsigned)(*p++ - '0');
+        if (p == first || value > 255 || (*first == '0' && p - first > 1) || (i < 3 ? p >= to || *p++ != '.' : p != to)) return 0;
+        packed[i] = (unsigned char)value;
+    }
+    return packed[0] || packed[1] || packed[2] || packed[3];
+}
+
 static PyObject *address_of(Scanner *self, const char *from, const char *to) {
     Py_ssize_t size = to - from;
     Address *a = NULL;
@@ -230,8 +245,14 @@ static PyObject *address_of(Scanner *self, const char *from, const char *to) {
         a = &self->packed[hash_of(from, size) & (ADDRESSES - 1)];
         if (a->packed && a->length == size && !memcmp(a->text, from, (size_t)size)) return Py_NewRef(a->packed);
     }
-    PyObject *text = PyBytes_FromStringAndSize(from, size), *packed = text ? PyObject_GetItem(self->addresses, text) : NULL;
-    Py_XDECREF(text);
+    unsigned char four[4];
+    PyObject *packed;
+    if (ipv4(from, to, four)) packed = PyBytes_FromStringAndSize((const char *)four, 4);
+    else {
+        PyObject *text = PyBytes_FromStringAndSize(from, size);
+        packed = text ? PyObject_GetItem(self->addresses, text) : NULL;
+        Py_XDECREF(text);
+    }
     if (packed && !PyBytes_Check(packed)) {
         PyErr_SetString(PyExc_TypeError, "an address is bytes");
         Py_CLEAR(packed);
@@ -251,18 +272,22 @@ static PyObject *cut_text(const char *from, const char *to) { /* as `[:255] or N
     return to > from ? PyBytes_FromStringAndSize(from, to - from) : Py_NewRef(Py_None);
 }
 
-/* The same for what takes few values, such as a mechanism: one object for all of them. */
-static PyObject *word_of(Scanner *self, const char *from, const char *to) {
-    Py_ssize_t size = to - from;
-    if (!size || size > 32) return cut_text(from, to);
-    PyObject **slot = &self->words[hash_of(from, size) & (WORDS - 1)];
-    if (*slot && PyBytes_GET_SIZE(*slot) == size && !memcmp(PyBytes_AS_STRING(*slot), from, (size_t)size)) return Py_NewRef(*slot);
-    PyObject *word = PyBytes_FromStringAndSize(from, size), *old = *slot;
-    if (word) {
-        *slot = Py_NewRef(word);
+/* Bytes that were met before: one object for all of them, if it is still in its place. */
+static PyObject *shared(PyObject **table, uint64_t places, const char *from, Py_ssize_t size) {
+    PyObject **slot = &table[(hash_of(from, size) >> 20) & (places - 1)], *old = *slot;
+    if (old && PyBytes_GET_SIZE(old) == size && !memcmp(PyBytes_AS_STRING(old), from, (size_t)size)) return Py_NewRef(old);
+    PyObject *made = PyBytes_FromStringAndSize(from, size);
+    if (made) {
+        *slot = Py_NewRef(made);
         Py_XDECREF(old);
     }
-    return word;
+    return made;
+}
+
+/* The same as cut_text for what takes few values, such as a mechanism. */
+static PyObject *word_of(Scanner *self, const char *from, const char *to) {
+    Py_ssize_t size = to - from;
+    return !size || size > 32 ? cut_text(from, to) : shared(self->words, WORDS, from, size);
 }
 
 /* `name[address]` or `name[address]:port`: what follows it, or NULL. */
@@ -596,12 +621,13 @@ static double time_of(Scanner *self, const char *line, Py_ssize_t size) {
         const char *s = line + (iso ? 17 : 13);
         if (s[0] < '0' || s[0] > '9' || s[1] < '0' || s[1] > '9') goto other;
         if (!iso) return self->minute + (s[0] - '0') * 10 + (s[1] - '0');
-        char digits[10];
-        memcpy(digits, s, 9);
-        digits[9] = 0;
-        for (int i = 3; i < 9; i++) if (digits[i] < '0' || digits[i] > '9') goto other;
-        double seconds = PyOS_string_to_double(digits, NULL, NULL);
-        if (seconds == -1.0 && PyErr_Occurred()) return -1;
+        long millionths = (s[0] - '0') * 10 + (s[1] - '0');
+        for (int i = 3; i < 9; i++) {
+            if (s[i] < '0' || s[i] > '9') goto other;
+            millionths = millionths * 10 + (s[i] - '0');
+        }
+        double seconds = (double)millionths / 1e6; /* both are exact, so it is the double nearest to the text, as float() gives it */
+        if (self->zone_known && !memcmp(self->zone_text, line + 26, 6)) return self->minute + seconds + self->zone;
         PyObject *zone_text = PyBytes_FromStringAndSize(line + 26, 6);
         if (!zone_text) return -1;
         PyObject *zone = PyObject_GetItem(self->zones, zone_text);
@@ -613,6 +639,10 @@ static double time_of(Scanner *self, const char *line, Py_ssize_t size) {
         }
         double offset = PyFloat_AsDouble(zone);
         Py_DECREF(zone);
+        if (offset == -1.0 && PyErr_Occurred()) return -1;
+        self->zone = offset;
+        memcpy(self->zone_text, line + 26, 6);
+        self->zone_known = 1;
         return self->minute + seconds + offset;
     }
 other:;
@@ -634,7 +664,7 @@ static int emit(Scanner *self, PyObject *out, PyObject *fact, const char *line, 
     item[1] = Py_NewRef(fact);
     item[2] = Py_NewRef(PyTuple_GET_ITEM(fact, 5));
     item[3] = PyBytes_FromStringAndSize(line, end - line);
-    item[4] = PyBytes_FromStringAndSize(line + stamp, colon - line - stamp);
+    item[4] = colon - line - stamp <= LONGEST_HEAD ? shared(self->processes, PROCESSES, line + stamp, colon - line - stamp) : PyBytes_FromStringAndSize(line + stamp, colon - line - stamp);
     int bad = !item[0] || !item[3] || !item[4] || PyList_Append(out, (PyObject *)event) < 0;
     Py_DECREF(event);
     return bad ? -1 : 0;
@@ -835,6 +865,7 @@ static int Scanner_traverse(Scanner *self, visitproc visit, void *arg) {
     }
     for (int i = 0; self->packed && i < ADDRESSES; i++) Py_VISIT(self->packed[i].packed);
     for (int i = 0; i < WORDS; i++) Py_VISIT(self->words[i]);
+    for (int i = 0; i < PROCESSES; i++) Py_VISIT(self->processes[i]);
     for (int i = 0; i < self->families; i++) Py_VISIT(self->needles[i].literals);
     return 0;
 }
@@ -850,6 +881,7 @@ static int Scanner_clear(Scanner *self) {
     }
     for (int i = 0; self->packed && i < ADDRESSES; i++) Py_CLEAR(self->packed[i].packed);
     for (int i = 0; i < WORDS; i++) Py_CLEAR(self->words[i]);
+    for (int i = 0; i < PROCESSES; i++) Py_CLEAR(self->processes[i]);
     while (self->families > 0) {
         self->families--; /* not in the macro: before 3.12 it evaluates its argument several times */
         Py_CLEAR(self->needles[self->families].literals);

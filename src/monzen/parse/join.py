@@ -361,9 +361,9 @@ class Joiner:
 
         A line with a session takes what names the same one first, then what names none; a line without (Postfix) the other way round.
         """
-        for second in (False, True):
-            owner = b"" if second else session
-            whose = second and not session  # then the session does not matter
+        for turn in range(2):
+            owner = b"" if turn else session
+            whose = turn == 1 and not session  # then the session does not matter
             group = self.details.get(client)
             if group is not None:
                 for waiting in group:

@@ -29,7 +29,7 @@ def whole_lines(chunks: Iterable[bytes], skipped: Callable[[int], None] | None =
                 start = chunk.find(b"\n") + 1
                 dropping = False
                 rest = instead
-            block = rest + chunk[start:end]
+            block = rest + memoryview(chunk)[start:end]  # one copy instead of two
             rest = chunk[end:]
             if len(block) > MAX_LINE:
                 block = _without_long(block, skipped, instead)
