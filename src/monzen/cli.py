@@ -13,32 +13,33 @@ import gettext
 import io
 import os
 import re
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from unicodedata import east_asian_width
-from zoneinfo import ZoneInfo
 
 from monzen.show.words import _, speak_also
 
 RELATIVE = re.compile(r"(\d{1,6}) ?([smhdw])").fullmatch
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 EXIT_USE = 2
+INTERRUPTED = 128 + 2  # as shells say it: 128 and the number of the signal, SIGINT
 
 
 def local_zone() -> dt.tzinfo:
     """The machine's own zone with its rules (TZ, /etc/timezone, /etc/localtime): daylight saving is right in old logs too."""
     names = [os.environ.get("TZ", "").lstrip(":")]
-    with contextlib.suppress(OSError, ValueError):
-        names.append(Path("/etc/timezone").read_text(encoding="ascii").strip())
+    with contextlib.suppress(OSError, ValueError), open("/etc/timezone", encoding="ascii") as file:
+        names.append(file.read().strip())
     with contextlib.suppress(OSError):
-        names.append(str(Path("/etc/localtime").readlink()).partition("zoneinfo/")[2])
+        names.append(os.readlink("/etc/localtime").partition("zoneinfo/")[2])
     for name in names:
         if name:
+            if name in ("UTC", "Etc/UTC"):
+                return dt.UTC
+            from zoneinfo import ZoneInfo
+
             try:
-                return dt.UTC if name in ("UTC", "Etc/UTC") else ZoneInfo(name)
+                return ZoneInfo(name)
             except (OSError, ValueError, KeyError):
                 continue
     return dt.UTC
@@ -54,6 +55,8 @@ def zone(text: str) -> dt.tzinfo:
         return dt.timezone(-offset if m[1] == "-" else offset)
     if text.upper() in ("UTC", "Z"):
         return dt.UTC
+    from zoneinfo import ZoneInfo
+
     try:
         return ZoneInfo(text)
     except (OSError, ValueError, KeyError):
@@ -90,11 +93,27 @@ def moment(text: str, now: float, local: dt.tzinfo) -> float:
 
 def width(text: str) -> int:
     """The columns that a text takes on a terminal: Japanese letters take two."""
+    from unicodedata import east_asian_width
+
     return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def columns() -> int:
+    """The columns of the terminal, as shutil.get_terminal_size tells them."""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80 if sys.__stdout__ else 80
+    except (OSError, ValueError):
+        return 80
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
     """Help in columns as they look: argparse counts letters, and breaks lines at blanks only, which Japanese has not."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=columns() - 2)  # without a width it imports shutil, for each option anew
 
     def _split_lines(self, text: str, columns: int) -> list[str]:
         lines = [""]
@@ -124,7 +143,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("-h", "--help", action="help", help=_("show this help"))
     top.add_argument("--version", action="store_true", help=_("show the version"))
-    verbs = top.add_subparsers(dest="verb", metavar=_("VERB"), parser_class=Parser)
+    verbs = top.add_subparsers(prog="monzen", dest="verb", metavar=_("VERB"), parser_class=Parser)
 
     def verb(name: str, says: str, examples: str) -> argparse.ArgumentParser:
         p = verbs.add_parser(
@@ -234,7 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        return INTERRUPTED
     except OSError as error:  # inputs have their own sentences: this is the output, on a full disk
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         complain(_("cannot write the answer: {detail}").format(detail=_(error.strerror or str(error))))
@@ -248,6 +267,7 @@ def complain(message: str) -> None:
 
 def run_scan(options: argparse.Namespace) -> int:
     """`monzen scan`."""
+    gc.disable()  # what is imported stays to the end; while it reads, scan has a reason of its own
     from monzen.scan import Options, scan_sets
     from monzen.show.report import report
     from monzen.sources import plan
@@ -285,12 +305,13 @@ def run_scan(options: argparse.Namespace) -> int:
             Terminal(local, names=options.names, top=options.top or 10).print(reading)
     sys.stdout.flush()
     gc.freeze()  # the process ends: no last look through a million objects for cycles
+    gc.enable()
     from monzen.show.refused import refused
 
     for error in reading.errors:
         complain(refused(error))
     if reading.interrupted:
-        return 128 + signal.SIGINT
+        return INTERRUPTED
     return EXIT_USE if reading.errors else 0
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
-
 MAPPED = b"\0\0\0\0\0\0\0\0\0\0\xff\xff"  # ::ffff:0:0/96, RFC 4291 section 2.5.5.2
 NOBODY = (b"", b"\0\0\0\0", b"\0" * 16)  # no address, or the unspecified one: no client
 LOOPBACK6 = b"\0" * 15 + b"\1"
@@ -19,6 +17,8 @@ class Addresses(dict[bytes, bytes]):
     def __missing__(self, text: bytes) -> bytes:
         if len(self) >= 1 << 14:
             self.clear()
+        from socket import AF_INET, AF_INET6, inet_pton  # imported when first needed: of IPv4 the reader in C knows all
+
         packed = b""
         if len(text) <= 64:  # the longest address with a zone id; text is hostile, so no key is longer
             try:
@@ -41,7 +41,11 @@ addresses = Addresses()
 
 def text(packed: bytes) -> str:
     """The address as people write it, `""` for nobody."""
-    return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed) if packed else ""
+    if len(packed) == 4:
+        return ".".join(map(str, packed))
+    from socket import AF_INET6, inet_ntop
+
+    return inet_ntop(AF_INET6, packed) if packed else ""
 
 
 def client_of(packed: bytes) -> bytes:

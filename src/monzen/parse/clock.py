@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from calendar import isleap, timegm
 from itertools import pairwise
 
 DAY = 86400.0
@@ -22,6 +21,16 @@ REPEATED = 300.0  # an hour that comes twice is in its second turn when its firs
 TRADITIONAL = re.compile(rb"([A-Z][a-z]{2}) {1,2}(\d{1,2}) (?:(\d{4}) )?(\d\d):(\d\d):(\d\d)(\.\d{1,9})?(?: (\d{4})(?= ))?").match
 ISO = re.compile(rb"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(Z|[+-]\d\d:?\d\d))?").match
 TAI64N = re.compile(rb"@([0-9a-f]{16})([0-9a-f]{8})").match
+
+
+def isleap(year: int) -> bool:
+    """Whether a year has 29 February. Here and below, calendar's own would import the locales."""
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
+def epoch(year: int, month: int, day: int, hour: int, minute: int) -> int:
+    """Epoch of a minute, UTC. Raises ValueError for what is no date."""
+    return ((dt.date(year, month, day).toordinal() - 719163) * 24 + hour) * 3600 + minute * 60  # that day was 1970-01-01
 
 
 class Clock:
@@ -44,7 +53,7 @@ class Clock:
         if day == 29 and month == 2 and not isleap(year):
             month, day = 3, 1
         if self.zone is dt.UTC:
-            return float(timegm((year, month, day, hour, minute, 0)))
+            return float(epoch(year, month, day, hour, minute))
         moment = dt.datetime(year, month, day, hour, minute, tzinfo=self.zone)
         early = moment.timestamp()
         late = moment.replace(fold=1).timestamp()
@@ -128,7 +137,7 @@ class Clock:
                 whole = [int(x) for x in m.groups()[:5]]
                 dt.datetime(*whole)  # type: ignore[arg-type]  # five ints; raises where it is no date
                 if m[8]:
-                    return self.believed(timegm((*whole, 0)) + self.zones[m[8]]) + rest
+                    return self.believed(epoch(*whole) + self.zones[m[8]]) + rest
                 return self.believed(self.local(*whole)) + rest
             m = TAI64N(stamp)
             if m is not None:
@@ -203,7 +212,7 @@ class _IsoMinutes(dict[bytes, float]):
             whole = (int(text[:4]), int(text[5:7]), int(text[8:10]), int(text[11:13]), int(text[14:16]))
             dt.datetime(*whole)  # raises where it is no date
             minute = 60.0 * whole[4]
-            self.hour, self.begins = text[:14], float(timegm((*whole, 0))) - minute
+            self.hour, self.begins = text[:14], float(epoch(*whole)) - minute
         at = self.begins + minute
         if at > self.clock.newest + SLACK + DAY:  # the offset, up to 14 hours, is not taken off yet
             return self.clock.believed(at)

@@ -6,7 +6,6 @@ docker and docker compose prefixes, TAI64N (multilog), Dovecot's own log files, 
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, NamedTuple
 
@@ -126,6 +125,8 @@ def journal(line: bytes) -> Header | None:
     Any local user can write any SYSLOG_IDENTIFIER, so a line counts only with the trusted fields (they begin with `_`, and journald
     alone writes them): root, or a system account whose program lies where root alone installs. Source: systemd.journal-fields(7).
     """
+    import json
+
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):

@@ -112,7 +112,7 @@ class Joiner:
                 self._detail(event)
                 if held:
                     until = held[0].until
-            elif join == LOGIN or join == MAIL_LOGIN:  # noqa: PLR1714  # compiled, it is no tuple
+            elif join in (LOGIN, MAIL_LOGIN):
                 if event[1][2] in self.details:
                     self._login(event)
                 add(event)

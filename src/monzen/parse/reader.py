@@ -10,8 +10,8 @@ the input was cut into blocks, nor on which of the two loops ran.
 from __future__ import annotations
 
 import re
-
-import ahocorasick_rs
+from collections.abc import Callable
+from functools import cache
 
 from monzen.parse.address import addresses
 from monzen.parse.clock import Clock
@@ -32,9 +32,6 @@ SUSPECTS = (b"uthentication fail", b"in failed", b"N FAILED", b"tion error", b"c
 """Words of a failure: a line of ours that has one and fits no declaration may be a format that changed."""
 SPECIAL = b"message repeated "  # rsyslog's wrapper and syslogd's `last message repeated`
 HIDDEN = (b"\\u00", b'"MESSAGE":[', b'"MESSAGE": [', b'"MESSAGE" : [')  # JSON that does not show its text
-FIND = ahocorasick_rs.BytesAhoCorasick(
-    [*LITERALS, SPECIAL, *SUSPECTS, *HIDDEN], matchkind=ahocorasick_rs.MatchKind.LeftmostFirst
-).find_matches_as_indexes
 HIDES = re.compile(rb'\\u00|"MESSAGE" ?: ?\[').search  # JSON that does not show its text: docker's `<` is \u003c, journald may give bytes
 SHORTEST = 18  # bytes: a stamp, a blank, a program and a colon
 DISCONNECT, ALONE = int(Kind.DISCONNECT), int(Join.ALONE)
@@ -51,6 +48,17 @@ QUIET = {  # beginnings of messages that are common and never matter to scan or 
 # Programs that quote what clients write, or speak of failures that are no client's.
 BORING = re.compile(rb"(?:postfix|opendkim|opendmarc|rspamd|amavis|spamd|policyd|postgrey|clamd|milter|sudo|su|cron|CRON|systemd|dbus)[\w./-]*\Z").match
 NOTHING: tuple[bytes, ...] = ()
+
+
+@cache
+def finder() -> Callable[[bytes], list[tuple[int, int, int]]]:
+    """Finds what makes a line worth a look, in a block or a line. Made when first needed: the loop in C seldom asks."""
+    import ahocorasick_rs
+
+    words = [*LITERALS, SPECIAL, *SUSPECTS, *HIDDEN]
+    return ahocorasick_rs.BytesAhoCorasick(words, matchkind=ahocorasick_rs.MatchKind.LeftmostFirst).find_matches_as_indexes
+
+
 Look = tuple[Program | bool | None, dict[bytes, Fact], int, tuple[bytes, ...], tuple[bytes, ...], int, int]
 """What is known of a head: the program (None: nothing to look for; False: unknown), its remembered facts, its service, quiet beginnings, literals,
 whether a session id ends its messages, whether a queue id may begin them (of an unknown one: whether the header has another shape)."""
@@ -107,7 +115,7 @@ class Reader:
         looks, clock = self._looks, self.clock
         minutes, seconds, iso_minutes, zones = clock.minutes, clock.seconds, clock.iso_minutes, clock.zones
         end = -1
-        for _, a, b in FIND(buf):
+        for _, a, b in finder()(buf):
             if a < end:
                 continue  # all of the line was looked at
             start = rfind(b"\n", 0, a) + 1
@@ -255,7 +263,7 @@ class Reader:
 
     def _odd(self, line: bytes, buf: bytes, start: int) -> Event | None:
         """A line whose header has another shape, or that repeats another line."""
-        if len(line) > LONGEST or not (FIND(line) or (line.startswith(b"{") and HIDES(line))):
+        if len(line) > LONGEST or not (finder()(line) or (line.startswith(b"{") and HIDES(line))):
             return None
         header = split(line)
         if header.stamp is None and header.time is None:  # in scan and live a line must say when and which program

@@ -6,10 +6,10 @@ The language is that of LANGUAGE, LC_ALL, LC_MESSAGES or LANG, whichever comes f
 from __future__ import annotations
 
 import gettext
-from pathlib import Path
+import os
 from types import ModuleType
 
-LOCALE = Path(__file__).parent / "locale"
+LOCALE = os.path.join(os.path.dirname(__file__), "locale")
 _found: list[gettext.NullTranslations] = []
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import bz2
-import lzma
-import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from monzen.sources.error import SourceError
 from monzen.sources.raw import Raw
@@ -19,6 +16,12 @@ _XZ_MEMORY = 128 << 20
 # So it gets little: at most 128 / 4 * 128 KiB = 4 MiB come back, and up to four of those are alive at a time. CPU for 148 MB of
 # log: 0.16 s; with 512 bytes or more 0.13 s, but a bomb then takes 41 MB (measured 2026-11).
 _ZSTD_PIECE = 128  # bytes
+
+
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object  # one that is never asked costs a tenth of our start
 
 
 class _Decoder(Protocol):
@@ -37,6 +40,8 @@ class _Zlib:
     """zlib in the same shape, where isal is missing."""
 
     def __init__(self) -> None:
+        import zlib
+
         self._stream = zlib.decompressobj(wbits=31)  # 16 + 15: a gzip header, the largest window
         self.needs_input = True
 
@@ -92,13 +97,19 @@ class _Zstd:
 def _maker(form: str, path: str) -> tuple[Callable[[], _Decoder], tuple[type[BaseException], ...]]:
     """How to make a decoder for one member, and what it raises on bytes it does not like. Imports what is needed, no more."""
     if form == "xz":
+        import lzma
+
         return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY), (lzma.LZMAError,)
     if form == "bz2":
+        import bz2
+
         return bz2.BZ2Decompressor, (OSError,)
     if form == "gz":
         try:
             from isal import igzip_lib
         except ImportError:
+            import zlib
+
             return _Zlib, (zlib.error,)
         refusal: type[Exception] = vars(igzip_lib)["IsalError"]  # its stub has it as an instance
         return lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP), (refusal,)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from typing import IO
 
@@ -36,6 +35,8 @@ def journal_blocks(
     Errors: SourceError "journal", after all lines that there are, if journalctl is missing, fails or complains: it exits with 0
     when the journals of others are closed to us, and only says so.
     """
+    import subprocess  # takes longer to import than a small log to read
+
     # --all: without it a MESSAGE over 4096 bytes is null (systemd 252, logs-show.c, JSON_THRESHOLD).
     command = ["journalctl", "--no-pager", "--all", "--output=json", "--output-fields=" + FIELDS]
     if since is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import shutil
 import stat
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,6 +42,8 @@ def plan(arguments: Sequence[str], *, now: float, root: str = "/") -> tuple[list
             for path in sorted(glob.glob(os.path.join(glob.escape(folder), pattern))):
                 found.file(path, named=False)
         if not found.sets and not found.errors:
+            import shutil
+
             if shutil.which("journalctl"):
                 found.stream(JOURNAL, JOURNAL)
             else:
