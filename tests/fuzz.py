@@ -28,9 +28,10 @@ from monzen.parse.join import Joiner
 from monzen.parse.line import read_line
 from monzen.parse.program import FAMILIES
 from monzen.parse.reader import Reader
+from monzen.show.page import Page, console
 from monzen.show.reading import Reading
 from monzen.show.report import report
-from monzen.show.terminal import Plain, Terminal
+from monzen.show.terminal import Terminal
 from monzen.show.text import as_json
 from monzen.sources import unfold
 from monzen.types import Event
@@ -116,8 +117,10 @@ def one_round(seed: int) -> None:
     said = as_json(report(result, names=names))
     assert json.loads(said)["lines"] == len(ends)
     assert controls(said) == [], "JSON with control characters"
-    out = io.StringIO()
-    Terminal(zone, names=names, console=Plain(file=out, width=120, highlight=False)).print(result)
+    out, page, width = io.StringIO(), io.StringIO(), chance.choice((120, 120, chance.randrange(40, 200)))
+    Terminal(zone, names=names, console=console(width, out)).print(result)
+    Terminal(zone, names=names, console=Page(width, page)).print(result)
+    assert page.getvalue() == out.getvalue(), "a page is laid out otherwise than rich does"
     assert controls(out.getvalue()) == [], "control characters for the terminal"
     for number, line in enumerate(log[:-1].split(b"\n")):
         fact, at = read_line(line, Clock(NOW, zone))

@@ -6,16 +6,14 @@ import datetime as dt
 import os
 import sys
 from collections.abc import Iterable
-
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from monzen.judge.client import Client
 from monzen.judge.judge import Alarm, Breach, Judge, Spared
 from monzen.parse.address import text as address
 from monzen.show.deeds import deeds
+from monzen.show.page import Page, Table, Text
+from monzen.show.page import console as rich_console
 from monzen.show.reading import Reading
 from monzen.show.reasons import reason
 from monzen.show.reasons import spared as why_spared
@@ -23,23 +21,21 @@ from monzen.show.report import commands, standing
 from monzen.show.text import client_name, masked, network, port, safe, stamp
 from monzen.show.words import _, ngettext
 
+if TYPE_CHECKING:
+    from rich.console import Console
 
-class Plain(Console):
-    """A console that leaves a reader who went away (`| head`) to the caller: rich would exit with 1."""
-
-    def on_broken_pipe(self) -> None:
-        """Says so instead of exiting."""
-        raise BrokenPipeError
+RICH_ASKS = ("FORCE_COLOR", "TTY_COMPATIBLE")  # what makes rich take a pipe for a terminal
 
 
 class Terminal:
     """Prints a reading to a console. `names`: user names are shown; `top`: rows of each table."""
 
-    def __init__(self, zone: dt.tzinfo, *, names: bool = False, top: int = 10, console: Console | None = None) -> None:
+    def __init__(self, zone: dt.tzinfo, *, names: bool = False, top: int = 10, console: Console | Page | None = None) -> None:
         self.zone, self.names, self.top = zone, names, top
         asked = os.environ.get("COLUMNS", "")
+        seen = sys.stdout.isatty() or any(os.environ.get(name) for name in RICH_ASKS)
         width = int(asked) if asked.isdecimal() and 0 < int(asked) < 10_000 else None if sys.stdout.isatty() else 120
-        self.console = console or Plain(highlight=False, width=width, soft_wrap=False)
+        self.console: Console | Page = console or (rich_console(width) if seen or width is None else Page(width))
 
     def print(self, reading: Reading) -> None:
         """Everything."""
@@ -72,14 +68,10 @@ class Terminal:
             )
 
     def _table(self, *columns: str, right: Iterable[int] = ()) -> Table:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
-        numbers = set(right)
-        for i, column in enumerate(columns):
-            table.add_column(column, justify="right" if i in numbers else "left", overflow="fold", no_wrap=i == 0)
-        return table
+        return Table(columns, set(right))
 
     def _show(self, table: Table) -> None:
-        self.console.print(Padding(table, (0, 0, 0, 2)))
+        self.console.print(table)
 
     def _when(self, time: float) -> str:
         return stamp(time, self.zone)
