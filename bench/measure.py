@@ -51,7 +51,7 @@ def run(command: Sequence[str], stdin: Path | None = None, extra: dict[str, str]
             stdout=out,
             stderr=words,
             pass_fds=[write],
-            env=os.environ | {"LC_ALL": "C.UTF-8"} | (extra or {}),
+            env=os.environ | {"LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": ""} | (extra or {}),  # as installed: compiled once
         )
         os.close(write)
         with os.fdopen(read) as answer:

@@ -350,7 +350,7 @@ def run_why(options: argparse.Namespace) -> int:
     for error in reading.errors:
         complain(refused(error))
     if reading.interrupted:
-        return 128 + signal.SIGINT
+        return INTERRUPTED
     if reading.errors:
         return EXIT_USE
     return 0 if subject.found else 1

@@ -13,10 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from monzen.parse import join
 from monzen.parse import reader as module
 from monzen.parse.clock import Clock
 from monzen.parse.program import FAMILIES
 from monzen.parse.reader import Reader
+from monzen.types import Event, Fact
+
+try:
+    from monzen.parse import _scan as scan_c
+except ImportError:
+    scan_c = None
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = [example.encode() for family in FAMILIES for reads in family.reads for example in reads.examples]
@@ -146,3 +153,28 @@ def test_the_plain_program_says_the_same(tmp_path):
         said.append(done.stdout)
     assert said[0] == said[1]
     assert b'"verdicts": [{' in said[0]
+
+
+@needs_c
+@given(st.lists(st.sampled_from((b"session=<", b",<", b")<", b"><", b">: ", b">", b"<", b"abc", b"x" * 30, b" ")), max_size=9).map(b"".join))
+def test_a_session_id_is_the_same_in_c(line):
+    assert scan_c.session_id(line) == join.session_of(line)
+
+
+@needs_c
+def test_what_another_line_told_is_the_same_in_c():
+    fact = Fact(1, 4, b"\xc0\0\2\7", None, 1, 1, None, b"LOGIN", 1, "x")
+    event = Event(1.0, fact, 1, b"line", b"head")
+    told = scan_c.told(event, b"alice", True)
+    assert told == join.told_of(event, b"alice", True) == event._replace(fact=fact._replace(user=b"alice", account=True))
+    assert (type(told), type(told.fact)) == (Event, Fact)
+    for wrong in ((event, None), ((1, 2), None, None), ((0.0, (), 1, b"", b""), None, None)):
+        with pytest.raises(TypeError):
+            scan_c.told(*wrong)
+
+
+@needs_c
+@given(st.lists(st.sampled_from((b"0", b"1", b"01", b"00", b"127", b"255", b"256", b"999", b"1000", b"", b"x", b":", b" ")), min_size=1, max_size=6).map(b".".join))
+def test_addresses_are_the_same_in_c(address):
+    text = b"Sep  4 16:59:45 mail postfix/smtpd[7]: warning: x[" + address + b"]: SASL LOGIN authentication failed: no\n"
+    assert read(text, [], ZoneInfo("UTC"), compiled=True) == read(text, [], ZoneInfo("UTC"), compiled=False)

@@ -334,3 +334,21 @@ def test_remembered_minutes_follow_the_year():
     stamps = [b"Dec 31 12:00:00", b"Jan  1 12:00:00", b"May  1 12:00:00", b"Sep  1 12:00:00", b"Dec 31 12:00:00", b"Jan  1 12:00:00"]
     wanted = [utc(f"{t}T12:00:00") for t in ("2024-12-31", "2025-01-01", "2025-05-01", "2025-09-01", "2025-12-31", "2026-01-01")]
     assert times(stamps, newest=FAR, year=2024) == wanted
+
+
+@given(
+    st.sampled_from((dt.UTC, ZURICH, NEW_YORK, ZoneInfo("Australia/Lord_Howe"))),
+    st.integers(1_711_800_000, 1_730_700_000),
+    st.lists(st.sampled_from((0, 60, 61, 300, 3600, -60, -400, 86400, -86400 * 90, 86400 * 200)), max_size=40),
+    st.sampled_from((FAR, 1_720_000_000.0)),
+)
+def test_a_minute_told_from_its_hour_is_that_of_the_calendar(zone, start, steps, newest):
+    quick, slow = Clock(newest, zone, 2024), Clock(newest, zone, 2024)
+    for step in steps:
+        start += step
+        stamp = traditional(dt.datetime.fromtimestamp(start, zone))[:13]
+        slow.minutes.hour = slow.iso_minutes.hour = b""
+        assert quick.minutes[stamp] == slow.minutes[stamp]
+        iso = f"{dt.datetime.fromtimestamp(start, dt.UTC):%Y-%m-%dT%H:%M}".encode()
+        assert quick.iso_minutes[iso] == slow.iso_minutes[iso]
+        assert (quick.last, quick.year, quick.clamped, quick.minutes) == (slow.last, slow.year, slow.clamped, slow.minutes)

@@ -136,7 +136,8 @@ static int begins(const char *text, Py_ssize_t length, PyObject *beginnings) {
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *b = PyTuple_GET_ITEM(beginnings, i);
         Py_ssize_t size = PyBytes_GET_SIZE(b);
-        if (size <= length && !memcmp(text, PyBytes_AS_STRING(b), (size_t)size)) return 1;
+        const char *beginning = PyBytes_AS_STRING(b);
+        if (size <= length && *text == *beginning && !memcmp(text, beginning, (size_t)size)) return 1;
     }
     return 0;
 }
@@ -914,18 +915,15 @@ static PyObject *session_id(PyObject *module, PyObject *bytes) {
         PyErr_SetString(PyExc_TypeError, "a line is bytes");
         return NULL;
     }
-    const char *line = PyBytes_AS_STRING(bytes), *end = line + PyBytes_GET_SIZE(bytes), *at = NULL, *p = end;
-    while ((p = memrchr(line, '<', (size_t)(p - line)))) {
-        if (p - line >= 8 && !memcmp(p - 8, "session=", 8)) {
-            at = p + 1;
-            break;
-        }
-        at = line; /* there is one, at least */
+    const char *line = PyBytes_AS_STRING(bytes), *end = line + PyBytes_GET_SIZE(bytes), *at = NULL, *comma = NULL, *bracket = NULL, *p = end;
+    while (!at && (p = memrchr(line, '<', (size_t)(p - line))) && p > line) { /* of `session=<` the last, of the others the first */
+        if (p - line >= 8 && !memcmp(p - 8, "session=", 8)) at = p + 1;
+        else if (p[-1] == ',') comma = p + 1;
+        else if (p[-1] == ')') bracket = p + 1;
     }
-    if (at == line) {
-        if ((at = memmem(line, (size_t)(end - line), ",<", 2))) at += 2;
-        else if ((at = memmem(line, (size_t)(end - line), ")<", 2))) {
-            at += 2;
+    if (!at) {
+        if (comma) at = comma;
+        else if ((at = bracket)) {
             const char *stop = memmem(at, (size_t)(end - at), ">: ", 3), *last = stop ? last_in(at, stop + 1, "><", 2) : NULL;
             if (last) at = last + 2;
         }
@@ -934,7 +932,28 @@ static PyObject *session_id(PyObject *module, PyObject *bytes) {
     return PyBytes_FromStringAndSize(at, close && close - at <= 64 ? close - at : 0);
 }
 
-static PyMethodDef functions[] = {{"session_id", session_id, METH_O, session_doc}, {NULL, NULL, 0, NULL}};
+PyDoc_STRVAR(told_doc, "told(event, user, account) -> Event\n\nThe event with what another line told of its guess, as join.told_of.");
+
+static PyObject *told(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    if (count != 3 || !PyTuple_Check(args[0]) || PyTuple_GET_SIZE(args[0]) != 5 || !PyTuple_Check(PyTuple_GET_ITEM(args[0], 1)) ||
+        PyTuple_GET_SIZE(PyTuple_GET_ITEM(args[0], 1)) != 10) {
+        PyErr_SetString(PyExc_TypeError, "an event with a fact, a user and an account");
+        return NULL;
+    }
+    PyObject *before = PyTuple_GET_ITEM(args[0], 1);
+    PyTupleObject *fact = new_tuple((PyObject *)Py_TYPE(before), 10), *event = fact ? new_tuple((PyObject *)Py_TYPE(args[0]), 5) : NULL;
+    if (fact)
+        for (Py_ssize_t i = 0; i < 10; i++) fact->ob_item[i] = Py_NewRef(i == 3 ? args[1] : i == 6 ? args[2] : PyTuple_GET_ITEM(before, i));
+    if (!event) {
+        Py_XDECREF(fact);
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < 5; i++) event->ob_item[i] = i == 1 ? (PyObject *)fact : Py_NewRef(PyTuple_GET_ITEM(args[0], i));
+    return (PyObject *)event;
+}
+
+static PyMethodDef functions[] = {{"session_id", session_id, METH_O, session_doc}, {"told", (PyCFunction)(void (*)(void))told, METH_FASTCALL, told_doc}, {NULL, NULL, 0, NULL}};
 static PyMethodDef methods[] = {{"scan", (PyCFunction)scan, METH_O, scan_doc}, {NULL, NULL, 0, NULL}};
 static PyGetSetDef getters[] = {{"understood", (getter)get_understood, NULL, "Lines that are known to say nothing more.", NULL}, {"lines", (getter)get_lines, NULL, "Lines that were read.", NULL}, {NULL, NULL, NULL, NULL, NULL}};
 static PyType_Slot slots[] = {{Py_tp_init, Scanner_init}, {Py_tp_traverse, Scanner_traverse}, {Py_tp_clear, Scanner_clear},

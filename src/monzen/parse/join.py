@@ -183,8 +183,8 @@ class Joiner:
 
     def _sasl(self, event: Event, out: list[Event]) -> None:
         """One failed AUTH. PLAIN, then LOGIN at once for the same name, is one person's one guess."""
-        time, fact, attempts, line, head = event
-        kind, weight, client, user, service, guesses, _account, mechanism, join, about = fact
+        time, fact, head = event[0], event[1], event[4]
+        weight, client, user, mechanism = fact[1], fact[2], fact[3], fact[7]
         session = self.smtp.get(head)
         if session is None or session.client != client or time - session.last > SESSION:
             session = self._begin(event)
@@ -205,7 +205,7 @@ class Joiner:
         if not weight:  # the session showed a line of failure, though none that counts
             session.mechanism = None
             session.excused += 1
-            if kind == OUTAGE_KIND:
+            if fact[0] == OUTAGE_KIND:
                 self._settle(client, b"", None)
             out.append(event)
             return
@@ -215,8 +215,7 @@ class Joiner:
             if better is COUNTED:
                 return
             if better is not None and (user is None or better[6] is not None):
-                merged = new(Fact, (kind, weight, client, user or better[3], service, guesses, better[6], mechanism, join, about))
-                event = new(Event, (time, merged, attempts, line, head))
+                event = told(event, user or better[3], better[6])
             if better is None:
                 self._await(client, user, time)
         else:
@@ -496,10 +495,17 @@ def session_of(line: bytes) -> bytes:
 
 GOOD: Final = re.compile(rb" auth=(\d{1,9})").search  # the names before it have no blanks
 
+
+def told_of(event: Event, user: bytes | None, account: bool | None) -> Event:
+    """The event with what another line told of its guess."""
+    time, fact, attempts, line, head = event
+    return new(Event, (time, new(Fact, (*fact[:3], user, *fact[4:6], account, *fact[7:])), attempts, line, head))
+
+
 try:  # the same in C
-    from monzen.parse._scan import session_id
+    from monzen.parse._scan import session_id, told
 except ImportError:
-    session_id = session_of
+    session_id, told = session_of, told_of
 
 
 LASTED: Final = re.compile(rb" attempts in (\d{1,4}) secs\)").search  # Dovecot's own words stand before the client's
