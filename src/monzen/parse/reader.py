@@ -238,10 +238,10 @@ class Reader:
     def _say(self, program: Program, message: bytes, text: bytes, first: int) -> Fact | None:
         """What a message not seen before says: of the declarations for the family's literals, from the `first` that it holds, the one
         that fits. Remembered under the part that decides (`text`) where the declaration allows."""
-        service, table = program.service, live(program.family)
+        service, table, find = program.service, live(program.family), message.find
         for i in range(first, len(table)):
             literal, candidates = table[i]
-            if i > first and literal not in message:
+            if i > first and find(literal) < 0:  # `in` takes twice as long: it asks first whether the literal is a number
                 continue
             for reader, key in candidates:
                 fact = reader(text if key else message, service)
