@@ -61,6 +61,12 @@ class Judge(Rules):
                     if sentence is not None and now <= sentence.until:
                         self._note(key, client, event, now)
                         sentence.knock(now, event[2])
+                        if len(key) == 4:
+                            network = networks.get(key[:3])
+                            if network is not None:
+                                around = network.sentence
+                                if around is not None and now <= around.until:  # for as long as its members keep coming
+                                    around.knock(now, event[2])
                         continue
                 if len(key) == 4:
                     network = networks.get(key[:3])

@@ -9,6 +9,7 @@ from monzen.judge.network import MEMBERS, RECENT, Network
 from monzen.judge.shield import holds_shielded, shielded
 from monzen.judge.tables import Spared, Tables
 
+MACHINES: Final = ("abuse", "relay", "harvest")  # what hosts of hosters do, whose addresses do not change hands
 SHOWN: Final = 6  # lines of evidence of a network
 DAY: Final = 86400.0
 
@@ -65,7 +66,14 @@ class Networks(Tables):
             return
         if network is not None:
             if len(network.members) >= policy.crowd and network.crowd(window, policy.crowd, policy.crowd_points):
-                self._crowd(where, network, now)
+                self._crowd(where, network, "crowd", now)
+                return
+            if (
+                len(network.members) > policy.crowd
+                and network.crowd(window, 2, 2)
+                and self._offenders(network, since, now, key, policy.crowd) >= policy.crowd
+            ):
+                self._crowd(where, network, "gang", now)
                 return
             if network.convicted >= 2 and strange != REAL:
                 self._convict(key, client, "neighbours", now, len(network.members))
@@ -150,7 +158,7 @@ class Networks(Tables):
         group.offended(key, 1, now, now)
         return group
 
-    def _crowd(self, where: bytes, network: Network, now: float) -> None:
+    def _crowd(self, where: bytes, network: Network, rule: str, now: float) -> None:
         """Several clients of one network at once: the network is denied for an hour, its offenders for longer."""
         policy = self.policy
         members = network.recent_members(now - policy.window)
@@ -158,12 +166,12 @@ class Networks(Tables):
         evidence = self._together(members)[1]
         many = len(network.members)
         if holds_shielded(where, self.own):
-            self._spare(Spared(where, 24, now, "crowd", "shielded", many, attempts, evidence))
+            self._spare(Spared(where, 24, now, rule, "shielded", many, attempts, evidence))
             return
         if self._inhabited(where, now):
-            self._spare(Spared(where, 24, now, "crowd", "known-neighbour", many, attempts, evidence))
+            self._spare(Spared(where, 24, now, rule, "known-neighbour", many, attempts, evidence))
         else:
-            self._close(where, 24, network, "crowd", policy.network_sentence, many, attempts, evidence, now)
+            self._close(where, 24, network, rule, policy.network_sentence, many, attempts, evidence, now)
         for k in members:
             client = self.clients.get(k)
             if client is not None and (client.trust is None or not client.trust.logins):
@@ -182,7 +190,7 @@ class Networks(Tables):
         now: float,
     ) -> None:
         policy = self.policy
-        length = min(length * policy.growth ** min(network.returns, 8), policy.longest) if rule != "crowd" else length
+        length = min(length * policy.growth ** min(network.returns, 8), policy.longest) if rule == "hopper" else length
         network.returns += 1
         network.sentence = self._sentence(where, bits, now, length, rule, many, attempts, evidence)
 
@@ -235,7 +243,7 @@ class Networks(Tables):
         length = policy.client_sentence
         if new:
             client.returns = -1 if rule == "campaign" else 0
-        elif client.returns >= 0:
+        elif client.returns >= 0 and (rule in MACHINES or client.attempts + client.weak >= policy.returning):
             client.returns += 1
             length = min(length * policy.growth**client.returns, policy.longest)
         sentence = self._sentence(key, bits, now, length, rule, 1, client.attempts + client.weak, self.evidence(key, client))
@@ -313,7 +321,7 @@ class Networks(Tables):
         if network.parts and any(now <= s.until for s in network.parts):
             return
         residents = [k[3] for k in [*self.users.get(where, NOBODY), *self.senders.get(where, NOBODY)]]
-        parts = empty_parts(residents)
+        parts = [p for p in empty_parts(residents) if any(p[0] <= k[3] < p[0] + (1 << (32 - p[1])) for k in members)]
         if parts:
             length = min(policy.hop_sentence * policy.growth ** min(network.returns, 8), policy.longest)
             network.returns += 1

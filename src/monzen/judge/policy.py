@@ -26,7 +26,7 @@ class Policy:
     ssh: int = 6  # failures in a week over ssh: there are no phones there, and people use keys
     relay: int = 3  # unlike recipients elsewhere: a phone that sends without AUTH has one or two mails waiting
     recipients: int = 10  # unlike unknown recipients: a list of a new sender may have some members that left
-    recipients_per_mail: int = 3  # so many more for each mail that was accepted
+    recipients_per_mail: int = 5  # so many more for each mail that was accepted
     abuse: int = 2  # signs of no mail software at all (HTTP, speaking early): one may be a broken proxy
     alarm: int = 5  # failures at once of a client that also logs in: it is told, not denied
     device: int = 12  # failures for one name at a pace that a device has: it is told
@@ -51,7 +51,9 @@ class Policy:
 
     silence: float = 1800.0  # after one failure without a name in its shape: a person tries again, and reads mail as well
     retry: float = 60.0  # what belongs to the same try
-    silent_tries: int = 3
+    silent_tries: int = 2  # more is somebody who tries
+    sprayers: int = 4  # strangers of a /24 in which nobody lives, each with one guess for an account, in a week
+    targeted: int = 4  # failures over as many hours, for one account that eight unrelated networks guess at: not its user
 
     # Sentences: each ends when the source was quiet for so long
     client_sentence: float = (
@@ -60,6 +62,7 @@ class Policy:
     network_sentence: float = HOUR  # newcomers may live there; the members' own denials are longer
     hop_sentence: float = 3 * DAY  # networks of hosters do not change hands
     growth: int = 4  # each return makes it longer by this factor
+    returning: int = 10  # attempts of a client before its returns count: one of a botnet makes fewer from its dynamic address
     longest: float = 30 * DAY
 
     # Trust

@@ -6,7 +6,7 @@ from typing import Final
 from zlib import crc32
 
 from monzen.judge.client import KEPT, NEVER, NOTHING, Client, Record
-from monzen.judge.names import Name
+from monzen.judge.names import NETWORKS, Name
 from monzen.judge.networks import DAY, GHOST, HOT, NAMELESS, OWN, REAL, UNCLEAR, Networks
 from monzen.judge.tables import FAR, STRONG, Spared
 from monzen.types import Event, Kind, Service
@@ -141,8 +141,8 @@ class Rules(Networks):
         if rule:
             self._convict(key, client, rule, now, len(self.campaigns.shapes[shape].bad) if rule == "campaign" else 0)
             return
-        if strange >= UNCLEAR and policy.campaign and trust is None and not ssh:
-            self._hush(key, shape, now)
+        if policy.campaign and trust is None and not ssh:
+            self._hush(key, shape, strange, now)
         # -- among others
         points = 2 if strange >= GHOST else 1
         if strange != REAL or attempts > 1:
@@ -187,12 +187,22 @@ class Rules(Networks):
                 return "burst"
         if len(stamps) >= policy.one_name and stamps[-policy.one_name] >= window:
             return "burst"
+        if (
+            real == 1
+            and many == 1
+            and len(stamps) >= policy.targeted
+            and stamps[-1] - stamps[0] > policy.targeted * HOUR
+            and client.trust is None
+            and len(record.names[-1].networks) >= NETWORKS
+            and not steady(stamps)
+        ):
+            return "targeted"
         often = policy.one_name_hour
         if len(stamps) >= often and stamps[-often] >= now - HOUR and not steady(stamps[-often:]):
             return "slow"
         return ""
 
-    def _hush(self, key: bytes, shape: int, now: float) -> None:
+    def _hush(self, key: bytes, shape: int, strange: int, now: float) -> None:
         """A stranger failed: waits for what it does next.
 
         A person tries again within minutes, and the mail program asks for the mailbox too; one of a campaign goes away."""
@@ -201,38 +211,60 @@ class Rules(Networks):
             return
         if len(silent) >= SILENT:
             silent.popitem(last=False)
-        silent[key] = (now, shape)
+        silent[key] = (now, shape, strange)
         if len(silent) == 1:
             self.listen = now + self.policy.silence
 
     def _silence(self, now: float) -> None:
-        """Convicts those that tried once or twice in the shape of a campaign and went away."""
+        """Looks at strangers that tried once or twice and went away: of a campaign, or spraying a guess per account."""
         silent, policy = self.silent, self.policy
         while silent:
             key = next(iter(silent))
-            since, shape = silent[key]
+            since, shape, strange = silent[key]
             if now <= since + policy.silence:
                 self.listen = since + policy.silence
                 return
             del silent[key]
             client = self.clients.get(key)
-            if (
-                client is None
-                or client.trust is not None
-                or client.last > since + policy.retry
-                or client.attempts > policy.silent_tries
-            ):
+            if client is None or client.trust is not None or client.last > since + policy.retry:
                 continue
-            found = self.campaigns.shapes[shape]
+            if client.record is not None and len([t for t in client.record.stamps if t >= since]) > policy.silent_tries:
+                continue
+            if strange == REAL:
+                self._spray(key, client, now)
+                continue
+            found = self.campaigns.shapes.get(shape)
+            if found is None:
+                continue
             if self.campaigns.runs(shape, policy, now):
                 for k, t in [*found.waiting.items(), (key, since)]:
                     client = self.clients.get(k)
                     if client is not None and client.trust is None and t > now - policy.client_sentence:
                         self._convict(k, client, "campaign", now, len(found.bad))
                 found.waiting.clear()
+            elif self._tried_hot(client):
+                self._convict(key, client, "campaign", now, policy.hot)
             elif len(found.waiting) < SILENT:
                 found.waiting[key] = since
         self.listen = FAR
+
+    def _tried_hot(self, client: Client) -> bool:
+        """Whether the last name of a client is one that unrelated networks try and that never works."""
+        record = client.record
+        name = client.name if record is None else record.names[-1] if record.names else None
+        return name is not None and len(name.networks) >= self.policy.hot and not name.exists and not self.names.is_kin(name)
+
+    def _spray(self, key: bytes, client: Client, now: float) -> None:
+        """One guess for an account, and gone: several such strangers of a /24 in which nobody lives are one hand."""
+        if len(key) != 4 or self._inhabited(key[:3], now):
+            return
+        policy = self.policy
+        network = self._beside(key[:3], key, now - policy.window)
+        if network is None:
+            return
+        network.offended(key, 0, now, now - policy.window)
+        if self._offenders(network, now - policy.memory, now, key, policy.sprayers) + 1 >= policy.sprayers:
+            self._convict(key, client, "neighbours", now, len(network.members))
 
     def _known_failure(self, key: bytes, client: Client, record: Record | None, strange: int, now: float) -> None:
         """A failure of somebody who also logs in: an alarm, unless it is plainly a list of names."""

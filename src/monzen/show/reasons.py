@@ -37,6 +37,7 @@ def reason(
     window = span(policy.window, _)
     texts = {
         "crowd": _("{members} of one network, {tries}; {crowd} clients within {window} close it"),
+        "gang": _("{members} of one network within {week}, {tries}, and now several of them at once"),
         "crowd-member": _("{tries}, together with its neighbours; {crowd} clients of one network within {window} are a gang"),
         "names": _(
             "{tries} for {detail:,} unlike names; {ghosts} without an account, or {names} of any kind, within {week} are a list"
@@ -49,6 +50,7 @@ def reason(
         "campaign": _(
             "{tries}, as {detail:,} other networks make them: the same kind of session, names that never worked, then silence"
         ),
+        "targeted": _("{tries} over hours for one account that many unrelated networks guess at; no success from here"),
         "relay": _("probes for an open relay: mail for {detail:,} addresses elsewhere"),
         "harvest": _("looks for mailboxes: asked for {detail:,} that are not here"),
         "abuse": _("{tries} that no mail program makes"),
