@@ -153,6 +153,7 @@ def english(lines):
         ("scan", "samples/one_week.log", "--since", "2027-01-01"),
         ("scan", "samples/one_week.log", "--since", "2026-09-12", "--year", "2026"),
         ("scan", "README.md"),
+        ("scan", "samples/one_week.log", "--compare", "fail2ban", "--compare", "crowdsec", "--compare", "sshguard"),
     ],
     ids=" ".join,
 )
@@ -196,6 +197,7 @@ WRONG = [
     ("scan", "--timezone", "+99:00"),
     ("scan", "--since", "1h", "--until", "2h"),
     ("scan", "--foo"),
+    ("scan", "--compare", "nosuchfile"),
     ("scan", "--year"),
     ("scan", "--json=1"),
     ("explain", "nosuchfile"),

@@ -174,8 +174,7 @@ def parser() -> argparse.ArgumentParser:
     p = verb(
         "scan",
         _("Read logs, say who attacked and whom monzen would turn away. Changes nothing."),
-        "  monzen scan\n  monzen scan --since 7d\n  monzen scan /var/log/mail.log* --names\n"
-        "  zcat old.gz | monzen scan - --json",
+        "  monzen scan\n  monzen scan --since 7d\n  monzen scan /var/log/mail.log* --names\n  zcat old.gz | monzen scan - --json",
     )
     p.add_argument(
         "files",
@@ -192,6 +191,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--until", metavar=_("TIME"), help=_("only lines before then"))
     p.add_argument("--top", type=count, metavar=_("N"), help=_("rows of each table (default 10; with --json all)"))
     p.add_argument("--names", action="store_true", help=_("show the names of users, which are hidden otherwise"))
+    p.add_argument(
+        "--compare",
+        action="append",
+        default=[],
+        metavar=_("POLICY"),
+        help=_("what others would have done: fail2ban, crowdsec, sshguard, or a policy file of monzen; may be repeated"),
+    )
     p.set_defaults(run=run_scan)
 
     p = verb(
@@ -268,6 +274,7 @@ def complain(message: str) -> None:
 def run_scan(options: argparse.Namespace) -> int:
     """`monzen scan`."""
     gc.disable()  # what is imported stays to the end; while it reads, scan has a reason of its own
+    from monzen.judge.judge import Judge
     from monzen.scan import Options, scan_sets
     from monzen.show.report import report
     from monzen.sources import plan
@@ -288,10 +295,25 @@ def run_scan(options: argparse.Namespace) -> int:
     if times[0] is not None and times[1] is not None and times[0] >= times[1]:
         complain(_("--until {until} is not after --since {since}").format(until=options.until, since=options.since))
         return EXIT_USE
+    judge, comparison = Judge(), None
+    if options.compare:
+        from monzen.rivals import RivalError, compare
+        from monzen.show.text import safe
+
+        try:
+            comparison = compare(judge, options.compare, times[0])
+        except RivalError as unknown:
+            complain(
+                _("cannot compare with {name}: {why}. Use fail2ban, crowdsec, sshguard or a policy file").format(
+                    name=safe(unknown.name), why=safe(_(unknown.why))
+                )
+            )
+            return EXIT_USE
     sets, errors = plan(options.files, now=now)
     total = sum(s.size for group in sets for s in group)
     with progress_bar(total, wanted=not options.json or sys.stderr.isatty()) as advance:
-        reading = scan_sets(sets, list(errors), Options(now, local, options.year, times[0], times[1]), progress=advance)
+        asked = Options(now, local, options.year, times[0], times[1])
+        reading = scan_sets(sets, list(errors), asked, judge, advance, comparison=comparison)
     if options.json:
         from monzen.show.text import json_pieces
 

@@ -7,6 +7,7 @@ import gc
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from monzen.judge.judge import Judge
 from monzen.parse.clock import MONTHS, Clock, first_year
@@ -18,6 +19,9 @@ from monzen.show.reading import Input, Reading
 from monzen.sources import Source, SourceError, blocks, plan, unfold
 from monzen.sources.probe import probe
 from monzen.types import Event
+
+if TYPE_CHECKING:  # loaded only where it is asked for
+    from monzen.judge.compare import Comparison
 
 HALF_A_YEAR = 183 * 86400.0
 NO_YEAR = re.compile(rb"[ \t]*([A-Z][a-z]{2}) {1,2}(\d{1,2}) \d\d:\d\d:\d\d ").match
@@ -108,19 +112,22 @@ def scan_sets(
     judge: Judge | None = None,
     progress: Callable[[int], None] | None = None,
     watch: Callable[[list[Event]], None] | None = None,
+    comparison: Comparison | None = None,
 ) -> Reading:
     """The same for sources already found. `watch` gets what the judge hears.
 
     What came before `since` is heard, because who guessed then may get in later; the report is of what came from then on.
+    A `comparison` is of the same judge, which then hears through it.
     """
     since, until = options.since, options.until
     whole = judge or Judge()
     inside = whole if since is None else Judge(whole.policy, whole.own)
-    result = Reading(inside, errors=list(errors), since=since, until=until)
+    result = Reading(inside, errors=list(errors), since=since, until=until, comparison=comparison)
+    listen = whole.hear if comparison is None else comparison.hear
     joiner, twice = Joiner(), Twice()
 
     def hear(joined: list[Event]) -> None:
-        whole.hear(joined)
+        listen(joined)
         if watch is not None:
             watch(joined)
         if since is not None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from monzen.judge.judge import Judge
+
+if TYPE_CHECKING:  # loaded only where it is asked for
+    from monzen.judge.compare import Comparison
 
 
 class Refused(Protocol):
@@ -48,3 +51,4 @@ class Reading:
     outside: int = 0
     undated: int = 0
     undated_samples: list[bytes] = field(default_factory=list)
+    comparison: Comparison | None = None  # with other policies, where it was asked for

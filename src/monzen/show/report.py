@@ -147,4 +147,5 @@ def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str
         "undated": reading.undated,
         "undated_lines": [line_text(s, names) for s in reading.undated_samples],
         "forgotten": judge.forgotten,
+        **({"compare": [row._asdict() for row in reading.comparison.rows()]} if reading.comparison is not None else {}),
     }

@@ -24,6 +24,10 @@ from monzen.show.words import _, ngettext
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from monzen.judge.compare import Row
+
+EMULATED = ("fail2ban", "crowdsec", "sshguard")
+
 RICH_ASKS = ("FORCE_COLOR", "TTY_COMPATIBLE")  # what makes rich take a pipe for a terminal
 
 
@@ -50,6 +54,8 @@ class Terminal:
         self._verdicts(judge)
         self._spared(list(judge.spared.values()))
         self._hurt(judge)
+        if reading.comparison is not None:
+            self._compared(reading.comparison.rows())
         self._alarms(list(judge.alarms.values()))
         self._knocks(judge)
         self._commands(judge)
@@ -231,6 +237,40 @@ class Terminal:
         self._show(table)
         self._more(len(hurt) - self.top)
         self.console.print(Text("  " + _("They logged in while the denial lasted."), style="yellow"))
+
+    def _compared(self, rows: list[Row]) -> None:
+        self._title(_("What if: the same log under other policies"))
+        table = self._table(
+            _("policy"),
+            _("let\nthrough"),
+            _("never\ndenied"),
+            _("before\ndenial"),
+            _("denials"),
+            _("targets"),
+            _("IPv4\naddresses"),
+            _("users\nhurt"),
+            right=range(1, 8),
+        )
+        for row in rows:
+            before = "–" if row.before is None else f"{row.before:,}"
+            name = safe(row.policy.rstrip("/").rpartition("/")[2], 16)
+            numbers = (row.denials, row.targets, row.addresses, row.hurt)
+            table.add_row(name, f"{row.through:,}", f"{row.never:,}", before, *(f"{n:,}" for n in numbers))
+        self._show(table)
+        first = rows[0]
+        tries = ngettext("{n} attempt", "{n} attempts", first.attempts)
+        attackers = ngettext("{n} attacker", "{n} attackers", first.attackers)
+        users = ngettext("{n} user", "{n} users", first.users)
+        said = [
+            _(
+                "Of {tries} by {attackers}, beside {users}; in every row, attackers are the clients that monzen denied in the "
+                "end or that failed and never logged in well or brought mail, users those with a good login that is no break-in."
+            ).format(tries=tries, attackers=attackers, users=users)
+        ]
+        if any(row.policy in EMULATED for row in rows):
+            said.append(_("fail2ban, CrowdSec and sshguard are emulated with their default settings (docs/compare.md)."))
+        for sentence in said:
+            self.console.print(Text("  " + sentence, style="dim"))
 
     def _alarms(self, alarms: list[Alarm]) -> None:
         if not alarms:
