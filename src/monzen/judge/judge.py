@@ -29,17 +29,19 @@ class Judge(Rules):
         """Takes note of events and decides; a stamp that runs backwards counts as now."""
         now, clients, networks, wide = self.now, self.clients, self.networks, self.wide
         heard = 0
+        begun = self.first is not None
         for event in events:
             time = event[0]
             fact = event[1]
             kind, weight, packed = fact[0], fact[1], fact[2]
             heard += 1
-            if time > now or self.first is None:
+            if time > now or not begun:
                 now = time
-                if self.first is None:
+                if not begun:
                     self.first = time
-            if now > self.listen:
-                self._silence(now)
+                    begun = True
+                if now > self.listen:
+                    self._silence(now)
             if not packed:
                 if kind == OUTAGE:
                     self._alarm("outage", now, b"", event[3])
@@ -59,14 +61,15 @@ class Judge(Rules):
                 if client is not None:
                     sentence = client.sentence
                     if sentence is not None and now <= sentence.until:
-                        self._note(key, client, event, now)
+                        self._knocked(client, event, now)
                         sentence.knock(now, event[2])
-                        if len(key) == 4:
+                        if now <= self.around and len(key) == 4:
                             network = networks.get(key[:3])
                             if network is not None:
                                 around = network.sentence
                                 if around is not None and now <= around.until:  # for as long as its members keep coming
                                     around.knock(now, event[2])
+                                    self.around = max(self.around, around.until)
                         continue
                 if len(key) == 4:
                     network = networks.get(key[:3])
@@ -106,7 +109,9 @@ class Judge(Rules):
             if len(self.clients) >= self.full:
                 self._forget(now)
             client = self.clients[key] = Client(now)
-        self._note(key, client, event, now)
+            self._note(key, client, event, now)
+        else:
+            self._knocked(client, event, now)
         sentence.knocks += event[2]
         if client.sentence is not None or sentence.bits in (48, 56):
             sentence.until = now + sentence.length
@@ -117,12 +122,27 @@ class Judge(Rules):
         fact = event[1]
         user, service = fact[3], fact[4]
         client = self.clients.get(key)
-        where = key[:3] if len(key) == 4 else key
         if client is None:
             if len(self.clients) >= self.full:
                 self._forget(now)
             client = self.clients[key] = Client(now)
         trust = client.trust
+        if (
+            trust is not None
+            and client.attempts == client.weak == 0
+            and client.sentence is None
+            and now - trust.last < DAY
+            and now // DAY == trust.last // DAY
+            and now > self.around
+            and user
+            and trust.logins
+            and trust.holds(user)
+        ):  # the same as before, and nothing else is to be thought of: most logins of a server
+            trust.logins += 1
+            trust.last = now
+            self.outages.succeeded(event[4])
+            return
+        where = key[:3] if len(key) == 4 else key
         known = trust is not None and self._known(trust, now)
         network = self.networks.get(where) if len(key) == 4 else None
         wide: Sentence | None = None

@@ -193,6 +193,7 @@ class Networks(Tables):
         length = min(length * policy.growth ** min(network.returns, 8), policy.longest) if rule == "hopper" else length
         network.returns += 1
         network.sentence = self._sentence(where, bits, now, length, rule, many, attempts, evidence)
+        self.around = max(self.around, network.sentence.until)
 
     def _among6(self, key: bytes, client: Client, strange: int, now: float) -> None:
         policy = self.policy
@@ -329,6 +330,7 @@ class Networks(Tables):
                 self._sentence(where + bytes((first,)), bits, now, length, "hopper", many, attempts, evidence)
                 for first, bits in parts
             ]
+            self.around = max(self.around, now + length)
 
     def _members(self, where: bytes) -> list[bytes]:
         """Who offended in a /24."""

@@ -96,6 +96,7 @@ class Tables:
         self.events = self.attempts = self.forgotten = self.logins = 0
         self.offenders = 0
         self.full = self.policy.clients  # clients at which some are forgotten
+        self.around = 0.0  # until when any /24 is denied
         self.listen = FAR  # when the oldest of the silent was silent long enough
 
     def _note(self, key: bytes, client: Client, event: Event, now: float) -> None:
@@ -152,6 +153,32 @@ class Tables:
                 record.addresses = [full]
             elif len(record.addresses) < 4 and full not in record.addresses:
                 record.addresses.append(full)
+
+    def _knocked(self, client: Client, event: Event, now: float) -> None:
+        """What a denied client did: counted, and nothing of it kept."""
+        fact, attempts = event[1], event[2]
+        client.last = now
+        if fact[1] == STRONG:
+            client.attempts += attempts
+            self.attempts += attempts
+        else:
+            client.weak += attempts
+        record = client.record
+        if record is None:
+            record = client.record = Record()
+            if client.what:
+                record.did = [client.what, 1]
+        what = fact[0] * 16 + fact[4]
+        did = record.did
+        for i in range(0, len(did), 2):
+            if did[i] == what:
+                did[i + 1] += attempts
+                return
+        if did:
+            did.append(what)
+            did.append(attempts)
+        else:
+            record.did = [what, attempts]
 
     def evidence(self, key: bytes, client: Client) -> tuple[bytes, ...]:
         """The lines kept of a client."""
