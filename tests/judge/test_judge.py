@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monzen.judge import Judge, Policy
+from monzen.judge.proposals import proposals
 from monzen.judge.shield import holds_shielded, shielded
 from monzen.types import Event, Fact, Join, Kind, Service, Weight
 
@@ -236,6 +237,41 @@ def test_knocks_never_deny_and_are_counted_by_port():
     judge = judged([event(i, "203.0.113.5", Kind.BLOCKED, Weight.WEAK, detail=b"23/tcp") for i in range(500)])
     assert targets(judge) == []
     assert judge.knockers[packed("203.0.113.5")].ports == {b"23/tcp": 500}
+
+
+def blocked(time, client, port=b"23/tcp"):
+    return event(time, client, Kind.BLOCKED, Weight.WEAK, detail=port)
+
+
+def test_knocks_add_up_where_more_than_packets_came():
+    """A packet can be forged; a failed login cannot."""
+    knocks = [blocked(100 + i, "203.0.113.5") for i in range(10)]
+    assert targets(judged([event(0, "203.0.113.5"), *knocks[:9]])) == []
+    assert targets(judged([event(0, "203.0.113.5"), *knocks])) == [(packed("203.0.113.5"), 32, "knocks")]
+    assert targets(judged([success(0, "203.0.113.5"), event(1, "203.0.113.5"), *knocks])) == []
+    convicts = [event(i, f"203.0.113.{n}", attempts=8) for i, n in enumerate((7, 8))]
+    knocks = [blocked(100 + i, "203.0.113.99") for i in range(20)]
+    assert packed("203.0.113.99") in {t for t, _, _ in targets(judged([*convicts, *knocks]))}
+    assert targets(judged(knocks)) == []
+    assert packed("203.0.113.99") not in {t for t, _, _ in targets(judged([success(-5, "203.0.113.1"), *convicts, *knocks]))}
+
+
+def test_knocks_prolong_a_denial_up_to_a_cap():
+    burst = [event(i, "203.0.113.5") for i in range(8)]
+    judge = judged([*burst, *(blocked(3600 * i, "203.0.113.5") for i in range(1, 24 * 12))])
+    assert judge.sentences[0].until == T + 7 + 7 * 86400
+    assert len(judge.sentences) == 2  # knocks again after it: it has offended before
+    one = judged([*burst, blocked(3600, "203.0.113.5")])
+    assert one.sentences[0].until == T + 3600 + 36 * 3600
+
+
+def test_a_network_that_comes_back_and_never_brought_anything_good_is_proposed():
+    gang = [event(day * 86400 + i * 5, f"203.0.113.{1 + i % 4}") for day in range(4) for i in range(12)]
+    (proposal,) = proposals(judged(gang))
+    assert (proposal.target, proposal.bits, proposal.days, proposal.clients) == (b"\xcb\x00\x71", 24, 4, 4)
+    assert proposals(judged(gang[:24])) == []
+    assert proposals(judged([*gang, success(5 * 86400, "203.0.113.77")])) == []
+    assert proposals(judged([event(-9, "203.0.113.77", Kind.DELIVERED, Weight.NONE), *gang])) == []
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "172.20.0.5", "192.168.1.1", "169.254.1.1", "224.0.0.1", "::1", "fe80::1", "fc00::1"])

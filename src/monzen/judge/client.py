@@ -145,6 +145,7 @@ class Sentence:
         "attempts",
         "bits",
         "clients",
+        "days",
         "detail",
         "evidence",
         "hurt",
@@ -172,12 +173,15 @@ class Sentence:
         self.until = at + length
         self.last_knock = at
         self.knocks = 0
+        self.days = 1  # on which it was done, or gone on with
         self.detail = 0  # what the rule counted: unlike names, recipients, signs, offenders, networks
         self.hurt: frozenset[bytes] = UNHURT
 
     def knock(self, time: float, times: int = 1) -> None:
         """The source is not quiet: its sentence begins anew."""
         self.until = time + self.length
+        if time - self.last_knock > 43200.0 or time // 86400.0 != self.last_knock // 86400.0:
+            self.days += 1
         self.last_knock = time
         self.knocks += times
 

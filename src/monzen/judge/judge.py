@@ -10,7 +10,7 @@ from monzen.judge.names import Name, alike
 from monzen.judge.networks import DAY
 from monzen.judge.rules import SSH, Rules
 from monzen.judge.shield import shielded
-from monzen.judge.tables import Alarm, Breach, Knocker, Spared
+from monzen.judge.tables import LONGEST, Alarm, Breach, Knocker, Spared
 from monzen.types import Event, Kind
 
 __all__ = ["Alarm", "Breach", "Judge", "Knocker", "Spared"]
@@ -48,7 +48,7 @@ class Judge(Rules):
                 continue
             key = packed if len(packed) == 4 else packed[:8]
             if kind == BLOCKED:
-                self._knock(key, fact[7], now)
+                self._knock(key, fact[7], now, event[3])
             elif kind == AUTH_SUCCESS:
                 self._login(key, event, now)
             elif kind == DELIVERED:
@@ -256,14 +256,11 @@ class Judge(Rules):
             client = self.clients.get(key)
             self._breach(client.attempts if client is not None else event[1][5], event, "mixed")
 
-    def _knock(self, key: bytes, port: bytes | None, now: float) -> None:
+    def _knock(self, key: bytes, port: bytes | None, now: float, line: bytes) -> None:
         """A packet that the firewall turned away. A forged packet can be anybody's, so it never denies; one that asks for no
         port (IGMP and its kin) is the network's own housekeeping."""
         if port is None:
             return
-        client = self.clients.get(key)
-        if client is not None and client.sentence is not None and now <= client.sentence.until:
-            client.sentence.knock(now)
         knocker = self.knockers.get(key)
         if knocker is None:
             if len(self.knockers) >= self.policy.knockers:
@@ -277,3 +274,26 @@ class Judge(Rules):
             knocker.ports[port] = knocker.ports.get(port, 0) + 1
         if port in self.ports or len(self.ports) < 4096:
             self.ports[port] = self.ports.get(port, 0) + 1
+        self._knocks(key, knocker.count, now, line)
+
+    def _knocks(self, key: bytes, count: int, now: float, line: bytes) -> None:
+        """What knocks add to what is known: they prolong a denial up to a cap, and count where more than packets came before."""
+        policy = self.policy
+        client = self.clients.get(key)
+        sentence = client.sentence if client is not None else None
+        if sentence is not None and now <= sentence.until:
+            until = min(now + sentence.length, sentence.last_knock + max(sentence.length, policy.knock_cap))
+            sentence.until = max(sentence.until, until)
+            sentence.knocks += 1
+            return
+        if client is not None:
+            if client.trust is None and (client.attempts or client.weak) and count >= policy.knocks:
+                self._convict(key, client, "knocks", now, count)
+        elif len(key) == 4 and count >= 2 * policy.knocks:
+            network = self.networks.get(key[:3])
+            if network is not None and network.convicted >= 2 and not self._inhabited(key[:3], now):
+                if len(self.clients) >= self.full:
+                    self._forget(now)
+                client = self.clients[key] = Client(now)
+                self.firsts[key] = line[:LONGEST]
+                self._convict(key, client, "knocks", now, count)

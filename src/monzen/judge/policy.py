@@ -30,6 +30,7 @@ class Policy:
     abuse: int = 2  # signs of no mail software at all (HTTP, speaking early): one may be a broken proxy
     alarm: int = 5  # failures at once of a client that also logs in: it is told, not denied
     device: int = 12  # failures for one name at a pace that a device has: it is told
+    knocks: int = 10  # packets at closed ports of a client that also offended; twice as many of one whose network has convicts
     known_ghosts: int = 6  # unlike names without account in a day from a client that also logs in
 
     # Networks
@@ -61,6 +62,7 @@ class Policy:
     )  # dynamic addresses change hands: of twelve heirs of such an address none is hurt (docs/arena.md)
     network_sentence: float = HOUR  # newcomers may live there; the members' own denials are longer
     hop_sentence: float = 3 * DAY  # networks of hosters do not change hands
+    knock_cap: float = 7 * DAY  # packets alone, which can be forged, prolong a denial no further than so long after the last line
     growth: int = 4  # each return makes it longer by this factor
     returning: int = 10  # attempts of a client before its returns count: one of a botnet makes fewer from its dynamic address
     longest: float = 30 * DAY

@@ -138,6 +138,7 @@ def save(judge: Judge) -> State:
             s.last_knock,
             s.knocks,
             s.detail,
+            s.days,
             tuple(sorted(s.hurt)),
         )
         for s in sentences.objects
@@ -214,8 +215,8 @@ def _name(row: Row) -> Name:
 
 def _sentence(row: Row) -> Sentence:
     s = Sentence(*row[:8])
-    s.until, s.last_knock, s.knocks, s.detail = row[8:12]
-    for key in row[12]:
+    s.until, s.last_knock, s.knocks, s.detail, s.days = row[8:13]
+    for key in row[13]:
         s.hurt_by(key)
     return s
 

@@ -54,6 +54,7 @@ def reason(
         "relay": _("probes for an open relay: mail for {detail:,} addresses elsewhere"),
         "harvest": _("looks for mailboxes: asked for {detail:,} that are not here"),
         "abuse": _("{tries} that no mail program makes"),
+        "knocks": _("{detail:,} packets at closed ports, from a client or a network that offended before"),
         "hopper": _("{members} of one network, each for a short time: the attacker moves through it"),
     }
     return texts[s.rule].format(

@@ -7,6 +7,7 @@ from typing import Any
 
 from monzen.judge.client import Sentence
 from monzen.judge.judge import Judge
+from monzen.judge.proposals import proposals
 from monzen.parse.address import text as address
 from monzen.show.reading import Reading
 from monzen.show.reasons import english, reason, spared
@@ -136,6 +137,19 @@ def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str
                 for key, k in limited(sorted(judge.knockers.items(), key=lambda x: -x[1].count))
             ],
         },
+        "proposals": [
+            {
+                "target": network(p.target, p.bits),
+                "days": p.days,
+                "clients": p.clients,
+                "attempts": p.attempts,
+                "first": iso(p.first),
+                "last": iso(p.last),
+                "command": f"monzen deny {network(p.target, p.bits)}",
+                "evidence": [line_text(e, names) for e in p.evidence],
+            }
+            for p in limited(proposals(judge))
+        ],
         "commands": commands(judge),
         "inputs": [{"path": i.path, "lines": i.lines, "too_long": i.too_long} for i in reading.inputs],
         "twins": reading.twins,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from monzen.judge.client import Client
 from monzen.judge.judge import Alarm, Breach, Judge, Spared
+from monzen.judge.proposals import proposals
 from monzen.parse.address import text as address
 from monzen.show.deeds import deeds
 from monzen.show.page import Page, Table, Text
@@ -58,6 +59,7 @@ class Terminal:
             self._compared(reading.comparison.rows())
         self._alarms(list(judge.alarms.values()))
         self._knocks(judge)
+        self._proposals(judge)
         self._commands(judge)
         self._unread(reading)
 
@@ -312,6 +314,27 @@ class Terminal:
         ports = sorted(judge.ports.items(), key=lambda p: (-p[1], p[0]))[:8]
         if ports:
             self.console.print(Text("  " + _("Ports: ") + ", ".join(f"{port(p)} {n:,}" for p, n in ports), style="dim"))
+
+    def _proposals(self, judge: Judge) -> None:
+        found = proposals(judge)
+        if not found:
+            return
+        self._title(_("Networks you may want to deny for good: they came back, and nothing good ever came from them"))
+        table = self._table(_("network"), _("days"), _("clients"), _("attempts"), _("first"), _("last"), right=(1, 2, 3))
+        for p in found[: self.top]:
+            table.add_row(
+                network(p.target, p.bits),
+                f"{p.days:,}",
+                f"{p.clients:,}",
+                f"{p.attempts:,}",
+                self._when(p.first),
+                self._when(p.last),
+            )
+        self._show(table)
+        self._more(len(found) - self.top)
+        for p in found[: self.top]:
+            self.console.print(Text(f"  monzen deny {network(p.target, p.bits)}"))
+        self.console.print(Text("  " + _("(monzen deny comes with the gate; until then ufw does it, as below)"), style="dim"))
 
     def _commands(self, judge: Judge) -> None:
         found = commands(judge)
