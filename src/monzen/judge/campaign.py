@@ -44,6 +44,11 @@ class Campaigns:
         """Somebody of a network got in with it."""
         _note(self._shape(shape).good, network, now)
 
+    def usual(self, shape: int) -> bool:
+        """Whether users get in with it."""
+        found = self.shapes.get(shape)
+        return found is not None and len(found.good) > 0
+
     def runs(self, shape: int, policy: Policy, now: float) -> bool:
         """Whether far more networks fail with it than ever got in."""
         found = self.shapes.get(shape)

@@ -79,6 +79,10 @@ class Trust:
         """Whether a name logged in from here."""
         return name == self.name or name in self.names
 
+    def people(self) -> int:
+        """How many accounts logged in from here."""
+        return len(self.names) + 1 if self.name else 0
+
     def add(self, name: bytes) -> None:
         """A name logged in from here."""
         if not self.name:

@@ -7,6 +7,8 @@ from typing import Final
 
 NETWORKS: Final = 8  # unrelated networks kept of a name
 LONGEST_NAME: Final = 64  # bytes kept of a name
+SHORTEST_TYPO: Final = 5  # letters of a name of which slips are looked for: among shorter ones everything is near everything
+NEAR: Final = 500_000  # slips remembered of accounts: about 13 each
 SHORTEST_TOKEN: Final = 3  # letters: `a` and `de` are in too many names
 split = re.compile(rb"[._+-]+").split
 NOWHERE: list[bytes] = []
@@ -15,7 +17,7 @@ NOWHERE: list[bytes] = []
 class Name:
     """One name, as it was tried: in lower case, with its domain if it had one."""
 
-    __slots__ = ("exists", "ghost", "good", "last", "local", "networks", "text")
+    __slots__ = ("asked", "exists", "ghost", "good", "kin", "last", "local", "networks", "text")
 
     def __init__(self, text: bytes, time: float) -> None:
         self.text = text
@@ -24,17 +26,33 @@ class Name:
         self.exists = False  # the server said so, or somebody logged in with it
         self.ghost = False  # the server said that there is no such account
         self.good = 0.0  # the last good login with it, from anywhere
+        self.kin = False  # an account is called like it, when there were `asked` accounts
+        self.asked = -1
         self.last = time
         self.networks: list[bytes] = NOWHERE  # unrelated ones that failed with it
 
 
 def alike(a: Name, b: Name) -> bool:
     """Whether a person may have meant the same: `max`, `max.muster`, `muster@example.org`."""
-    if a.local == b.local or a.local.startswith(b.local) or b.local.startswith(a.local):
+    if a.local == b.local or close(a.local, b.local) or a.local.startswith(b.local) or b.local.startswith(a.local):
         return True
     tokens = split(a.local)
     others = split(b.local)
     return any(t in others for t in tokens if len(t) >= SHORTEST_TOKEN)
+
+
+def close(a: bytes, b: bytes) -> bool:
+    """Whether one is a slip of the other: all but two neighbouring letters are the same (`oslen`, `olsenn` of `olsen`)."""
+    short, long = (a, b) if len(a) <= len(b) else (b, a)
+    if len(short) < SHORTEST_TYPO or len(long) - len(short) > 1:
+        return False
+    front = 0
+    while front < len(short) and short[front] == long[front]:
+        front += 1
+    back = 0
+    while back < len(short) - front and short[len(short) - 1 - back] == long[len(long) - 1 - back]:
+        back += 1
+    return len(long) - front - back <= 2
 
 
 class Names:
@@ -44,6 +62,7 @@ class Names:
         self.most = most
         self.table: dict[bytes, Name] = {}
         self.kin: dict[bytes, int] = {}  # local parts of accounts and their tokens
+        self.near: set[bytes] = set()  # local parts of accounts with one letter left out
         self.accounts = 0
 
     def find(self, text: bytes, time: float) -> Name:
@@ -64,17 +83,40 @@ class Names:
         name.exists = True
         name.ghost = False
         self.accounts += 1
-        self.kin[name.local] = 1
-        for token in split(name.local):
+        local = name.local
+        self.kin[local] = 1
+        for token in split(local):
             if len(token) >= SHORTEST_TOKEN:
                 self.kin[token] = 1
+        if len(local) >= SHORTEST_TYPO and len(self.near) < NEAR:
+            for i in range(len(local)):
+                self.near.add(local[:i] + local[i + 1 :])
 
     def is_kin(self, name: Name) -> bool:
-        """Whether an account is called like it: `max` of `max.muster@example.org`."""
-        if name.local in self.kin:
+        """Whether an account is called like it: `max` or `max.mutser` where there is `max.muster@example.org`."""
+        if name.asked != self.accounts:
+            name.asked = self.accounts
+            name.kin = self._is_kin(name.local)
+        return name.kin
+
+    def _is_kin(self, local: bytes) -> bool:
+        if local in self.kin:
             return True
-        tokens = split(name.local)
-        return len(tokens) > 1 and any(len(t) >= SHORTEST_TOKEN and t in self.kin for t in tokens)
+        tokens = split(local)
+        if len(tokens) > 1:
+            for t in tokens:
+                if len(t) >= SHORTEST_TOKEN and t in self.kin:
+                    return True
+        if len(local) < SHORTEST_TYPO:
+            return False
+        near = self.near
+        if local in near:  # a letter is missing
+            return True
+        for i in range(len(local)):  # one too many, another one, or two exchanged
+            rest = local[:i] + local[i + 1 :]
+            if rest in near or rest in self.kin:
+                return True
+        return False
 
     def tried(self, name: Name, network: bytes) -> None:
         """A failure with it from an unrelated network (a /16, a /32)."""

@@ -10,6 +10,7 @@ from monzen.judge.shield import holds_shielded, shielded
 from monzen.judge.tables import Spared, Tables
 
 MACHINES: Final = ("abuse", "relay", "harvest")  # what hosts of hosters do, whose addresses do not change hands
+FEW: Final = 3  # users of a /24: where more live, one failure is a slip, also beside others
 SHOWN: Final = 6  # lines of evidence of a network
 DAY: Final = 86400.0
 
@@ -59,7 +60,7 @@ class Networks(Tables):
         since, window = now - policy.memory, now - policy.window
         where = key[:3]
         network = self._beside(where, key, window)
-        offenders = 0
+        offenders = people = 0
         if network is not None:
             network.offended(key, points, now, window)
         if client.trust is not None and client.trust.logins:
@@ -72,16 +73,18 @@ class Networks(Tables):
                 len(network.members) > policy.crowd
                 and network.crowd(window, 2, 2)
                 and self._offenders(network, since, now, key, policy.crowd) >= policy.crowd
+                and where not in self.users
             ):
                 self._crowd(where, network, "gang", now)
                 return
-            if network.convicted >= 2 and strange != REAL:
+            people = len(self.users.get(where, NOBODY)) // 2  # one in two may mistype in a week
+            if network.convicted >= 2 + people // 2 and strange != REAL:
                 self._convict(key, client, "neighbours", now, len(network.members))
                 return
-            offenders = self._offenders(network, since, window, key, policy.offenders)
+            offenders = self._offenders(network, since, window, key, policy.offenders + people)
         if strange < NAMELESS:
             return
-        if offenders < policy.offenders:
+        if offenders < policy.offenders + people:
             group = self._group(key, now)
             if group is None:
                 return
@@ -172,9 +175,10 @@ class Networks(Tables):
             self._spare(Spared(where, 24, now, rule, "known-neighbour", many, attempts, evidence))
         else:
             self._close(where, 24, network, rule, policy.network_sentence, many, attempts, evidence, now)
+        few = len(self.users.get(where, NOBODY)) <= FEW
         for k in members:
             client = self.clients.get(k)
-            if client is not None and (client.trust is None or not client.trust.logins):
+            if client is not None and (client.trust is None or not client.trust.logins) and (few or client.attempts > 1):
                 self._convict(k, client, "crowd-member", now)
 
     def _close(

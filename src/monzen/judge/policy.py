@@ -23,6 +23,7 @@ class Policy:
     one_name_hour: int = 30  # failures in an hour for one name, unless by the clock: two devices try 24 times
     nameless: int = 8  # failures at once where the log names nobody
     slow: int = 20  # failures in a week where the log names nobody, or of several names: 3 a day, every day
+    slow_nameless: int = 60  # the same where the log names nobody and it may be a device: by the clock, or as users log in
     ssh: int = 6  # failures in a week over ssh: there are no phones there, and people use keys
     relay: int = 3  # unlike recipients elsewhere: a phone that sends without AUTH has one or two mails waiting
     recipients: int = 10  # unlike unknown recipients: a list of a new sender may have some members that left

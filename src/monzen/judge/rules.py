@@ -130,8 +130,9 @@ class Rules(Networks):
         ):
             rule = "campaign"
         elif record is not None:
-            rule = self._alone(client, record, ssh, now)
-            if not rule and len(record.names) == 1 and len(record.stamps) == policy.device and not ssh:
+            usual = not record.names and self.campaigns.usual(shape)
+            rule = self._alone(client, record, ssh, usual, now)
+            if not rule and len(record.names) <= 1 and len(record.stamps) == policy.device and not ssh:
                 self._spare(
                     Spared(
                         key, 32 if len(key) == 4 else 64, now, "slow", "device", 1, client.attempts, self.evidence(key, client)
@@ -148,7 +149,7 @@ class Rules(Networks):
         if strange != REAL or attempts > 1:
             self._among(key, client, strange, points * min(attempts, 3), now)
 
-    def _alone(self, client: Client, record: Record, ssh: bool, now: float) -> str:
+    def _alone(self, client: Client, record: Record, ssh: bool, usual: bool, now: float) -> str:
         """The rule that a client broke by itself, or nothing."""
         policy = self.policy
         since = now - policy.memory
@@ -173,16 +174,20 @@ class Rules(Networks):
             elif (name.ghost or len(name.networks) >= policy.hot) and not self.names.is_kin(name):
                 ghosts += 1
                 hot = hot or len(name.networks) >= policy.hot
-        if ghosts >= policy.ghosts or (hot and ghosts >= policy.ghosts - 1):
+        people = client.trust.people() if client.trust is not None else 0  # each may mistype
+        if ghosts >= policy.ghosts + people or (hot and ghosts >= policy.ghosts - 1 + people):
             return "names"
-        if many >= policy.real_names or (many >= policy.names and real < many):
+        if many >= policy.real_names + people or (many >= policy.names + people and real < many):
             return "names"
         window = now - policy.window
         if many > 1 and len(stamps) >= policy.slow:
             return "slow"
         if many == 0:
-            if len(record.nameless) >= policy.slow:
-                return "slow"
+            nameless = record.nameless
+            if len(nameless) >= policy.slow:
+                clock = steady(nameless)
+                if not (usual or clock) or (len(nameless) >= policy.slow_nameless and not (usual and clock)):
+                    return "slow"
             if len(record.nameless) >= policy.nameless and record.nameless[-policy.nameless] >= window:
                 return "burst"
         if len(stamps) >= policy.one_name and stamps[-policy.one_name] >= window:
