@@ -24,7 +24,7 @@ from monzen.scan import Options, scan
 
 HERE = Path(__file__).parent
 ARENA = HERE.parent.parent / "shared" / "arena"
-SCENARIOS = HERE / "arena_scenarios.py"
+SCENARIOS = HERE / "arena_lookalikes.py"
 REFERENCES = ("fail2ban-default", "fail2ban-tuned", "crowdsec-like", "sshguard-like", "sshguard-subnet24", "oracle")
 QUIET = 36 * 3600.0  # heirs of an attacker's address come no sooner after its last try
 

@@ -134,4 +134,4 @@ def test_as_many_denials_as_the_simulators_own(shared, tmp_path):
     tried = sum(1 for t in truth if t["role"] == "attacker" and t["kind"] in ("auth", "relay", "pregreet"))
     assert rows[0].attempts == pytest.approx(tried, rel=0.05)  # who attacked is decided without the truth
     assert rows[0].through < min(row.through for row in rows[1:])
-    assert rows[0].hurt <= min(row.hurt for row in rows[1:])
+    assert rows[0].hurt * 5 <= max(row.hurt for row in rows[1:])  # first-seen people inside attacking networks

@@ -1,4 +1,4 @@
-"""Further scenarios for the arena (`simulate.py --plugin bench/arena_scenarios.py`).
+"""Further scenarios for the arena (`simulate.py --plugin bench/arena_lookalikes.py`).
 
 Innocents that look like attackers, attacks that look like innocents. Names of scenarios begin with `x-`; see the
 arena's README for what the functions may use.
