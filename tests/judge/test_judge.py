@@ -56,10 +56,28 @@ def test_eight_at_once_without_a_name_are_too_many():
     assert targets(judged([event(0, "203.0.113.5", attempts=8)])) == [(packed("203.0.113.5"), 32, "burst")]
 
 
-def test_twenty_in_a_week_without_a_name_are_too_many():
-    assert targets(judged([event(i * 3600, "203.0.113.5") for i in range(19)])) == []
-    assert targets(judged([event(i * 3600, "203.0.113.5") for i in range(20)])) == [(packed("203.0.113.5"), 32, "slow")]
+def unsteady(many, client="203.0.113.5", **more):
+    """Failures an hour or so apart, not by the clock."""
+    return [event(i * 3600 + i * i % 7 * 400, client, **more) for i in range(many)]
+
+
+def test_many_in_a_week_without_a_name_are_too_many():
+    slow = [(packed("203.0.113.5"), 32, "slow")]
+    assert targets(judged(unsteady(19))) == []
+    assert targets(judged(unsteady(20))) == slow
     assert targets(judged([event(i * 10 * 3600, "203.0.113.5") for i in range(40)])) == []  # 17 a week
+
+
+def test_a_device_of_which_the_log_gives_no_name():
+    """By the clock, and as users log in: not even for weeks. One of both: three times as many as else."""
+    slow = [(packed("203.0.113.5"), 32, "slow")]
+    users = [event(-5 - i, f"198.51.{100 + i}.7", Kind.AUTH_SUCCESS, Weight.NONE, b"anna", detail=b"LOGIN") for i in range(2)]
+    clock = [event(i * 1800, "203.0.113.5", detail=b"LOGIN") for i in range(500)]
+    assert targets(judged([*users, *clock])) == []
+    assert targets(judged(clock[:59])) == []
+    assert targets(judged(clock[:60])) == slow
+    assert targets(judged([*users, *unsteady(59, detail=b"LOGIN")])) == []
+    assert targets(judged([*users, *unsteady(60, detail=b"LOGIN")])) == slow
 
 
 @pytest.mark.parametrize(
@@ -144,9 +162,16 @@ def test_a_known_client_is_spared_until_it_tries_many_names():
 
 
 def test_trust_is_not_had_at_once():
-    names = [b"info", b"sales", b"root"]
+    names = [b"info", b"sales", b"root", b"scan"]
     assert targets(judged([success(0, "203.0.113.5"), *ghosts(3600, "203.0.113.5", names)])) != []
     assert targets(judged([*regular("203.0.113.5"), *ghosts(3600, "203.0.113.5", names)])) == []
+
+
+@pytest.mark.parametrize("slip", [b"anan.muster", b"anna.mustr", b"annna.muster", b"ana.muster@example.net", b"anna.muzter", b"muster", b"a.muster"])
+def test_slips_of_letters_are_an_accounts_own(slip):
+    judge = judged([success(0, "198.51.100.1", b"anna.muster@example.org"), *ghosts(9, "203.0.113.5", [slip, b"root", b"scan"])])
+    assert targets(judge) == []
+    assert targets(judged(ghosts(9, "203.0.113.5", [slip, b"root", b"scan"]))) != []
 
 
 def test_slips_before_a_success_are_forgiven():
