@@ -3,5 +3,6 @@
 from monzen.judge.client import Client
 from monzen.judge.judge import Alarm, Breach, Judge, Knocker, Spared
 from monzen.judge.policy import Policy
+from monzen.judge.shield import Shield
 
-__all__ = ["Alarm", "Breach", "Client", "Judge", "Knocker", "Policy", "Spared"]
+__all__ = ["Alarm", "Breach", "Client", "Judge", "Knocker", "Policy", "Shield", "Spared"]

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from monzen.judge.client import Client, Sentence
 from monzen.judge.judge import Judge
 from monzen.judge.rules import HOUR, SSH, steady
-from monzen.judge.shield import shielded
 from monzen.types import Kind
 
 FAILURE = int(Kind.AUTH_FAILURE)
@@ -85,7 +84,7 @@ def sentences(judge: Judge, target: bytes) -> list[tuple[Sentence, float]]:
 def mercies(judge: Judge, key: bytes, client: Client | None) -> list[str]:
     """What spares a client: "shielded", "known", "young" (logged in, but not on enough days), "neighbour" (its network only)."""
     found = []
-    if shielded(key, judge.own):
+    if judge.shield.covers(key):
         found.append("shielded")
     if client is not None and client.trust is not None and client.trust.logins:
         trust = client.trust

@@ -9,7 +9,6 @@ from monzen.judge.client import Client, Record, Sentence, Trust
 from monzen.judge.names import Name, alike
 from monzen.judge.networks import DAY
 from monzen.judge.rules import SSH, Rules
-from monzen.judge.shield import shielded
 from monzen.judge.tables import LONGEST, Alarm, Breach, Knocker, Spared
 from monzen.types import Event, Kind
 
@@ -96,7 +95,7 @@ class Judge(Rules):
                 self._offence(key, client, event, now)
             elif kind == OUTAGE:
                 self._alarm("outage", now, b"", event[3])
-            elif kind == FAILURE and shielded(packed, self.own):
+            elif kind == FAILURE and self.shield.covers(packed):
                 self._alarm("hidden-clients", now, packed, event[3])
         self.now = now
         self.events += heard

@@ -6,7 +6,6 @@ from typing import Final
 
 from monzen.judge.client import NOBODY, Client, Sentence
 from monzen.judge.network import MEMBERS, RECENT, Network
-from monzen.judge.shield import holds_shielded, shielded
 from monzen.judge.tables import Spared, Tables
 
 MACHINES: Final = ("abuse", "relay", "harvest")  # what hosts of hosters do, whose addresses do not change hands
@@ -168,17 +167,18 @@ class Networks(Tables):
         attempts = self._together(network.members)[0]
         evidence = self._together(members)[1]
         many = len(network.members)
-        if holds_shielded(where, self.own):
+        if self.shield.holds(where, 24):
             self._spare(Spared(where, 24, now, rule, "shielded", many, attempts, evidence))
-            return
-        if self._inhabited(where, now):
+        elif self._inhabited(where, now):
             self._spare(Spared(where, 24, now, rule, "known-neighbour", many, attempts, evidence))
         else:
             self._close(where, 24, network, rule, policy.network_sentence, many, attempts, evidence, now)
         few = len(self.users.get(where, NOBODY)) <= FEW
         for k in members:
             client = self.clients.get(k)
-            if client is not None and (client.trust is None or not client.trust.logins) and (few or client.attempts > 1):
+            if client is None or (client.trust is not None and client.trust.logins) or self.shield.covers(k):
+                continue
+            if few or client.attempts > 1:
                 self._convict(k, client, "crowd-member", now)
 
     def _close(
@@ -216,7 +216,7 @@ class Networks(Tables):
             if (
                 self._offenders(network, now - DAY, now, key, most) + 1 >= most
                 and not self._inhabited6(where, now)
-                and not holds_shielded(where, self.own)
+                and not self.shield.holds(where, size * 8)
             ):
                 attempts, evidence = self._together(network.members)
                 many = len(network.members)
@@ -239,7 +239,7 @@ class Networks(Tables):
         """A client is denied; its network remembers it."""
         policy = self.policy
         bits = 32 if len(key) == 4 else 64
-        if shielded(key, self.own):
+        if self.shield.covers(key):
             self._spare(Spared(key, bits, now, rule, "shielded", 1, client.attempts, self.evidence(key, client)))
             return
         if client.sentence is not None and now <= client.sentence.until:
@@ -281,7 +281,7 @@ class Networks(Tables):
             and not network.parts
             and rule != "crowd-member"
             and not self._inhabited(where, now)
-            and not holds_shielded(where, self.own)
+            and not self.shield.holds(where, 24)
             and (network.sentence is None or now > network.sentence.until)
         ):
             self._close(
@@ -309,7 +309,7 @@ class Networks(Tables):
                     old += 1
                     if client.last > client.sentence.at + policy.hop_after / 4:
                         back += 1
-        if old < policy.hop_members or back * 4 > old or holds_shielded(where, self.own):
+        if old < policy.hop_members or back * 4 > old or self.shield.holds(where, 24):
             return
         members = self._members(where)
         attempts, evidence = self._together(members)

@@ -17,6 +17,7 @@ from monzen.judge.network import NOTHING as NO_PARTS
 from monzen.judge.network import Network
 from monzen.judge.outage import Server
 from monzen.judge.policy import Policy
+from monzen.judge.shield import Shield
 from monzen.judge.tables import Alarm, Breach, Knocker, Spared
 
 VERSION = 1
@@ -146,12 +147,12 @@ def save(judge: Judge) -> State:
     return state
 
 
-def restore(state: State, policy: Policy | None = None, own: frozenset[bytes] = frozenset()) -> Judge:
+def restore(state: State, policy: Policy | None = None, shield: Shield | None = None) -> Judge:
     """A judge that goes on where the saved one was. Raises ValueError for the state of another version."""
     (head,) = state["judge"]
     if head[0] != VERSION:
         raise ValueError(f"a state of version {head[0]}; this is version {VERSION}")
-    judge = Judge(policy, own)
+    judge = Judge(policy, shield)
     (
         judge.first,
         judge.last,

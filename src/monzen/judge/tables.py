@@ -11,6 +11,7 @@ from monzen.judge.names import Names
 from monzen.judge.network import Network
 from monzen.judge.outage import Outages
 from monzen.judge.policy import Policy
+from monzen.judge.shield import Shield
 from monzen.types import Event, Weight
 
 STRONG: Final = int(Weight.STRONG)
@@ -68,9 +69,9 @@ class Knocker:
 class Tables:
     """All state of the judge; the rules are in the classes that inherit it, one module for each kind."""
 
-    def __init__(self, policy: Policy | None = None, own: frozenset[bytes] = frozenset()) -> None:
+    def __init__(self, policy: Policy | None = None, shield: Shield | None = None) -> None:
         self.policy = policy or Policy()
-        self.own = own
+        self.shield = shield or Shield()
         self.clients: dict[bytes, Client] = {}
         self.networks: dict[bytes, Network] = {}
         self.alone: dict[bytes, int] = {}  # by /24 in which one client offended: the last byte of its address
