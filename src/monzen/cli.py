@@ -19,6 +19,10 @@ from collections.abc import Callable, Sequence
 
 from monzen.show.words import _, speak_also
 
+TYPE_CHECKING = False  # `typing` costs a start that needs it for nothing else
+if TYPE_CHECKING:
+    from monzen.judge import Judge
+
 RELATIVE = re.compile(r"(\d{1,6}) ?([smhdw])").fullmatch
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 EXIT_USE = 2
@@ -198,6 +202,7 @@ def parser() -> argparse.ArgumentParser:
         metavar=_("POLICY"),
         help=_("what others would have done: fail2ban, crowdsec, sshguard, or a policy file of monzen; may be repeated"),
     )
+    policy_options(p)
     p.set_defaults(run=run_scan)
 
     p = verb(
@@ -217,6 +222,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--top", type=count, metavar=_("N"), help=_("rows of each table (default 10)"))
     p.add_argument("--names", action="store_true", help=_("show the names of users, which are hidden otherwise"))
+    policy_options(p)
     p.set_defaults(run=run_why)
 
     p = verb(
@@ -229,6 +235,39 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("what", nargs="*", metavar=_("LINE|FILE"), help=_("a line, log files, or - for standard input (the default)"))
     p.set_defaults(run=run_explain)
     return top
+
+
+def policy_options(p: argparse.ArgumentParser) -> None:
+    """What changes the judge: the same for each verb that judges."""
+    p.add_argument(
+        "--policy", metavar=_("FILE"), help=_("a TOML file with other limits, and whom never to deny (docs/policy.md)")
+    )
+
+
+def judge_of(options: argparse.Namespace) -> Judge | None:
+    """The judge as the policy file has it, this machine in its shield where its own logs are read; None: it was said why."""
+    from monzen.judge import Judge, Policy, Shield
+
+    policy, own, allow, private = Policy(), [], [], False
+    if options.policy is not None:
+        from monzen.config import ConfigError, load
+        from monzen.machine import resolve
+
+        try:
+            config = load(options.policy)
+        except ConfigError as error:
+            complain(str(error))
+            return None
+        found, unknown = resolve(config.names)
+        for name in unknown:
+            said = _("{name} has no address now, so it is not allowed this time. Check the name, or write its address")
+            complain(said.format(name=name))
+        policy, own, allow, private = config.policy, [*config.own], [*config.allow, *found], config.private
+    if not options.files:
+        from monzen.machine import prefixes
+
+        own += prefixes()
+    return Judge(policy, Shield(own, allow, private))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -295,7 +334,9 @@ def run_scan(options: argparse.Namespace) -> int:
     if times[0] is not None and times[1] is not None and times[0] >= times[1]:
         complain(_("--until {until} is not after --since {since}").format(until=options.until, since=options.since))
         return EXIT_USE
-    judge, comparison = Judge(), None
+    judge, comparison = judge_of(options), None
+    if judge is None:
+        return EXIT_USE
     if options.compare:
         from monzen.rivals import RivalError, compare
         from monzen.show.text import safe
@@ -357,11 +398,14 @@ def run_why(options: argparse.Namespace) -> int:
         return EXIT_USE
     now = time.time()
     local = options.timezone or local_zone()
+    judge = judge_of(options)
+    if judge is None:
+        return EXIT_USE
     sets, errors = plan(options.files, now=now)
     watch = Watch(target)
     total = sum(s.size for group in sets for s in group)
     with progress_bar(total, wanted=not options.json or sys.stderr.isatty()) as advance:
-        reading = scan_sets(sets, list(errors), Options(now, local, options.year), progress=advance, watch=watch.see)
+        reading = scan_sets(sets, list(errors), Options(now, local, options.year), judge, progress=advance, watch=watch.see)
     subject = Subject(reading.judge, target, bits, watch.counted, watch.lines())
     if options.json:
         print(as_json(as_values(subject, names=options.names)))

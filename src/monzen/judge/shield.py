@@ -54,7 +54,8 @@ class Shield:
     """What is never denied: loopback and its kin, private networks unless `private`, and the networks given.
 
     `own` are the addresses of this machine and of what it cannot do without (gateway, resolvers), `allow` what the admin
-    allows: pairs of leading bytes (IPv4 up to 4, IPv6 5 or more) and prefix length. Asked by one bisection: 0.5 µs (Python 3.11, not compiled, 2026-11-25).
+    allows: pairs of leading bytes (IPv4 up to 4, IPv6 5 or more) and prefix length. Asked by one bisection: 0.5 µs (Python 3.11,
+    not compiled, 2026-11-25).
     """
 
     __slots__ = ("first4", "first6", "last4", "last6")

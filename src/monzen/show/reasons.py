@@ -78,6 +78,6 @@ def spared(reason_: str, _: Callable[[str], str]) -> str:
     return {
         "known": _("logged in well before: an old password on a device, not an attacker"),
         "device": _("one name over and over, as a device with an old password does: no list of names"),
-        "shielded": _("is never denied: this machine, a private or a local address"),
+        "shielded": _("is never denied: what you allow, this machine and what it needs, or a private or local address"),
         "known-neighbour": _("the network has a user of yours, or brings you mail: only its offenders are denied, one by one"),
     }[reason_]

@@ -1,0 +1,219 @@
+"""The policy file: TOML with the tables `[policy]`, `[shield]` and `[networks]`; every key may be left out (docs/policy.md)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, fields, replace
+from ipaddress import IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+
+from monzen.judge.policy import Policy
+from monzen.judge.shield import Prefix
+from monzen.show.text import safe
+from monzen.show.words import _
+
+LENGTH = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?([smhdw])").fullmatch
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+HOST = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z][A-Za-z0-9-]{0,62}\.?").fullmatch
+
+YEAR = 365 * 86400
+KEPT = 64  # stamps, names and recipients kept of a client (judge/client.py): a limit above that is never reached
+# What a key may be, where it is not any number from 1 up, or any length of time from a second to a year.
+RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("ghosts", "names", "real_names", "one_name", "nameless", "slow", "ssh", "relay", "recipients"), (1, KEPT)),
+    **dict.fromkeys(("abuse", "alarm", "device", "known_ghosts", "guesses"), (1, KEPT)),
+    "one_name_hour": (3, KEPT),  # whether they come by the clock is told from two gaps
+    "recipients_per_mail": (0, KEPT),
+    "crowd": (2, 32),  # one is no crowd; 32 offences of a network are kept (judge/network.py)
+    "crowd_points": (1, 192),  # 32 offences of at most 6
+    "offenders": (1, 254),  # hosts of a /24
+    "hop_members": (1, 254),
+    "hop6_56": (2, 256),
+    "hop6_48": (2, 256),
+    "hot": (2, 8),  # networks kept of a name (judge/names.py)
+    "shape_networks": (2, 4096),  # networks kept of a shape (judge/campaign.py)
+    "growth": (1, 100),
+    "outage_clients": (2, 1000),
+    **dict.fromkeys(("clients", "networks", "sentences", "name_table", "knockers"), (1000, 100_000_000)),
+}
+KINDS = {f.name: str(f.type) for f in fields(Policy)}
+TABLES = {"policy": tuple(KINDS), "shield": ("own", "allow", "private"), "networks": ("routes",)}
+
+
+class ConfigError(Exception):
+    """What is wrong with a file that the admin wrote: one sentence in the reader's language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the file says. `names` are the allowed host names: whoever reads the file resolves them; `routes` is a path."""
+
+    policy: Policy = field(default_factory=Policy)
+    own: tuple[Prefix, ...] = ()
+    allow: tuple[Prefix, ...] = ()
+    names: tuple[str, ...] = ()
+    private: bool = False
+    routes: str | None = None
+
+
+def load(path: str) -> Config:
+    """The file at `path`. Raises ConfigError."""
+    from tomllib import TOMLDecodeError, loads
+
+    try:
+        return config(loads(Path(path).read_bytes().decode("utf-8")), path)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except UnicodeDecodeError:
+        raise ConfigError(_("{path} is not TOML: it is not UTF-8 text").format(path=safe(path))) from None
+    except TOMLDecodeError as error:
+        where = re.search(r"line (\d+), column (\d+)", str(error))
+        if where is None:
+            said = _("{path} is not TOML: it ends too early. Close every quote and bracket").format(path=safe(path))
+        else:
+            said = _(
+                "{path} is not TOML in line {line}, column {column}. Each line is a [table], a key = value or a # comment"
+            ).format(path=safe(path), line=where[1], column=where[2])
+        raise ConfigError(said) from None
+
+
+def unreadable(path: str, error: OSError) -> ConfigError:
+    """The ConfigError for what the operating system answered."""
+    detail = _(error.strerror) if error.strerror else str(error)
+    return ConfigError(
+        _("cannot read {path}: {detail}. Check the name and who may read it").format(path=safe(path), detail=detail)
+    )
+
+
+def config(tables: dict[str, Any], path: str) -> Config:
+    """The same of tables already read; `path` is for the errors, and for what the file names."""
+    for name, table in tables.items():
+        if name not in TABLES:
+            raise _unknown(path, name, [*TABLES, *(f"{t}.{k}" for t, keys in TABLES.items() for k in keys)])
+        if not isinstance(table, dict):
+            raise ConfigError(
+                _("{path}: {key} is a table. Write [{key}] in a line of its own, and its keys below").format(
+                    path=safe(path), key=name
+                )
+            )
+        for key in table:
+            if key not in TABLES[name]:
+                raise _unknown(path, key, list(TABLES[name]), name)
+    values: dict[str, Any] = {
+        key: _value(path, key, value) for key, value in tables.get("policy", {}).items()
+    }  # of as many types as there are keys
+    policy = replace(Policy(), **values)
+    _check(path, policy)
+    shield = tables.get("shield", {})
+    own, named = _addresses(path, "own", shield.get("own", []))
+    if named:
+        raise _wrong(path, "shield.own", named[0], _("an address or a network such as 192.0.2.0/24"))
+    allow, names = _addresses(path, "allow", shield.get("allow", []))
+    private = shield.get("private", False)
+    if not isinstance(private, bool):
+        raise _wrong(path, "shield.private", private, _("true or false"))
+    routes = tables.get("networks", {}).get("routes")
+    if routes is not None:
+        if not isinstance(routes, str) or not routes or "\0" in routes:
+            raise _wrong(path, "networks.routes", routes, _("the name of a file, in quotes"))
+        routes = str(Path(path).parent / routes)
+    return Config(policy, own, allow, names, private, routes)
+
+
+def allowed(key: str) -> str:
+    """What a key of `[policy]` may be, in words."""
+    if KINDS[key] == "bool":
+        return _("true or false")
+    low, high = limits(key)
+    if KINDS[key] == "float":
+        return _("a length of time from one second to a year: a number of seconds, or text such as 10m, 36h, 7d in quotes")
+    return _("a whole number from {low} to {high}").format(low=f"{low:.0f}", high=f"{high:.0f}")
+
+
+def limits(key: str) -> tuple[float, float]:
+    """The least and the greatest value of a key of `[policy]`."""
+    return RANGES.get(key, (1, YEAR if KINDS[key] == "float" else 1_000_000))
+
+
+def _value(path: str, key: str, value: object) -> bool | int | float:
+    """A value of `[policy]` as the policy has it."""
+    low, high = limits(key)
+    if KINDS[key] == "bool":
+        if isinstance(value, bool):
+            return value
+    elif KINDS[key] == "float":
+        seconds: object = value
+        if isinstance(value, str) and (m := LENGTH(value.strip())):
+            seconds = float(m[1]) * UNITS[m[2]]
+        if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and low <= seconds <= high:
+            return float(seconds)
+    elif isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    raise _wrong(path, f"policy.{key}", value, allowed(key))
+
+
+def _check(path: str, policy: Policy) -> None:
+    """What only goes together."""
+    if policy.memory < policy.window:
+        raise _wrong(path, "policy.memory", policy.memory, _("no less than {key}").format(key="window"))
+    for key in ("client_sentence", "network_sentence", "hop_sentence"):
+        if policy.longest < getattr(policy, key):
+            raise _wrong(path, "policy.longest", policy.longest, _("no less than {key}").format(key=key))
+
+
+def _addresses(path: str, key: str, values: object) -> tuple[tuple[Prefix, ...], tuple[str, ...]]:
+    """A list of addresses and networks, and the host names among them."""
+    what = _("a list of addresses, networks and host names, each in quotes")
+    if key == "own":
+        what = _("a list of addresses and networks, each in quotes")
+    if not isinstance(values, list):
+        raise _wrong(path, f"shield.{key}", values, what)
+    found: list[Prefix] = []
+    names: list[str] = []
+    for value in values:
+        prefix = prefix_of(value) if isinstance(value, str) else None
+        if prefix is not None:
+            found.append(prefix)
+        elif isinstance(value, str) and HOST(value):
+            names.append(value)
+        else:
+            raise _wrong(path, f"shield.{key}", value, what)
+    return tuple(found), tuple(names)
+
+
+def prefix_of(text: str) -> Prefix | None:
+    """`192.0.2.7`, `192.0.2.0/24`, `2001:db8::/32`, `[2001:db8::1]`, `fe80::1%eth0`; IPv4-mapped ones are IPv4."""
+    address, slash, bits = text.strip().strip("[]").partition("/")
+    try:
+        network = ip_network(address.partition("%")[0] + slash + bits, strict=False)
+    except ValueError:
+        return None
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None and network.prefixlen >= 96:
+        return network.network_address.ipv4_mapped.packed, network.prefixlen - 96
+    return network.network_address.packed, network.prefixlen
+
+
+def _unknown(path: str, key: str, keys: list[str], table: str = "") -> ConfigError:
+    """An unknown key or table, and the nearest there is."""
+    from difflib import get_close_matches
+
+    whole = [k for k in keys if k.partition(".")[2] == key]  # right, but outside of its table
+    near = (whole or get_close_matches(key, keys, 1, 0.0))[0]
+    if not table:
+        return ConfigError(
+            _("{path}: there is no {key}. The nearest is {near}").format(path=safe(path), key=safe(key, 60), near=near)
+        )
+    return ConfigError(
+        _("{path}: there is no key {key} in [{table}]. The nearest is {near}").format(
+            path=safe(path), key=safe(key, 60), table=table, near=near
+        )
+    )
+
+
+def _wrong(path: str, key: str, value: object, what: str) -> ConfigError:
+    """A value that cannot be."""
+    shown = ("true" if value else "false") if isinstance(value, bool) else safe(f"{value!r}", 60)
+    return ConfigError(
+        _("{path}: {key} cannot be {value}. Use {allowed}").format(path=safe(path), key=key, value=shown, allowed=what)
+    )
