@@ -73,7 +73,7 @@ def test_what_is_filled_in_is_the_same():
 def test_no_translation_is_english():
     for _ids, texts, _ in translations():
         for text in texts:
-            assert not ENGLISH.search(PLACES.sub("0", text)) or "pip install zstandard" in text, text
+            assert not ENGLISH.search(PLACES.sub("0", text)) or "pip install " in text, text
 
 
 def test_punctuation_is_japanese():

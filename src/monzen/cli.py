@@ -242,19 +242,27 @@ def policy_options(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--policy", metavar=_("FILE"), help=_("a TOML file with other limits, and whom never to deny (docs/policy.md)")
     )
+    p.add_argument(
+        "--routes",
+        metavar=_("FILE"),
+        help=_("which prefixes are one network: a routing table as text, .gz or .mmdb (docs/policy.md)"),
+    )
 
 
 def judge_of(options: argparse.Namespace) -> Judge | None:
     """The judge as the policy file has it, this machine in its shield where its own logs are read; None: it was said why."""
     from monzen.judge import Judge, Policy, Shield
 
-    policy, own, allow, private = Policy(), [], [], False
-    if options.policy is not None:
-        from monzen.config import ConfigError, load
+    policy, own, allow, private, path, routes = Policy(), [], [], False, options.routes, None
+    if options.policy is not None or path is not None:
+        from monzen.config import Config, ConfigError, load
         from monzen.machine import resolve
+        from monzen.routing import load_routes
 
         try:
-            config = load(options.policy)
+            config = load(options.policy) if options.policy is not None else Config()
+            path = path if path is not None else config.routes
+            routes = load_routes(path) if path is not None else None
         except ConfigError as error:
             complain(str(error))
             return None
@@ -267,7 +275,7 @@ def judge_of(options: argparse.Namespace) -> Judge | None:
         from monzen.machine import prefixes
 
         own += prefixes()
-    return Judge(policy, Shield(own, allow, private))
+    return Judge(policy, Shield(own, allow, private), routes)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

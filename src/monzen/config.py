@@ -31,13 +31,16 @@ RANGES: dict[str, tuple[float, float]] = {
     "hop_members": (1, 254),
     "hop6_56": (2, 256),
     "hop6_48": (2, 256),
+    "wide_closed": (2, 256),
+    "widest4": (16, 24),
+    "widest6": (36, 48),
     "hot": (2, 8),  # networks kept of a name (judge/names.py)
     "shape_networks": (2, 4096),  # networks kept of a shape (judge/campaign.py)
     "growth": (1, 100),
     "outage_clients": (2, 1000),
     **dict.fromkeys(("clients", "networks", "sentences", "name_table", "knockers"), (1000, 100_000_000)),
 }
-KINDS = {f.name: str(f.type) for f in fields(Policy)}
+KINDS = {f.name: type(getattr(Policy(), f.name)).__name__ for f in fields(Policy)}  # compiled, a field knows no type
 TABLES = {"policy": tuple(KINDS), "shield": ("own", "allow", "private"), "networks": ("routes",)}
 
 

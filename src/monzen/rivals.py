@@ -31,7 +31,7 @@ def rival(name: str, judge: Judge, since: float | None) -> Contender:
         policy = config.load(name).policy
     except (OSError, ValueError, getattr(config, "ConfigError", ValueError)) as error:
         raise RivalError(name, error.strerror if isinstance(error, OSError) and error.strerror else str(error)) from error
-    return Monzen(name, Judge(policy, judge.shield), since)
+    return Monzen(name, Judge(policy, judge.shield, judge.routes), since)
 
 
 def compare(judge: Judge, names: list[str], since: float | None) -> Comparison:

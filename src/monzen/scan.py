@@ -121,7 +121,7 @@ def scan_sets(
     """
     since, until = options.since, options.until
     whole = judge or Judge()
-    inside = whole if since is None else Judge(whole.policy, whole.shield)
+    inside = whole if since is None else Judge(whole.policy, whole.shield, whole.routes)
     result = Reading(inside, errors=list(errors), since=since, until=until, comparison=comparison)
     listen = whole.hear if comparison is None else comparison.hear
     joiner, twice = Joiner(), Twice()

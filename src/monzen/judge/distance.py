@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from monzen.judge.client import Client, Sentence
 from monzen.judge.judge import Judge
+from monzen.judge.prefixes import within
 from monzen.judge.rules import HOUR, SSH, steady
 from monzen.types import Kind
 
@@ -69,15 +70,7 @@ def distances(judge: Judge, key: bytes) -> list[Distance]:
 
 def sentences(judge: Judge, target: bytes) -> list[tuple[Sentence, float]]:
     """The denials of an address and of the networks around it, or inside a network, and from when; in order of time."""
-    found = []
-    for s, at in judge.imposed():
-        size = len(s.target)
-        if s.target.startswith(target) or (target.startswith(s.target) and s.bits % 8 == 0):
-            found.append((s, at))
-        elif s.bits in (25, 26) and size == len(target) == 4:
-            mask = (1 << 32) - (1 << (32 - s.bits))
-            if int.from_bytes(target, "big") & mask == int.from_bytes(s.target, "big"):
-                found.append((s, at))
+    found = [(s, at) for s, at in judge.imposed() if s.target.startswith(target) or within(target, s.target, s.bits)]
     return sorted(found, key=lambda x: x[1])
 
 

@@ -26,7 +26,7 @@ class Judge(Rules):
 
     def hear(self, events: Iterable[Event]) -> None:
         """Takes note of events and decides; a stamp that runs backwards counts as now."""
-        now, clients, networks, wide = self.now, self.clients, self.networks, self.wide
+        now, clients, networks, wide, routed = self.now, self.clients, self.networks, self.wide, self.routed
         heard = 0
         begun = self.first is not None
         for event in events:
@@ -87,6 +87,11 @@ class Judge(Rules):
                     if sentence is not None:
                         self._swallow(key, client, sentence, event, now)
                         continue
+                if routed:
+                    sentence = self._routed_sentence(key, now)
+                    if sentence is not None:
+                        self._swallow(key, client, sentence, event, now)
+                        continue
                 if client is None:
                     if len(clients) >= self.full:
                         self._forget(now)  # before, or the new one might be the one that goes
@@ -112,9 +117,10 @@ class Judge(Rules):
         else:
             self._knocked(client, event, now)
         sentence.knocks += event[2]
-        if client.sentence is not None or sentence.bits in (48, 56):
+        if client.sentence is not None or len(key) == 8:
             sentence.until = now + sentence.length
             sentence.last_knock = now
+            self.around = max(self.around, sentence.until)
 
     def _login(self, key: bytes, event: Event, now: float) -> None:
         self.logins += 1
@@ -153,6 +159,8 @@ class Judge(Rules):
             wide = self._wide_sentence(key, now)
         if wide is not None and now > wide.until:
             wide = None
+        if wide is None and self.routed:
+            wide = self._routed_sentence(key, now)
         own = client.sentence
         if own is not None and now > own.until:
             own = None

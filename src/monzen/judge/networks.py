@@ -6,11 +6,11 @@ from typing import Final
 
 from monzen.judge.client import NOBODY, Client, Sentence
 from monzen.judge.network import MEMBERS, RECENT, Network
-from monzen.judge.tables import Spared, Tables
+from monzen.judge.routed import SHOWN, Routed
+from monzen.judge.tables import Spared
 
 MACHINES: Final = ("abuse", "relay", "harvest")  # what hosts of hosters do, whose addresses do not change hands
 FEW: Final = 3  # users of a /24: where more live, one failure is a slip, also beside others
-SHOWN: Final = 6  # lines of evidence of a network
 DAY: Final = 86400.0
 
 # How strange a failure is, beside what its account's own user does.
@@ -37,7 +37,7 @@ def empty_parts(residents: list[int]) -> list[tuple[int, int]]:
     return parts
 
 
-class Networks(Tables):
+class Networks(Routed):
     """The rules that look at more than one client."""
 
     def _wide_sentence(self, key: bytes, now: float) -> Sentence | None:
@@ -198,6 +198,8 @@ class Networks(Tables):
         network.returns += 1
         network.sentence = self._sentence(where, bits, now, length, rule, many, attempts, evidence)
         self.around = max(self.around, network.sentence.until)
+        if self.routes is not None and bits in (24, 48):
+            self._widen(where, now)
 
     def _among6(self, key: bytes, client: Client, strange: int, now: float) -> None:
         policy = self.policy

@@ -45,6 +45,11 @@ class Policy:
     hop6_56: int = 3  # /64s of one /56 in a day
     hop6_48: int = 5  # /64s of one /48 in a day
 
+    # Routed prefixes, only with a routing table (`--routes`)
+    wide_closed: int = 3  # closed /24 (IPv6: /48) of one AS at once, as with clients: two may be chance
+    widest4: int = 20  # never wider: a /20 is a small hoster's, what is wider belongs to providers with people in it; 24: never
+    widest6: int = 40  # never wider: 256 sites of a /48 each; 48: never
+
     # Campaigns: many hosts, few tries each
     campaign: bool = True
     hot: int = 4  # unrelated networks (/16, /32) that tried a name which never worked

@@ -17,6 +17,7 @@ from monzen.judge.network import NOTHING as NO_PARTS
 from monzen.judge.network import Network
 from monzen.judge.outage import Server
 from monzen.judge.policy import Policy
+from monzen.judge.routes import Routes
 from monzen.judge.shield import Shield
 from monzen.judge.tables import Alarm, Breach, Knocker, Spared
 
@@ -109,6 +110,7 @@ def save(judge: Judge) -> State:
             )
             for key, n in getattr(judge, table).items()
         ]
+    state["routed"] = [(block, tuple(sentences.row(s) for s in lasting)) for block, lasting in judge.routed.items()]
     for table in ("alone", "firsts", "ports"):
         state[table] = list(getattr(judge, table).items())
     for table in ("users", "users6", "senders"):
@@ -147,12 +149,12 @@ def save(judge: Judge) -> State:
     return state
 
 
-def restore(state: State, policy: Policy | None = None, shield: Shield | None = None) -> Judge:
+def restore(state: State, policy: Policy | None = None, shield: Shield | None = None, routes: Routes | None = None) -> Judge:
     """A judge that goes on where the saved one was. Raises ValueError for the state of another version."""
     (head,) = state["judge"]
     if head[0] != VERSION:
         raise ValueError(f"a state of version {head[0]}; this is version {VERSION}")
-    judge = Judge(policy, shield)
+    judge = Judge(policy, shield, routes)
     (
         judge.first,
         judge.last,
@@ -186,6 +188,7 @@ def restore(state: State, policy: Policy | None = None, shield: Shield | None = 
         judge.clients[key].trust = _trust(row)
     for table in ("networks", "wide", "groups"):
         setattr(judge, table, {key: _network(row, sentences) for key, *row in state[table]})
+    judge.routed = {block: [sentences[n] for n in rows] for block, rows in state.get("routed", [])}
     judge.alone = dict(state["alone"])
     judge.firsts = dict(state["firsts"])
     judge.ports = dict(state["ports"])

@@ -11,6 +11,8 @@ from monzen.judge.names import Names
 from monzen.judge.network import Network
 from monzen.judge.outage import Outages
 from monzen.judge.policy import Policy
+from monzen.judge.prefixes import within
+from monzen.judge.routes import Routes
 from monzen.judge.shield import Shield
 from monzen.types import Event, Weight
 
@@ -19,6 +21,7 @@ LONGEST: Final = 240  # bytes kept of a line
 FIRSTS: Final = 20_000  # lines kept of clients that offended once
 FOUND: Final = 1000  # kept of those that were spared, of breaches and of alarms
 FAR: Final = float("inf")
+SIX: Final = 1 << 60  # apart from the blocks of IPv4
 
 
 class Spared(NamedTuple):
@@ -69,13 +72,15 @@ class Knocker:
 class Tables:
     """All state of the judge; the rules are in the classes that inherit it, one module for each kind."""
 
-    def __init__(self, policy: Policy | None = None, shield: Shield | None = None) -> None:
+    def __init__(self, policy: Policy | None = None, shield: Shield | None = None, routes: Routes | None = None) -> None:
         self.policy = policy or Policy()
         self.shield = shield or Shield()
+        self.routes = routes  # None: nothing wider than a /24 or a /48 is ever denied
         self.clients: dict[bytes, Client] = {}
         self.networks: dict[bytes, Network] = {}
         self.alone: dict[bytes, int] = {}  # by /24 in which one client offended: the last byte of its address
         self.wide: dict[bytes, Network] = {}  # /56 and /48 of IPv6
+        self.routed: dict[int, list[Sentence]] = {}  # by block (judge/routed.py): of routed prefixes, those that last
         self.groups: dict[bytes, Network] = {}  # /22 with offenders in several /24
         self.names = Names(self.policy.name_table)
         self.campaigns = Campaigns()
@@ -209,20 +214,34 @@ class Tables:
             self._forget_sentences(now)
         return sentence
 
+    def _block(self, key: bytes) -> int:
+        """The number of the widest network that could be denied around a client or a network."""
+        if len(key) <= 4:
+            return int.from_bytes(key[:3], "big") >> (24 - self.policy.widest4)
+        return SIX | int.from_bytes(key[:6], "big") >> (48 - self.policy.widest6)
+
     def imposed(self) -> list[tuple[Sentence, float]]:
         """The sentences as a firewall would get them, and from when: one that a wider one covers begins when that ends."""
         last = self.now
         wide: dict[bytes, list[Sentence]] = {}
+        routed: dict[int, list[Sentence]] = {}
         for s in self.sentences:
-            if s.bits in (24, 48, 56):
+            if s.rule == "wide":
+                routed.setdefault(self._block(s.target), []).append(s)
+            elif s.bits in (24, 48, 56):
                 wide.setdefault(s.target, []).append(s)
         out: list[tuple[Sentence, float]] = []
         for s in self.sentences:
             at = s.at
+            around: list[Sentence] = []
             for size in (3,) if s.bits == 32 else (6, 7) if s.bits == 64 else ():
-                for w in wide.get(s.target[:size], ()):
-                    if w.at <= at + 1.0 and at <= w.until:
-                        at = w.until
+                around += wide.get(s.target[:size], ())
+            if routed and s.rule != "wide":
+                around += [w for w in routed.get(self._block(s.target), ()) if within(s.target, w.target, w.bits)]
+                around.sort(key=lambda w: w.at)
+            for w in around:
+                if w.at <= at + 1.0 and at <= w.until:
+                    at = w.until
             if at == s.at or (at < s.until and at < last):
                 out.append((s, at))
         return out

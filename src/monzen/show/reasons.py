@@ -55,6 +55,10 @@ def reason(
         "harvest": _("looks for mailboxes: asked for {detail:,} that are not here"),
         "abuse": _("{tries} that no mail program makes"),
         "knocks": _("{detail:,} packets at closed ports, from a client or a network that offended before"),
+        "wide": _(
+            "{members} in {detail:,} closed networks of one operator; {wide} at once close the prefix that it announces,"
+            " unless somebody of yours is in it"
+        ),
         "hopper": _("{members} of one network, each for a short time: the attacker moves through it"),
     }
     return texts[s.rule].format(
@@ -63,6 +67,7 @@ def reason(
         counted=plural("{n} attempt", "{n} attempts", s.detail),
         detail=s.detail,
         crowd=policy.crowd,
+        wide=policy.wide_closed,
         ghosts=policy.ghosts,
         names=policy.names,
         slow=policy.slow,

@@ -7,6 +7,7 @@ from typing import Any
 
 from monzen.judge.client import Sentence
 from monzen.judge.judge import Judge
+from monzen.judge.prefixes import cut, merge
 from monzen.judge.proposals import proposals
 from monzen.parse.address import text as address
 from monzen.show.reading import Reading
@@ -27,17 +28,31 @@ def standing(judge: Judge) -> list[tuple[Sentence, float]]:
     """The verdicts that a firewall would hold, each target once, the heaviest first: none inside another."""
     latest = {(s.target, s.bits): (s, at) for s, at in judge.imposed()}
     wide = {s.target for s, _ in latest.values() if s.bits in (24, 48, 56)}
-    kept = [
-        (s, at)
-        for s, at in latest.values()
-        if not any(s.target[:size] in wide for size in ((3,) if s.bits == 32 else (6, 7) if s.bits == 64 else ()))
-    ]
+    routed = {(s.target, s.bits) for s, _ in latest.values() if s.rule == "wide"}
+    lengths = {bits for _, bits in routed}
+
+    def inside(s: Sentence) -> bool:
+        if any(s.target[:size] in wide for size in ((3,) if s.bits == 32 else (6, 7) if s.bits == 64 else ())):
+            return True
+        base = s.target[: 3 if len(s.target) <= 4 else 6]
+        return any(bits < s.bits and (cut(base, bits), bits) in routed for bits in lengths)
+
+    kept = [(s, at) for s, at in latest.values() if not inside(s)]
     return sorted(kept, key=lambda x: (-x[0].attempts - x[0].knocks, x[0].target))
 
 
 def commands(judge: Judge) -> list[str]:
-    """The ufw commands that deny what the judge would deny. `prepend`: above every allow, also where there is no rule yet."""
-    return [f"ufw prepend deny from {network(s.target, s.bits)}" for s, _ in standing(judge)]
+    """The ufw commands that deny what the judge would deny. `prepend`: above every allow, also where there is no rule yet.
+
+    A denial by hand has no end, so networks side by side are one command where it denies no address more.
+    """
+    found: dict[tuple[bytes, int], None] = {}
+    kept = [(s.target.ljust(4 if len(s.target) <= 4 else 16, b"\0"), s.bits) for s, _ in standing(judge)]
+    merged = set(merge([(target, bits) for target, bits in kept if bits < (32 if len(target) == 4 else 64)]))
+    for target, bits in kept:
+        whole = next((w for n in range(bits, 0, -1) if (w := (cut(target, n), n)) in merged), (target, bits))
+        found[whole] = None
+    return [f"ufw prepend deny from {network(target, bits)}" for target, bits in found]
 
 
 def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from monzen.judge.client import Client
 from monzen.judge.distance import Distance, distances, mercies, sentences
 from monzen.judge.judge import Breach, Judge, Spared
 from monzen.judge.policy import Policy
+from monzen.judge.prefixes import within
 from monzen.parse.address import text as address
 from monzen.show.deeds import SERVICES, deeds
 from monzen.show.reasons import english, reason, span, spared
@@ -32,7 +33,7 @@ class Subject:
         self.sentences = sentences(judge, target)
         self.breaches: list[Breach] = [b for b in judge.breaches if b.client.startswith(target)]
         self.spared: list[Spared] = [
-            s for s in judge.spared.values() if s.target.startswith(target) or target.startswith(s.target)
+            s for s in judge.spared.values() if s.target.startswith(target) or within(target, s.target, s.bits)
         ]
         self.knocks = sum(k.count for key, k in judge.knockers.items() if key.startswith(target))
         self.distances: list[Distance] = distances(judge, target) if self.single else []
