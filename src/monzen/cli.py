@@ -321,7 +321,6 @@ def complain(message: str) -> None:
 def run_scan(options: argparse.Namespace) -> int:
     """`monzen scan`."""
     gc.disable()  # what is imported stays to the end; while it reads, scan has a reason of its own
-    from monzen.judge.judge import Judge
     from monzen.scan import Options, scan_sets
     from monzen.show.report import report
     from monzen.sources import plan
