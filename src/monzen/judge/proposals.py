@@ -40,6 +40,8 @@ def proposals(judge: Judge) -> list[Proposal]:
     good |= judge.users.keys() | judge.users6.keys() | judge.senders.keys()
     found = []
     for (target, bits), sentences in by_network.items():
+        if len(sentences) == 1 and sentences[0].days < DAYS:
+            continue
         days = max(len({int(t // DAY) for s in sentences for t in (s.at, s.last_knock)}), *(s.days for s in sentences))
         if days < DAYS or target in good:
             continue

@@ -41,18 +41,21 @@ def standing(judge: Judge) -> list[tuple[Sentence, float]]:
     return sorted(kept, key=lambda x: (-x[0].attempts - x[0].knocks, x[0].target))
 
 
-def commands(judge: Judge) -> list[str]:
-    """The ufw commands that deny what the judge would deny. `prepend`: above every allow, also where there is no rule yet.
+def commands(judge: Judge, stands: list[tuple[Sentence, float]] | None = None) -> list[str]:
+    """The ufw commands that deny what stands (`standing`, if not known). `prepend`: above every allow, also where there is no rule yet.
 
     A denial by hand has no end, so networks side by side are one command where it denies no address more.
     """
-    found: dict[tuple[bytes, int], None] = {}
-    kept = [(s.target.ljust(4 if len(s.target) <= 4 else 16, b"\0"), s.bits) for s, _ in standing(judge)]
+    kept = [(s.target.ljust(4 if len(s.target) <= 4 else 16, b"\0"), s.bits) for s, _ in (standing(judge) if stands is None else stands)]
     merged = set(merge([(target, bits) for target, bits in kept if bits < (32 if len(target) == 4 else 64)]))
+    lengths = sorted({bits for _, bits in merged}, reverse=True)
+    said: dict[tuple[bytes, int], None] = {}
     for target, bits in kept:
-        whole = next((w for n in range(bits, 0, -1) if (w := (cut(target, n), n)) in merged), (target, bits))
-        found[whole] = None
-    return [f"ufw prepend deny from {network(target, bits)}" for target, bits in found]
+        if bits == (32 if len(target) == 4 else 64):  # of those none lies in a network that stands
+            said[(target, bits)] = None
+        else:
+            said[next((w for n in lengths if n <= bits and (w := (cut(target, n), n)) in merged), (target, bits))] = None
+    return [f"ufw prepend deny from {network(target, bits)}" for target, bits in said]
 
 
 def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str, Any]:

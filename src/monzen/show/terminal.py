@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from monzen.judge.client import Client
+from monzen.judge.client import Client, Sentence
 from monzen.judge.judge import Alarm, Breach, Judge, Spared
 from monzen.judge.proposals import proposals
 from monzen.parse.address import text as address
@@ -37,6 +37,7 @@ class Terminal:
 
     def __init__(self, zone: dt.tzinfo, *, names: bool = False, top: int = 10, console: Console | Page | None = None) -> None:
         self.zone, self.names, self.top = zone, names, top
+        self.standing: list[tuple[Sentence, float]] = []
         asked = os.environ.get("COLUMNS", "")
         seen = sys.stdout.isatty() or any(os.environ.get(name) for name in RICH_ASKS)
         width = int(asked) if asked.isdecimal() and 0 < int(asked) < 10_000 else None if sys.stdout.isatty() else 120
@@ -199,7 +200,7 @@ class Terminal:
         self._more(len(ordered) - self.top)
 
     def _verdicts(self, judge: Judge) -> None:
-        sentences = standing(judge)
+        sentences = self.standing = standing(judge)
         if not sentences:
             return
         self._title(_("Whom monzen would turn away, and why"))
@@ -337,7 +338,7 @@ class Terminal:
         self.console.print(Text("  " + _("(monzen deny comes with the gate; until then ufw does it, as below)"), style="dim"))
 
     def _commands(self, judge: Judge) -> None:
-        found = commands(judge)
+        found = commands(judge, self.standing)
         if not found:
             return
         self._title(_("To do it by hand"))
