@@ -42,11 +42,12 @@ def standing(judge: Judge) -> list[tuple[Sentence, float]]:
 
 
 def commands(judge: Judge, stands: list[tuple[Sentence, float]] | None = None) -> list[str]:
-    """The ufw commands that deny what stands (`standing`, if not known). `prepend`: above every allow, also where there is no rule yet.
+    """The ufw commands that deny what stands. `prepend`: above every allow, also where there is no rule yet.
 
     A denial by hand has no end, so networks side by side are one command where it denies no address more.
     """
-    kept = [(s.target.ljust(4 if len(s.target) <= 4 else 16, b"\0"), s.bits) for s, _ in (standing(judge) if stands is None else stands)]
+    stands = standing(judge) if stands is None else stands
+    kept = [(s.target.ljust(4 if len(s.target) <= 4 else 16, b"\0"), s.bits) for s, _ in stands]
     merged = set(merge([(target, bits) for target, bits in kept if bits < (32 if len(target) == 4 else 64)]))
     lengths = sorted({bits for _, bits in merged}, reverse=True)
     said: dict[tuple[bytes, int], None] = {}
