@@ -59,5 +59,6 @@ dev-setup:
 	@scripts/apt.sh install scripts/apt-test.txt
 	@scripts/setup.sh dev
 
-formats: dev-setup ## Renew docs/formats.md and docs/real-mail.md from the declarations
+formats: dev-setup ## Renew docs/formats.md, docs/real-mail.md and docs/policy.md from the declarations
 	@$(BIN)/python scripts/formats.py
+	@$(BIN)/python scripts/policy.py

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +145,15 @@ def test_any_value_is_allowed_or_said_in_one_sentence(key, value):
         said = str(error)
     assert "\n" not in said
     assert not said or said.startswith("p.toml: ")
+
+
+def test_the_example_file_is_the_default(tmp_path):
+    text = (ROOT / "docs/policy.toml").read_text(encoding="utf-8")
+    assert load(written(tmp_path, text)) == Config()
+    found = load(written(tmp_path, re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE)))
+    assert found.policy == Policy()
+    assert (len(found.own), len(found.allow), found.names) == (2, 2, ("office.example.org",))
+    assert text.count("\n# ") == len(KINDS) + 5
 
 
 # ---- scan

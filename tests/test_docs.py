@@ -42,8 +42,9 @@ def test_examples_print_what_they_say(path, command, expected):
     assert printed == wanted
 
 
-def test_formats_are_current():
-    done = subprocess.run([sys.executable, "scripts/formats.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("script", ["formats.py", "policy.py"])
+def test_generated_documents_are_current(script):
+    done = subprocess.run([sys.executable, f"scripts/{script}", "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -22,7 +22,8 @@ KEPT = 64  # stamps, names and recipients kept of a client (judge/client.py): a 
 # What a key may be, where it is not any number from 1 up, or any length of time from a second to a year.
 RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("ghosts", "names", "real_names", "one_name", "nameless", "slow", "ssh", "relay", "recipients"), (1, KEPT)),
-    **dict.fromkeys(("abuse", "alarm", "device", "known_ghosts", "guesses"), (1, KEPT)),
+    **dict.fromkeys(("abuse", "alarm", "device", "known_ghosts", "guesses", "slow_nameless", "targeted"), (1, KEPT)),
+    "sprayers": (1, 254),
     "one_name_hour": (3, KEPT),  # whether they come by the clock is told from two gaps
     "recipients_per_mail": (0, KEPT),
     "crowd": (2, 32),  # one is no crowd; 32 offences of a network are kept (judge/network.py)

@@ -41,7 +41,7 @@ class Policy:
     )
     offenders: int = 3  # strange clients of one network in a week: from then on one strange failure is enough there
     hop_after: float = 6 * HOUR  # convicts that do not come back for so long have moved on: to the next address of their network
-    hop_members: int = 3
+    hop_members: int = 3  # convicts that moved on, of one network and for one deed: two may be chance
     hop6_56: int = 3  # /64s of one /56 in a day
     hop6_48: int = 5  # /64s of one /48 in a day
 
@@ -51,7 +51,7 @@ class Policy:
     widest6: int = 40  # never wider: 256 sites of a /48 each; 48: never
 
     # Campaigns: many hosts, few tries each
-    campaign: bool = True
+    campaign: bool = True  # whether the shape of a session counts at all
     hot: int = 4  # unrelated networks (/16, /32) that tried a name which never worked
     shape_networks: int = 20  # networks that fail with one shape of session
     shape_ratio: int = 5  # times as many as ever got in with it
@@ -71,7 +71,7 @@ class Policy:
     knock_cap: float = 7 * DAY  # packets alone, which can be forged, prolong a denial no further than so long after the last line
     growth: int = 4  # each return makes it longer by this factor
     returning: int = 10  # attempts of a client before its returns count: one of a botnet makes fewer from its dynamic address
-    longest: float = 30 * DAY
+    longest: float = 30 * DAY  # no denial is longer: by then most addresses have another holder
 
     # Trust
     known_for: float = 30 * DAY  # after the last good login
@@ -79,9 +79,9 @@ class Policy:
     guesses: int = 10  # failures before a first good login after which it is a break-in, not a bad memory
     outage_clients: int = 4  # users that fail within two minutes where nobody succeeds: the server is ill, not they
 
-    # Bounds
+    # Bounds of memory: what is forgotten first is in judge/tables.py
     clients: int = 1_000_000  # about 220 bytes each, 400 of one that is denied
     networks: int = 100_000  # in which more than one client offended: about 700 bytes each
     sentences: int = 100_000  # with their evidence
-    name_table: int = 100_000
-    knockers: int = 100_000
+    name_table: int = 100_000  # names that were tried, and accounts
+    knockers: int = 100_000  # clients that the firewall turned away
