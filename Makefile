@@ -5,13 +5,15 @@ VENV    ?= .venv
 BIN      = $(VENV)/bin
 LINES    = 1000000
 SECONDS  = 60
+SEEDS    = 11,12,13
+DAYS     = 14
 TESTS    = tests
 LOCALE   = src/monzen/show/locale
 POT      = $(VENV)/monzen.pot
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help try test lint bench fuzz locale formats clean run-setup dev-setup
+.PHONY: help try test lint bench arena fuzz locale formats clean run-setup dev-setup
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -31,6 +33,10 @@ bench: dev-setup ## Speed and memory beside fail2ban, sshguard and grep (LINES=1
 	@scripts/apt.sh unpack scripts/apt-bench.txt $(VENV)/peers
 	@$(BIN)/python -m bench.read --lines $(LINES) --peers $(VENV)/peers
 	@$(BIN)/python -m bench.flat --lines $(LINES)
+	@$(BIN)/python -m bench.judge --events $(LINES)
+
+arena: dev-setup ## The judge against simulated attacks (SEEDS=11,12,13 DAYS=14; needs ../shared/arena)
+	@$(BIN)/python -m bench.arena --seeds $(SEEDS) --days $(DAYS)
 
 fuzz: dev-setup ## Throw hostile bytes at the reader (SECONDS=60)
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
