@@ -8,7 +8,7 @@ from typing import Final
 from monzen.judge.client import Client, Record, Sentence, Trust
 from monzen.judge.names import Name, alike
 from monzen.judge.networks import DAY
-from monzen.judge.rules import SSH, Rules
+from monzen.judge.rules import SSH, Rules, clockwork
 from monzen.judge.tables import LONGEST, Alarm, Breach, Knocker, Spared
 from monzen.types import Event, Kind
 
@@ -226,7 +226,10 @@ class Judge(Rules):
                 return True
         if strange >= self.policy.names:
             return True
-        return client.trust is None and len([t for t in record.stamps if t >= day]) >= self.policy.guesses
+        stamps = [t for t in record.stamps if t >= day]
+        if client.trust is not None or len(stamps) < self.policy.guesses:
+            return False
+        return len(record.names) > 1 or not clockwork(stamps)  # a device that was given the right password at last
 
     def _forgive(self, record: Record, name: Name) -> None:
         """Slips before a success were slips."""

@@ -56,6 +56,7 @@ class Policy:
     shape_networks: int = 20  # networks that fail with one shape of session
     shape_ratio: int = 5  # times as many as ever got in with it
 
+    hot_wait: float = 300.0  # after a failure with a hot name in its shape: who took an alias for a name gets in by then
     silence: float = 1800.0  # after one failure without a name in its shape: a person tries again, and reads mail as well
     retry: float = 60.0  # what belongs to the same try
     silent_tries: int = 2  # more is somebody who tries

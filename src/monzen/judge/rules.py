@@ -17,16 +17,30 @@ ABUSE: Final = int(Kind.PROTOCOL_ABUSE)
 SSH: Final = int(Service.SSH)
 SILENT: Final = 20_000  # strangers of which it is waited for what they do next
 HOUR: Final = 3600.0
+APART: Final = 6 * HOUR  # a program that has one mail to bring has given up or brought it
 
 
 def steady(stamps: list[float]) -> bool:
-    """Whether the gaps are all alike, as those of a program that tries again by the clock.
+    """Whether a program tries again by the clock: four of five gaps are the middle one, or some of it, within a fifth.
 
-    Four of five are within a fifth of the middle one.
+    Some of it, because what it tried while the server was down left no line.
     """
     gaps = sorted(stamps[i + 1] - stamps[i] for i in range(len(stamps) - 1))
     middle = gaps[len(gaps) // 2]
-    return sum(1 for g in gaps if 0.8 * middle - 1 <= g <= 1.2 * middle + 1) * 5 >= len(gaps) * 4
+    if middle <= 0:
+        return False
+    even = sum(1 for g in gaps if abs(g - middle * max(1.0, float(round(g / middle)))) <= 0.2 * middle + 1)
+    return even * 5 >= len(gaps) * 4
+
+
+def clockwork(stamps: list[float]) -> bool:
+    """Whether most gaps are the same to the second or two: a device that tries three times a job, whenever somebody has a job."""
+    if len(stamps) < 3:
+        return False
+    gaps = sorted(stamps[i + 1] - stamps[i] for i in range(len(stamps) - 1))
+    middle = gaps[len(gaps) // 2]
+    slack = max(2.0, 0.02 * middle)
+    return sum(1 for g in gaps if abs(g - middle) <= slack) * 5 >= len(gaps) * 3
 
 
 class Rules(Networks):
@@ -119,6 +133,9 @@ class Rules(Networks):
             and trust is None
             and self.campaigns.runs(shape, policy, now)
         ):
+            if client.sentence is None:
+                self._wait(key, shape, now)
+                return
             rule = "campaign"
         elif client.sentence is not None and (strange >= NAMELESS or ssh):
             rule = "return"
@@ -163,7 +180,7 @@ class Rules(Networks):
         if ssh:
             return "ssh" if len(stamps) >= policy.ssh else ""
         ghosts = real = many = 0
-        hot = False
+        hot = 0
         for i in range(len(record.names)):
             name = record.names[i]
             if record.named[i] <= since:
@@ -173,9 +190,9 @@ class Rules(Networks):
                 real += 1
             elif (name.ghost or len(name.networks) >= policy.hot) and not self.names.is_kin(name):
                 ghosts += 1
-                hot = hot or len(name.networks) >= policy.hot
+                hot += len(name.networks) >= policy.hot
         people = client.trust.people() if client.trust is not None else 0  # each may mistype
-        if ghosts >= policy.ghosts + people or (hot and ghosts >= policy.ghosts - 1 + people):
+        if ghosts >= policy.ghosts + people or (hot > 1 and ghosts >= policy.ghosts - 1 + people):
             return "names"
         if many >= policy.real_names + people or (many >= policy.names + people and real < many):
             return "names"
@@ -185,6 +202,8 @@ class Rules(Networks):
         if many == 0:
             nameless = record.nameless
             if len(nameless) >= policy.slow:
+                if clockwork(nameless[-policy.slow :]):
+                    return ""
                 clock = steady(nameless)
                 if not (usual or clock) or (len(nameless) >= policy.slow_nameless and not (usual and clock)):
                     return "slow"
@@ -200,6 +219,7 @@ class Rules(Networks):
             and client.trust is None
             and len(record.names[-1].networks) >= NETWORKS
             and not steady(stamps)
+            and not clockwork(stamps)
         ):
             return "targeted"
         often = policy.one_name_hour
@@ -218,16 +238,41 @@ class Rules(Networks):
             silent.popitem(last=False)
         silent[key] = (now, shape, strange)
         if len(silent) == 1:
-            self.listen = now + self.policy.silence
+            self.listen = min(self.listen, now + self.policy.silence)
+
+    def _wait(self, key: bytes, shape: int, now: float) -> None:
+        """A stranger with a hot name, in the shape of a campaign: who took an alias for a name gets in within minutes."""
+        hot = self.hot
+        if key not in hot:
+            if len(hot) >= SILENT:
+                hot.popitem(last=False)
+            hot[key] = (now, shape)
+            if len(hot) == 1:
+                self.listen = min(self.listen, now + self.policy.hot_wait)
+
+    def _waited(self, now: float) -> float:
+        """Convicts those of which nothing good came; when to look again."""
+        hot, policy = self.hot, self.policy
+        while hot:
+            key = next(iter(hot))
+            since, shape = hot[key]
+            if now <= since + policy.hot_wait:
+                return since + policy.hot_wait
+            del hot[key]
+            client = self.clients.get(key)
+            if client is not None and client.trust is None and self.campaigns.runs(shape, policy, now):
+                self._convict(key, client, "campaign", now, len(self.campaigns.shapes[shape].bad))
+        return FAR
 
     def _silence(self, now: float) -> None:
         """Looks at strangers that tried once or twice and went away: of a campaign, or spraying a guess per account."""
         silent, policy = self.silent, self.policy
+        waits = self._waited(now)
         while silent:
             key = next(iter(silent))
             since, shape, strange = silent[key]
             if now <= since + policy.silence:
-                self.listen = since + policy.silence
+                self.listen = min(waits, since + policy.silence)
                 return
             del silent[key]
             client = self.clients.get(key)
@@ -251,7 +296,7 @@ class Rules(Networks):
                 self._convict(key, client, "campaign", now, policy.hot)
             elif len(found.waiting) < SILENT:
                 found.waiting[key] = since
-        self.listen = FAR
+        self.listen = waits
 
     def _tried_hot(self, client: Client) -> bool:
         """Whether the last name of a client is one that unrelated networks try and that never works."""
@@ -299,7 +344,14 @@ class Rules(Networks):
         trust = client.trust
         if trust is not None and (trust.logins or trust.mail_days > 1):
             return
-        if client.sentence is not None or len(record.recipients) >= self.policy.relay:
+        signs = record.signs
+        if not signs:
+            record.signs = signs = [now]
+        elif now - signs[-1] >= APART and len(signs) < KEPT:
+            signs.append(now)
+        most = self.policy.relay
+        again = len(signs) >= most and not self._inhabited(key[:3] if len(key) == 4 else key, now)  # the same ones, day after day
+        if client.sentence is not None or len(record.recipients) >= most or again:
             self._convict(key, client, "relay", now)
             return
         self._among(key, client, GHOST, 2, now)
@@ -330,6 +382,25 @@ class Rules(Networks):
             record.recipients = NOTHING
         elif client.sentence is not None and trust is None:
             self._convict(key, client, "return", now)
+        elif trust is None and len(key) == 4 and not self._inhabited(key[:3], now):
+            self._harvest(key, client, now)
+
+    def _harvest(self, key: bytes, client: Client, now: float) -> None:
+        """Several strangers of a /24 in which nobody lives, each with a few addresses that are not here."""
+        policy = self.policy
+        network = self._beside(key[:3], key, now - policy.window)
+        if network is None:
+            return
+        network.offended(key, 0, now, now - policy.window)
+        found: set[int] = set()
+        hosts = 0
+        for k in network.members:
+            other = self.clients.get(k)
+            if other is not None and other.trust is None and other.record is not None and other.last >= now - policy.memory:
+                hosts += len(other.record.recipients) > 0
+                found.update(other.record.recipients)
+        if hosts >= policy.crowd and len(found) >= policy.recipients:
+            self._convict(key, client, "harvest", now, len(found))
 
     def _sign(self, key: bytes, client: Client, event: Event, now: float) -> None:
         """What no mail software does."""

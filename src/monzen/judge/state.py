@@ -116,6 +116,7 @@ def save(judge: Judge) -> State:
     for table in ("users", "users6", "senders"):
         state[table] = [(key, tuple(keys)) for key, keys in getattr(judge, table).items()]
     state["silent"] = [(key, *row) for key, row in judge.silent.items()]
+    state["hot"] = [(key, *row) for key, row in judge.hot.items()]
     state["knockers"] = [(key, k.count, k.first, k.last, tuple(k.ports.items())) for key, k in judge.knockers.items()]
     state["spared"] = [tuple(s) for s in judge.spared.values()]
     state["breaches"] = [tuple(b) for b in judge.breaches]
@@ -195,6 +196,7 @@ def restore(state: State, policy: Policy | None = None, shield: Shield | None = 
     for table in ("users", "users6", "senders"):
         setattr(judge, table, {key: list(keys) for key, keys in state[table]})
     judge.silent = OrderedDict((key, tuple(row)) for key, *row in state["silent"])
+    judge.hot = OrderedDict((key, tuple(row)) for key, *row in state["hot"])
     for key, count, first, last, ports in state["knockers"]:
         k = judge.knockers[key] = Knocker(first)
         k.count, k.last, k.ports = count, last, dict(ports)

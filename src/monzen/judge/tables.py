@@ -86,6 +86,7 @@ class Tables:
         self.campaigns = Campaigns()
         self.outages = Outages()
         self.silent: OrderedDict[bytes, tuple[float, int, int]] = OrderedDict()  # strangers that failed: when, shape, how strange
+        self.hot: OrderedDict[bytes, tuple[float, int]] = OrderedDict()  # strangers with a hot name: when, in which shape
         self.firsts: dict[bytes, bytes] = {}  # the lines of clients that offended once
         self.users: dict[bytes, list[bytes]] = {}  # by network: clients that logged in
         self.users6: dict[bytes, list[bytes]] = {}  # by /48: /64s that logged in
