@@ -29,8 +29,9 @@ Made by `make formats` from the comments in `src/monzen/judge/policy.py`. What e
     monzen why 203.0.113.7 --policy policy.toml
 
 Without a policy file every number is the default below, and the defaults are what is tested; a file needs only the keys that it
-changes. [policy.toml](policy.toml) has all keys as comments, to begin with. A key that does not exist, or a value that cannot be, is
-said in one sentence, and nothing is read (exit status 2). Compare what a change does on your own logs: `monzen scan` changes nothing.
+changes. [policy.toml](policy.toml) has all keys as comments, to begin with. A key that does not exist, or a value that cannot
+be, is said in one sentence, and nothing is read (exit status 2). Compare what a change does on your own logs: `monzen scan`
+changes nothing.
 
 A length of time is a number of seconds or text: `"90s"`, `"10m"`, `"36h"`, `"7d"`, `"2w"`; from one second to a year.
 """
@@ -43,13 +44,14 @@ TAIL = """\
 | `allow` | `[]` | addresses, networks and host names that are never denied: your office, your other servers, your monitoring |
 | `private` | `false` | whether private addresses (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7) can be denied |
 
-A network that holds one of these is never denied whole either, only its offenders, one by one. Loopback, link-local and multicast
-addresses are never denied at all. Of an IPv6 address its /64 is shielded, because monzen counts a /64 as one client.
+A network that holds one of these is never denied whole either, only its offenders, one by one. Loopback, link-local and
+multicast addresses are never denied at all. Of an IPv6 address its /64 is shielded, because monzen counts a /64 as one client.
 
-Host names are resolved once, when monzen starts, all together for no longer than three seconds; one that has no address then is said
-and not allowed this time, so write an address where it matters. Names that stand in a log are never resolved.
+Host names are resolved once, when monzen starts, all together for no longer than three seconds; one that has no address then is
+said and not allowed this time, so write an address where it matters. Names that stand in a log are never resolved.
 
-Where no FILE is named, monzen reads this machine's own logs, and this machine's addresses, gateways and name servers are shielded too.
+Where no FILE is named, monzen reads this machine's own logs, and this machine's addresses, gateways and name servers are
+shielded too.
 
 ## [networks]: what is one network
 
@@ -57,16 +59,16 @@ Where no FILE is named, monzen reads this machine's own logs, and this machine's
 |---|---|---|
 | `routes` | none | a routing table, named from the folder of the policy file; `--routes FILE` goes before it |
 
-It says which prefixes are announced on the internet, and by which AS. Without one, monzen denies nothing wider than a /24 or a /48.
-It is one of
+It says which prefixes are announced on the internet, and by which AS. Without one, monzen denies nothing wider than a /24 or a
+/48. It is one of
 
 - text, plain or .gz: `203.0.113.0/24 64500` in each line (or `AS64500`; what follows is ignored), `#` begins a comment;
-- the table `ip2asn-combined.tsv.gz` of iptoasn.com, or of another who has its form: first address, last address, AS number, and what
-  follows, with tabs between;
+- the table `ip2asn-combined.tsv.gz` of iptoasn.com, or of another who has its form: first address, last address, AS number, and
+  what follows, with tabs between;
 - a MaxMind database of AS numbers, `.mmdb` (GeoLite2-ASN and its kin), with the library `maxminddb` (`pip install maxminddb`).
 
-A million prefixes are read in 1.7 s (compiled; 2.4 s without, 3.4 s where they are in no order) and take 12 MB; prefixes of IPv6 longer
-than /56 are passed over. Renew the table every few weeks: monzen downloads nothing.
+A million prefixes are read in 1.7 s (compiled; 2.4 s without, 3.4 s where they are in no order) and take 12 MB; prefixes of
+IPv6 longer than /56 are passed over. Renew the table every few weeks: monzen downloads nothing.
 """
 
 
@@ -105,9 +107,7 @@ def sections() -> list[tuple[str, list[Key]]]:
     for node in body:
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
             continue
-        for line in range(last, node.lineno):
-            if line in said and said[line][1]:
-                found.append((said[line][0], []))
+        found += [(said[line][0], []) for line in range(last, node.lineno) if line in said and said[line][1]]
         last = (node.end_lineno or node.lineno) + 1
         name, value = node.target.id, defaults[node.target.id]
         kind = KINDS[name]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from monzen.judge import Judge, Policy, Shield
 from monzen.judge.prefixes import cut, merge, within
+from monzen.judge.proposals import proposals
 from monzen.judge.routes import Routes, RoutesError, read
 from monzen.judge.state import restore, save
 from monzen.show.reasons import reason
@@ -183,6 +184,26 @@ def test_then_all_of_it_is_denied_and_a_user_in_it_hurt():
     assert sentence.hurt == {packed("203.0.114.77")}
     judge = judged(ROUTED, *THREE, event(200, "203.0.114.9"), success(300, "203.0.114.9"))
     assert [b.why for b in judge.breaches] == ["denied"]
+
+
+def test_it_lasts_for_as_long_as_its_members_come():
+    judge = judged(ROUTED, *THREE, event(2000, "203.0.112.1"), event(3000, "203.0.114.9"))
+    (sentence,) = [s for s in judge.sentences if s.rule == "wide"]
+    assert (sentence.until, sentence.last_knock, sentence.knocks) == (T + 2000 + sentence.length, T + 2000, 2)
+
+
+def test_it_proposes_nothing_by_itself():
+    judge = judged(ROUTED, *THREE)
+    (sentence,) = [s for s in judge.sentences if s.rule == "wide"]
+    sentence.days = 9
+    assert proposals(judge) == []
+
+
+def test_a_slow_gang_is_too_little_to_look_around():
+    slow = [event(n * 700 + i * 5, f"203.0.{c}.{n + i}", user=b"scan", account=False) for c in (112, 113, 115) for n in (1, 3) for i in range(2)]
+    judge = judged(ROUTED, *slow)
+    assert {s.rule for s in judge.sentences if s.bits < 32} == {"gang"}
+    assert wide(judge) == []
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,11 @@ class Judge(Rules):
                                 if around is not None and now <= around.until:  # for as long as its members keep coming
                                     around.knock(now, event[2])
                                     self.around = max(self.around, around.until)
+                        if routed:
+                            around = self._routed_sentence(key, now)
+                            if around is not None:
+                                around.knock(now, event[2])
+                                self.around = max(self.around, around.until)
                         continue
                 if len(key) == 4:
                     network = networks.get(key[:3])

@@ -6,7 +6,7 @@ from typing import Final
 
 from monzen.judge.client import NOBODY, Client, Sentence
 from monzen.judge.network import MEMBERS, RECENT, Network
-from monzen.judge.routed import SHOWN, Routed
+from monzen.judge.routed import CLOSERS, SHOWN, Routed
 from monzen.judge.tables import Spared
 
 MACHINES: Final = ("abuse", "relay", "harvest")  # what hosts of hosters do, whose addresses do not change hands
@@ -198,7 +198,7 @@ class Networks(Routed):
         network.returns += 1
         network.sentence = self._sentence(where, bits, now, length, rule, many, attempts, evidence)
         self.around = max(self.around, network.sentence.until)
-        if self.routes is not None and bits in (24, 48):
+        if self.routes is not None and bits in (24, 48) and rule in CLOSERS:
             self._widen(where, now)
 
     def _among6(self, key: bytes, client: Client, strange: int, now: float) -> None:

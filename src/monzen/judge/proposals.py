@@ -32,6 +32,8 @@ def proposals(judge: Judge) -> list[Proposal]:
     """
     by_network: dict[tuple[bytes, int], list[Sentence]] = {}
     for s in judge.sentences:
+        if s.rule == "wide":
+            continue  # its networks have sentences of their own
         if len(s.target) <= 4:
             by_network.setdefault((s.target[:3], 24), []).append(s)
         else:

@@ -8,6 +8,7 @@ from monzen.judge.client import Sentence
 from monzen.judge.prefixes import cut, within
 from monzen.judge.tables import Spared, Tables
 
+CLOSERS: Final = ("crowd", "hopper")  # the rules that close a network on enough evidence to look around it
 SHOWN: Final = 6  # lines of evidence of a network
 NONE: Final[list[Sentence]] = []
 
@@ -71,7 +72,7 @@ class Routed(Tables):
             network = table.get(n.to_bytes(len(where), "big"))
             if network is not None:
                 sentence = network.sentence
-                if sentence is not None and now <= sentence.until:
+                if sentence is not None and now <= sentence.until and sentence.rule in CLOSERS:
                     found.append(sentence)
         return found
 

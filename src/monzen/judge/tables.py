@@ -103,7 +103,7 @@ class Tables:
         self.events = self.attempts = self.forgotten = self.logins = 0
         self.offenders = 0
         self.full = self.policy.clients  # clients at which some are forgotten
-        self.around = 0.0  # until when any /24 is denied
+        self.around = 0.0  # until when any network is denied
         self.listen = FAR  # when the oldest of the silent was silent long enough
 
     def _note(self, key: bytes, client: Client, event: Event, now: float) -> None:
