@@ -13,14 +13,6 @@ DAYS = 6
 SEEDS = (25, 27)  # tuned on others
 MOST = 1.15  # times what the oracle lets through, who knows who is who; measured over 6 days, four seeds: 1.07 to 1.11
 
-# Of ours, who may still be hurt, and why; nobody else may.
-OPEN = {
-    "alias",  # the alias is a role name that a botnet tries, and its campaign rule does not wait for a second try
-    "scanner",  # a device where the log names nobody: 63 failures in three days
-    "loginmonitor",  # the gaps of an outage in an even beat
-}
-
-
 @cache
 def played(folder, seed, ours):
     """One simulation of the arena's scenarios, with ours or without."""
@@ -55,10 +47,10 @@ def test_little_more_gets_through_than_must(shared, seed):
 @pytest.mark.shared
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
-def test_of_ours_nobody_else_is_hurt(shared, seed):
+def test_of_ours_nobody_is_hurt(shared, seed):
     score = played(shared / "arena", seed, ours=True).scores[arena.MONZEN]
-    assert set(hurt(score)) <= OPEN
-    assert score.collateral <= sum(hurt(score).values())
+    assert hurt(score) == {}
+    assert score.collateral == 0
     assert score.unfounded == 0
 
 

@@ -171,7 +171,7 @@ class Judge(Rules):
             own = None
         if not known and (client.attempts or client.weak):
             denied = own is not None or wide is not None
-            if denied or self._guessed(client, user, now):
+            if denied or self._guessed(key, client, user, event[3], now):
                 self._breach(client.attempts, event, "denied" if denied else "guessed")
                 return
         for sentence in (own, wide):
@@ -210,7 +210,7 @@ class Judge(Rules):
                 if network is not None:
                     network.forgive(key)
 
-    def _guessed(self, client: Client, user: bytes | None, now: float) -> bool:
+    def _guessed(self, key: bytes, client: Client, user: bytes | None, line: bytes, now: float) -> bool:
         """Whether a good login follows so many failures of a day that it is no bad memory, or comes from a convict that tried
         this very name."""
         record = client.record
@@ -234,7 +234,10 @@ class Judge(Rules):
         stamps = [t for t in record.stamps if t >= day]
         if client.trust is not None or len(stamps) < self.policy.guesses:
             return False
-        return len(record.names) > 1 or not clockwork(stamps)  # a device that was given the right password at last
+        if len(record.names) > 1 or not clockwork(stamps):
+            return True
+        self._alarm("late-login", now, key, line)  # a device that was given the right password at last, or a patient guesser
+        return False
 
     def _forgive(self, record: Record, name: Name) -> None:
         """Slips before a success were slips."""

@@ -40,7 +40,7 @@ class Policy:
         6  # two for a name without account, one for another failure: so that three people with one typo each are no crowd
     )
     offenders: int = 3  # strange clients of one network in a week: from then on one strange failure is enough there
-    hop_after: float = 6 * HOUR  # convicts that do not come back for so long have moved on: to the next address of their network
+    hop_after: float = 5 * HOUR  # convicts that do not come back for so long have moved on: to the next address of their network
     hop_members: int = 3  # convicts that moved on, of one network and for one deed: two may be chance
     hop6_56: int = 3  # /64s of one /56 in a day
     hop6_48: int = 5  # /64s of one /48 in a day

@@ -49,7 +49,8 @@ class Breach(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """Something the admin should look at. `what`: "outage", "silent-outage", "hidden-clients", "known-client-fails", "device"."""
+    """Something the admin should look at. `what`: "outage", "silent-outage", "hidden-clients", "known-client-fails", "device",
+    "late-login"."""
 
     what: str
     at: float

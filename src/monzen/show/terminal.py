@@ -290,6 +290,9 @@ class Terminal:
                 "silent-outage": _(
                     "many of your users failed at once and nobody got in: the server is at fault; those failures count for nobody"
                 ),
+                "late-login": _(
+                    "{who} failed by the clock, then logged in: a device with its new password, or a guess that hit. Ask its user"
+                ),
                 "device": _("{who} tries one name over and over: probably an old password on a device"),
                 "known-client-fails": _("{who}, a client you know, keeps failing: probably an old password on a device"),
             }[a.what].format(who=network(a.client, len(a.client) * 8) if a.client else "")
