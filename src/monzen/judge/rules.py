@@ -260,7 +260,11 @@ class Rules(Networks):
                 return since + policy.hot_wait
             del hot[key]
             client = self.clients.get(key)
-            if client is not None and client.trust is None and self.campaigns.runs(shape, policy, now):
+            if client is None or client.trust is not None:
+                continue
+            if client.last > since + policy.retry:  # it tries again: as people do
+                self._hush(key, shape, HOT, now)
+            elif self.campaigns.runs(shape, policy, now):
                 self._convict(key, client, "campaign", now, len(self.campaigns.shapes[shape].bad))
         return FAR
 
