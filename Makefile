@@ -43,7 +43,7 @@ fuzz: dev-setup ## Throw hostile bytes at the reader (SECONDS=60)
 	@$(BIN)/python -m tests.fuzz_words --seconds $(SECONDS)
 
 locale: dev-setup ## Collect the messages, merge them into each language, compile
-	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -c 'Translators:' --sort-by-file --add-location=file --no-wrap \
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -k plural:1,2 -c 'Translators:' --sort-by-file --add-location=file --no-wrap \
 		--project=monzen --copyright-holder='The monzen authors' -o $(POT) src/monzen
 	@for language in $$(ls $(LOCALE)); do \
 		how="update --ignore-pot-creation-date"; \

@@ -257,9 +257,11 @@ class Networks(Routed):
         client.sentence = sentence
         record = client.record
         if detail or record is None:
-            sentence.detail = detail
+            sentence.detail = detail or 1
         elif rule == "names":
             sentence.detail = len(record.names)
+        elif rule == "abuse":
+            sentence.detail = max(1, len(record.signs))
         elif rule in ("relay", "harvest"):
             sentence.detail = len(record.recipients)
         else:

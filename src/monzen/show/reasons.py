@@ -53,7 +53,7 @@ def reason(
         "targeted": _("{tries} over hours for one account that many unrelated networks guess at; no success from here"),
         "relay": _("probes for an open relay: mail for {detail:,} addresses elsewhere"),
         "harvest": _("looks for mailboxes: asked for {detail:,} that are not here"),
-        "abuse": _("{tries} that no mail program makes"),
+        "abuse": plural("{n} sign of no mail program", "{n} signs of no mail program", s.detail),
         "knocks": _("{detail:,} packets at closed ports, from a client or a network that offended before"),
         "wide": _(
             "{members} in {detail:,} closed networks of one operator; {wide} at once close the prefix that it announces,"
