@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 LOCALE = ROOT / "src/monzen/show/locale"
 CATALOGUE = LOCALE / "ja/LC_MESSAGES/monzen.po"
 PLACES = re.compile(r"\{[^}]*\}|%\(\w+\)[rsd]|%[rsd]")
-KEYWORDS = {**DEFAULT_KEYWORDS, "N_": None}  # as `make locale` has them
+KEYWORDS = {**DEFAULT_KEYWORDS, "N_": None, "plural": (1, 2)}  # as `make locale` has them
 JAPANESE = re.compile(r"[ぁ-ゖァ-ヶ一-鿿]")
 # Three words in a row are a sentence; a name, a path, an option or a port is none.
 ENGLISH = re.compile(r"\b[A-Za-z]{2,}(?:[ ,.;:]+[A-Za-z]{2,}\b){2,}")
