@@ -180,15 +180,7 @@ def parser() -> argparse.ArgumentParser:
         _("Read logs, say who attacked and whom monzen would turn away. Changes nothing."),
         "  monzen scan\n  monzen scan --since 7d\n  monzen scan /var/log/mail.log* --names\n  zcat old.gz | monzen scan - --json",
     )
-    p.add_argument(
-        "files",
-        nargs="*",
-        metavar=_("FILE"),
-        help=_(
-            "log files, folders, globs, or - for standard input "
-            "(default: mail.log*, auth.log* and ufw.log* in /var/log, else the journal)"
-        ),
-    )
+    files_argument(p)
     p.add_argument(
         "--since", metavar=_("TIME"), help=_("only what happened from then on: 2026-09-04, 2026-09-04T16:59, yesterday, 36h, 7d")
     )
@@ -211,15 +203,7 @@ def parser() -> argparse.ArgumentParser:
         "  monzen why 203.0.113.7\n  monzen why 203.0.113.0/24 /var/log/mail.log*\n  monzen why 2001:db8::1 --json",
     )
     p.add_argument("target", metavar=_("ADDRESS"), help=_("an address, or a network whose length is a multiple of 8"))
-    p.add_argument(
-        "files",
-        nargs="*",
-        metavar=_("FILE"),
-        help=_(
-            "log files, folders, globs, or - for standard input "
-            "(default: mail.log*, auth.log* and ufw.log* in /var/log, else the journal)"
-        ),
-    )
+    files_argument(p)
     p.add_argument("--top", type=count, metavar=_("N"), help=_("rows of each table (default 10)"))
     p.add_argument("--names", action="store_true", help=_("show the names of users, which are hidden otherwise"))
     policy_options(p)
@@ -235,6 +219,19 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("what", nargs="*", metavar=_("LINE|FILE"), help=_("a line, log files, or - for standard input (the default)"))
     p.set_defaults(run=run_explain)
     return top
+
+
+def files_argument(p: argparse.ArgumentParser) -> None:
+    """What is read: the same for each verb that judges."""
+    p.add_argument(
+        "files",
+        nargs="*",
+        metavar=_("FILE"),
+        help=_(
+            "log files, folders, globs, or - for standard input "
+            "(default: mail.log*, auth.log* and ufw.log* in /var/log, else the journal)"
+        ),
+    )
 
 
 def policy_options(p: argparse.ArgumentParser) -> None:

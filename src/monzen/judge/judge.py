@@ -98,9 +98,7 @@ class Judge(Rules):
                         self._swallow(key, client, sentence, event, now)
                         continue
                 if client is None:
-                    if len(clients) >= self.full:
-                        self._forget(now)  # before, or the new one might be the one that goes
-                    client = clients[key] = Client(now)
+                    client = self._client(key, now)
                 self._note(key, client, event, now)
                 self._offence(key, client, event, now)
             elif kind == OUTAGE:
@@ -115,9 +113,7 @@ class Judge(Rules):
     def _swallow(self, key: bytes, client: Client | None, sentence: Sentence, event: Event, now: float) -> None:
         """A line of a denied network: a knock. Only its members' knocks prolong it: a customer's phone knocks too, for ever."""
         if client is None:
-            if len(self.clients) >= self.full:
-                self._forget(now)
-            client = self.clients[key] = Client(now)
+            client = self._client(key, now)
             self._note(key, client, event, now)
         else:
             self._knocked(client, event, now)
@@ -131,11 +127,7 @@ class Judge(Rules):
         self.logins += 1
         fact = event[1]
         user, service = fact[3], fact[4]
-        client = self.clients.get(key)
-        if client is None:
-            if len(self.clients) >= self.full:
-                self._forget(now)
-            client = self.clients[key] = Client(now)
+        client = self._client(key, now)
         trust = client.trust
         if (
             trust is not None
@@ -252,11 +244,7 @@ class Judge(Rules):
 
     def _mail(self, key: bytes, now: float) -> None:
         """An accepted mail."""
-        client = self.clients.get(key)
-        if client is None:
-            if len(self.clients) >= self.full:
-                self._forget(now)
-            client = self.clients[key] = Client(now)
+        client = self._client(key, now)
         trust = client.trust
         if trust is None:
             trust = client.trust = Trust()
@@ -310,8 +298,6 @@ class Judge(Rules):
         elif len(key) == 4 and count >= 2 * policy.knocks:
             network = self.networks.get(key[:3])
             if network is not None and network.convicted >= 2 and not self._inhabited(key[:3], now):
-                if len(self.clients) >= self.full:
-                    self._forget(now)
-                client = self.clients[key] = Client(now)
+                client = self._client(key, now)
                 self.firsts[key] = line[:LONGEST]
                 self._convict(key, client, "knocks", now, count)

@@ -107,6 +107,15 @@ class Tables:
         self.around = 0.0  # until when any network is denied
         self.listen = FAR  # when the oldest of the silent was silent long enough
 
+    def _client(self, key: bytes, now: float) -> Client:
+        """The client with this key; made if it is new."""
+        client = self.clients.get(key)
+        if client is None:
+            if len(self.clients) >= self.full:
+                self._forget(now)  # before, or the new one might be the one that goes
+            client = self.clients[key] = Client(now)
+        return client
+
     def _note(self, key: bytes, client: Client, event: Event, now: float) -> None:
         """What a client did, for the report and the evidence; the same whether it is denied or not."""
         fact, attempts, line = event[1], event[2], event[3]
