@@ -249,6 +249,7 @@ def policy_options(p: argparse.ArgumentParser) -> None:
 def judge_of(options: argparse.Namespace) -> Judge | None:
     """The judge as the policy file has it, this machine in its shield where its own logs are read; None: it was said why."""
     from monzen.judge import Judge, Policy, Shield
+    from monzen.judge.policy import frugal
 
     policy, own, allow, private, path, routes = Policy(), [], [], False, options.routes, None
     if options.policy is not None or path is not None:
@@ -272,7 +273,7 @@ def judge_of(options: argparse.Namespace) -> Judge | None:
         from monzen.machine import prefixes
 
         own += prefixes()
-    return Judge(policy, Shield(own, allow, private), routes)
+    return Judge(frugal(policy), Shield(own, allow, private), routes)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

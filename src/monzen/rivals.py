@@ -7,6 +7,7 @@ from importlib import import_module
 from monzen.judge.compare import Comparison, Contender, Monzen, Other
 from monzen.judge.judge import Judge
 from monzen.judge.peers import PEERS
+from monzen.judge.policy import frugal
 from monzen.show.words import N_
 
 
@@ -31,7 +32,7 @@ def rival(name: str, judge: Judge, since: float | None) -> Contender:
         policy = config.load(name).policy
     except (OSError, ValueError, getattr(config, "ConfigError", ValueError)) as error:
         raise RivalError(name, error.strerror if isinstance(error, OSError) and error.strerror else str(error)) from error
-    return Monzen(name, Judge(policy, judge.shield, judge.routes), since)
+    return Monzen(name, Judge(frugal(policy), judge.shield, judge.routes), since)
 
 
 def compare(judge: Judge, names: list[str], since: float | None) -> Comparison:

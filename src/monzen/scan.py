@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monzen.judge.judge import Judge
+from monzen.judge.policy import Policy, frugal
 from monzen.parse.clock import MONTHS, Clock, first_year
 from monzen.parse.join import Joiner
 from monzen.parse.merge import Twice, merge
@@ -120,7 +121,7 @@ def scan_sets(
     A `comparison` is of the same judge, which then hears through it.
     """
     since, until = options.since, options.until
-    whole = judge or Judge()
+    whole = judge or Judge(frugal(Policy()))
     inside = whole if since is None else Judge(whole.policy, whole.shield, whole.routes)
     result = Reading(inside, errors=list(errors), since=since, until=until, comparison=comparison)
     listen = whole.hear if comparison is None else comparison.hear
