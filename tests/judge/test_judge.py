@@ -281,21 +281,26 @@ def blocked(time, client, port=b"23/tcp"):
 def test_knocks_add_up_where_more_than_packets_came():
     """A packet can be forged; a failed login cannot."""
     knocks = [blocked(100 + i, "203.0.113.5") for i in range(10)]
+    denied = [(packed("203.0.113.5"), 32, "knocks")]
     assert targets(judged([event(0, "203.0.113.5"), *knocks[:9]])) == []
-    assert targets(judged([event(0, "203.0.113.5"), *knocks])) == [(packed("203.0.113.5"), 32, "knocks")]
+    assert targets(judged([event(0, "203.0.113.5"), *knocks])) == denied
     assert targets(judged([success(0, "203.0.113.5"), event(1, "203.0.113.5"), *knocks])) == []
+    assert targets(judged([event(0, "203.0.113.5", Kind.LOST, Weight.WEAK), *knocks])) == []
+    assert targets(judged([event(0, "203.0.113.5"), *(blocked(86400 * 8 * i, "203.0.113.5") for i in range(1, 30))])) == []
+
+
+def test_packets_alone_never_deny_but_one_failure_after_them_does_beside_convicts():
     convicts = [event(i, f"203.0.113.{n}", attempts=8) for i, n in enumerate((7, 8))]
-    knocks = [blocked(100 + i, "203.0.113.99") for i in range(20)]
-    assert packed("203.0.113.99") in {t for t, _, _ in targets(judged([*convicts, *knocks]))}
-    assert targets(judged(knocks)) == []
-    assert packed("203.0.113.99") not in {t for t, _, _ in targets(judged([success(-5, "203.0.113.1"), *convicts, *knocks]))}
+    knocks = [blocked(100 + i, f"203.0.113.{n}") for n in (99, 98, 97) for i in range(300)]
+    assert len(targets(judged([*convicts, *knocks]))) == 2
+    assert targets(judged([*knocks, event(500, "203.0.113.99")])) == []
+    assert packed("203.0.113.99") in {t for t, _, _ in targets(judged([*convicts, *knocks, event(500, "203.0.113.99")]))}
 
 
 def test_knocks_prolong_a_denial_up_to_a_cap():
     burst = [event(i, "203.0.113.5") for i in range(8)]
     judge = judged([*burst, *(blocked(3600 * i, "203.0.113.5") for i in range(1, 24 * 12))])
-    assert judge.sentences[0].until == T + 7 + 7 * 86400
-    assert len(judge.sentences) == 2  # knocks again after it: it has offended before
+    assert [s.until for s in judge.sentences] == [T + 7 + 7 * 86400]
     one = judged([*burst, blocked(3600, "203.0.113.5")])
     assert one.sentences[0].until == T + 3600 + 36 * 3600
 

@@ -276,7 +276,8 @@ def test_ipv6():
     assert wide(judged(table("2001:db8::/39 64500"), *three)) == []
     judge.hear([event(2500, "2001:db8:c::1"), success(2600, "2001:db8:d::1")])
     (sentence,) = [s for s in judge.sentences if s.rule == "wide"]
-    assert (sentence.knocks, sentence.until, sentence.hurt) == (1, T + 2500 + sentence.length, {packed("2001:db8:d::1")[:8]})
+    assert (sentence.knocks, sentence.hurt) == (1, {packed("2001:db8:d::1")[:8]})
+    assert sentence.until < T + 2500 + sentence.length  # who is no convict prolongs nothing
 
 
 def test_it_is_saved_and_restored():

@@ -60,6 +60,12 @@ class Campaigns:
             if bad[oldest] >= now - WEEK:
                 break
             del bad[oldest]
+        good = found.good
+        while good:
+            oldest = next(iter(good))
+            if good[oldest] >= now - policy.known_for:
+                break
+            del good[oldest]
         return len(bad) >= max(policy.shape_networks, policy.shape_ratio * len(found.good))
 
 

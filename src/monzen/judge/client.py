@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Final
+from zlib import crc32
 
 from monzen.judge.names import Name, alike
 from monzen.types import Verdict
 
 EVIDENCE: Final = 3  # lines kept of a client: the first and the last ones
 HURT: Final = 256  # users of a denied network that are kept: a /24 has no more
+SLIPS: Final = 6  # names of a client that may be slips of others
 KEPT: Final = 64  # stamps, names and recipients kept of a client
 
 UNHURT: frozenset[bytes] = frozenset()  # an empty set of its own would be 216 bytes a sentence
@@ -21,7 +23,7 @@ NOTHING: list[int] = []
 class Record:
     """What a client did that offended more than once, or at once by several tries."""
 
-    __slots__ = ("addresses", "did", "evidence", "named", "nameless", "names", "recipients", "signs", "stamps")
+    __slots__ = ("addresses", "asked", "did", "evidence", "named", "nameless", "names", "recipients", "signs", "stamps", "texts")
 
     def __init__(self) -> None:  # lists that may stay empty are one and the same until something is put in
         self.stamps: list[float] = []  # of the last failures, oldest first
@@ -29,6 +31,8 @@ class Record:
         self.named: list[float] = NEVER  # when each of them was last tried
         self.nameless: list[float] = NEVER  # failures of which the log names nobody
         self.recipients: list[int] = NOTHING  # hashes of unlike recipients
+        self.asked = 0.0  # when the first of them was asked for
+        self.texts: list[int] = NOTHING  # hashes of names that were taken for slips of another
         self.signs: list[float] = NEVER  # of protocol abuse
         self.did: list[int] = NOTHING  # kind * 16 + service, how often, and so on
         self.evidence: list[bytes] = NOBODY
@@ -37,7 +41,11 @@ class Record:
     def name(self, name: Name, time: float) -> None:
         """Keeps one of each family of names that a person may mix up, and when it was last tried."""
         for i in range(len(self.names)):
-            if alike(self.names[i], name):
+            other = self.names[i]
+            if other is name or other.text == name.text:
+                self.named[i] = time
+                return
+            if alike(other, name) and self._slip(crc32(name.text)):
                 self.named[i] = time
                 return
         if not self.names:
@@ -48,6 +56,19 @@ class Record:
             del self.named[0]
         self.names.append(name)
         self.named.append(time)
+
+    def _slip(self, text: int) -> bool:
+        """Whether a name may pass for a slip of another: a person knows a few ways to write one, a list has hundreds."""
+        texts = self.texts
+        if text in texts:
+            return True
+        if len(texts) >= SLIPS:
+            return False
+        if texts:
+            texts.append(text)
+        else:
+            self.texts = [text]
+        return True
 
     def failed(self, time: float, times: int, named: bool) -> None:
         """Keeps the stamps of failures."""
@@ -67,11 +88,12 @@ class Record:
 class Trust:
     """What a client did well."""
 
-    __slots__ = ("days", "first", "last", "logins", "mail_days", "mail_last", "mails", "name", "names")
+    __slots__ = ("day", "days", "first", "last", "logins", "mail_days", "mail_last", "mails", "name", "names")
 
     def __init__(self) -> None:
         self.logins = self.days = self.mails = self.mail_days = 0
         self.first = self.last = self.mail_last = 0.0
+        self.day = 0.0  # when the last of the days was counted
         self.name = b""  # that logged in from here first
         self.names: list[bytes] = NOBODY  # the others
 
@@ -157,6 +179,7 @@ class Sentence:
         "last_knock",
         "length",
         "rule",
+        "shape",
         "target",
         "until",
     )
@@ -178,6 +201,7 @@ class Sentence:
         self.last_knock = at
         self.knocks = 0
         self.days = 1  # on which it was done, or gone on with
+        self.shape = 0  # of the session that a campaign's member was convicted for
         self.detail = 0  # what the rule counted: unlike names, recipients, signs, offenders, networks
         self.hurt: frozenset[bytes] = UNHURT
 

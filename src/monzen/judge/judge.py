@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from monzen.judge.client import Client, Record, Sentence, Trust
-from monzen.judge.names import Name, alike
+from monzen.judge.names import LONGEST_NAME, Name, alike
 from monzen.judge.networks import DAY
 from monzen.judge.rules import SSH, Rules, clockwork
-from monzen.judge.tables import LONGEST, Alarm, Breach, Knocker, Spared
+from monzen.judge.tables import Alarm, Breach, Knocker, Spared
 from monzen.types import Event, Kind
 
 __all__ = ["Alarm", "Breach", "Judge", "Knocker", "Spared"]
@@ -19,6 +19,8 @@ DELIVERED: Final = int(Kind.DELIVERED)
 BLOCKED: Final = int(Kind.BLOCKED)
 OUTAGE: Final = int(Kind.AUTH_OUTAGE)
 FAILURE: Final = int(Kind.AUTH_FAILURE)
+FARTHEST: Final = 1e11  # seconds: the year 5138
+PLACES: Final = 256  # users kept of a network: a /24 has no more
 
 
 class Judge(Rules):
@@ -31,6 +33,8 @@ class Judge(Rules):
         begun = self.first is not None
         for event in events:
             time = event[0]
+            if not time < FARTHEST:  # no time at all
+                continue
             fact = event[1]
             kind, weight, packed = fact[0], fact[1], fact[2]
             heard += 1
@@ -118,7 +122,7 @@ class Judge(Rules):
         else:
             self._knocked(client, event, now)
         sentence.knocks += event[2]
-        if client.sentence is not None or len(key) == 8:
+        if client.sentence is not None:
             sentence.until = now + sentence.length
             sentence.last_knock = now
             self.around = max(self.around, sentence.until)
@@ -174,11 +178,12 @@ class Judge(Rules):
             trust = client.trust = Trust()
         if not trust.logins:
             trust.first = now
-            self.users.setdefault(where, []).append(key)
+            _keep(self.users, where, key)
             if len(key) == 8:
-                self.users6.setdefault(key[:6], []).append(key)
-        if not trust.logins or now // DAY != trust.last // DAY:
+                _keep(self.users6, key[:6], key)
+        if not trust.logins or (now // DAY != trust.last // DAY and now - trust.day >= DAY / 2):
             trust.days += 1
+            trust.day = now
         trust.logins += 1
         trust.last = now
         if user:
@@ -192,7 +197,7 @@ class Judge(Rules):
                 self._forgive(client.record, name)
             if service != SSH and trust.logins == 1:
                 shape = service * 4096 + (len(fact[7]) * 64 + fact[7][0] if fact[7] else 0)
-                self.campaigns.succeeded(shape, key[:3] if len(key) == 4 else key, now)
+                self.campaigns.succeeded(shape, key[:3] if len(key) == 4 else key[:4], now)
         client.name = None
         if network is not None:
             network.forgive(key)
@@ -210,16 +215,12 @@ class Judge(Rules):
             return False
         day = now - DAY
         strange = 0
+        named = None if user is None else (b"ssh:" + user if client.deed % 16 == SSH else user)[:LONGEST_NAME].lower()
         for i in range(len(record.names)):
             name = record.names[i]
             if record.named[i] >= day and not name.exists and not self.names.is_kin(name):
                 strange += 1
-            if (
-                client.sentence is not None
-                and record.named[i] <= client.sentence.at
-                and user is not None
-                and name.text == user.lower()
-            ):
+            if client.sentence is not None and record.named[i] <= client.sentence.at and name.text == named:
                 return True
         if strange >= self.policy.names:
             return True
@@ -252,7 +253,9 @@ class Judge(Rules):
             trust.mail_days += 1
             if trust.mail_days == 2:
                 where = key[:3] if len(key) == 4 else key
-                self.senders.setdefault(where, []).append(key)
+                _keep(self.senders, where, key)
+                if len(key) == 8:
+                    _keep(self.senders6, key[:6], key)
         trust.mails += 1
         trust.mail_last = now
 
@@ -274,15 +277,18 @@ class Judge(Rules):
                     del self.knockers[old]
                 self.forgotten += 1
             knocker = self.knockers[key] = Knocker(now)
+        if now - knocker.since > self.policy.memory:
+            knocker.since, knocker.lately = now, 0
         knocker.count += 1
+        knocker.lately += 1
         knocker.last = now
         if port in knocker.ports or len(knocker.ports) < 16:
             knocker.ports[port] = knocker.ports.get(port, 0) + 1
         if port in self.ports or len(self.ports) < 4096:
             self.ports[port] = self.ports.get(port, 0) + 1
-        self._knocks(key, knocker.count, now, line)
+        self._knocks(key, knocker.lately, now)
 
-    def _knocks(self, key: bytes, count: int, now: float, line: bytes) -> None:
+    def _knocks(self, key: bytes, count: int, now: float) -> None:
         """What knocks add to what is known: they prolong a denial up to a cap, and count where more than packets came before."""
         policy = self.policy
         client = self.clients.get(key)
@@ -292,12 +298,15 @@ class Judge(Rules):
             sentence.until = max(sentence.until, until)
             sentence.knocks += 1
             return
-        if client is not None:
-            if client.trust is None and (client.attempts or client.weak) and count >= policy.knocks:
-                self._convict(key, client, "knocks", now, count)
-        elif len(key) == 4 and count >= 2 * policy.knocks:
-            network = self.networks.get(key[:3])
-            if network is not None and network.convicted >= 2 and not self._inhabited(key[:3], now):
-                client = self._client(key, now)
-                self.firsts[key] = line[:LONGEST]
-                self._convict(key, client, "knocks", now, count)
+        if client is None or not client.attempts or client.last < now - policy.memory or count < policy.knocks:
+            return
+        if client.trust is None or not client.trust.logins:
+            self._convict(key, client, "knocks", now, count)
+
+
+def _keep(table: dict[bytes, list[bytes]], where: bytes, key: bytes) -> None:
+    keys = table.setdefault(where, [])
+    if key not in keys:
+        if len(keys) >= PLACES:
+            del keys[0]
+        keys.append(key)

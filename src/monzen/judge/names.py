@@ -9,6 +9,7 @@ NETWORKS: Final = 8  # unrelated networks kept of a name
 LONGEST_NAME: Final = 64  # bytes kept of a name
 SHORTEST_TYPO: Final = 5  # letters of a name of which slips are looked for: among shorter ones everything is near everything
 NEAR: Final = 500_000  # slips remembered of accounts: about 13 each
+TOKENS: Final = 3  # parts of a person's name; more are a list in one
 SHORTEST_TOKEN: Final = 3  # letters: `a` and `de` are in too many names
 split = re.compile(rb"[._+-]+").split
 NOWHERE: list[bytes] = []
@@ -34,10 +35,13 @@ class Name:
 
 def alike(a: Name, b: Name) -> bool:
     """Whether a person may have meant the same: `max`, `max.muster`, `muster@example.org`."""
-    if a.local == b.local or close(a.local, b.local) or a.local.startswith(b.local) or b.local.startswith(a.local):
+    if a.local == b.local or close(a.local, b.local):
         return True
-    tokens = split(a.local)
-    others = split(b.local)
+    short, long = (a.local, b.local) if len(a.local) <= len(b.local) else (b.local, a.local)
+    if len(short) >= SHORTEST_TOKEN and long.startswith(short):
+        return True
+    tokens = split(a.local)[:TOKENS]
+    others = split(b.local)[:TOKENS]
     return any(t in others for t in tokens if len(t) >= SHORTEST_TOKEN)
 
 
@@ -84,8 +88,10 @@ class Names:
         name.ghost = False
         self.accounts += 1
         local = name.local
+        if len(self.kin) >= NEAR:
+            return
         self.kin[local] = 1
-        for token in split(local):
+        for token in split(local)[:TOKENS]:
             if len(token) >= SHORTEST_TOKEN:
                 self.kin[token] = 1
         if len(local) >= SHORTEST_TYPO and len(self.near) < NEAR:

@@ -8,6 +8,7 @@ from monzen.judge.client import Sentence
 
 MEMBERS: Final = 256  # a /24 has no more; of an IPv6 network the last ones
 RECENT: Final = 32  # offences remembered one by one
+FORGIVEN: Final = 30 * 86400.0  # after so long without an offence a network is as good as any
 NOTHING: list[Sentence] = []
 
 
@@ -27,6 +28,8 @@ class Network:
 
     def offended(self, key: bytes, points: int, now: float, window: float) -> None:
         """A client of it did; of what is older than `window` (a time) only the client is remembered."""
+        if now - self.last > FORGIVEN:  # others may live there now
+            self.convicted = self.returns = 0
         members = self.members
         if key not in members:
             if len(members) >= MEMBERS:

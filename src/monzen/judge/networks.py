@@ -203,7 +203,7 @@ class Networks(Routed):
 
     def _among6(self, key: bytes, client: Client, strange: int, now: float) -> None:
         policy = self.policy
-        if client.trust is not None and client.trust.logins:
+        if (client.trust is not None and client.trust.logins) or strange < NAMELESS:
             return
         for size, most in ((7, policy.hop6_56), (6, policy.hop6_48)):
             where = key[:size]
@@ -213,7 +213,7 @@ class Networks(Routed):
                     self._forget_wide(now)
                 network = self.wide[where] = Network()
             network.offended(key, 1, now, now)
-            if network.returns and strange >= NAMELESS:
+            if network.returns:
                 most = 1
             if (
                 self._offenders(network, now - DAY, now, key, most) + 1 >= most
@@ -231,11 +231,23 @@ class Networks(Routed):
             client = self.clients.get(k)
             if client is not None and client.trust is not None and client.trust.last >= now - self.policy.known_for:
                 return True
-        return where in self.senders
+        for k in self.senders.get(where, NOBODY):
+            client = self.clients.get(k)
+            if client is not None and client.trust is not None and client.trust.mail_last >= now - self.policy.known_for:
+                return True
+        return False
 
     def _inhabited6(self, where: bytes, now: float) -> bool:
         """The same for a /56 or a /48."""
-        return any(k.startswith(where) and self._inhabited(k, now) for k in self.users6.get(where[:6], NOBODY))
+        near = [*self.users6.get(where[:6], NOBODY), *self.senders6.get(where[:6], NOBODY)]
+        return any(k.startswith(where) and self._inhabited(k, now) for k in near)
+
+    def _suspected(self, key: bytes) -> bool:
+        """Whether convicts live beside a client."""
+        if len(key) == 8:
+            return any(n is not None and n.returns for n in (self.wide.get(key[:6]), self.wide.get(key[:7])))
+        network = self.networks.get(key[:3])
+        return network is not None and network.convicted > 1
 
     def _convict(self, key: bytes, client: Client, rule: str, now: float, detail: int = 0) -> None:
         """A client is denied; its network remembers it."""
@@ -276,6 +288,8 @@ class Networks(Routed):
             return
         if key not in network.members:
             network.offended(key, 1, now, now - policy.window)
+        if rule == "knocks":
+            return
         if new:
             network.convicted += 1
             if rule != "crowd-member":

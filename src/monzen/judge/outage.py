@@ -6,17 +6,19 @@ from collections import OrderedDict
 from typing import Final
 
 AT_ONCE: Final = 120.0  # seconds within which users fail together
+LONGEST: Final = 7200.0  # seconds an outage may last that only users' failures tell
 AFTER: Final = 600.0  # seconds without a success after which an outage is taken to go on no longer
 
 
 class Server:
     """One server's users that failed since anybody succeeded there."""
 
-    __slots__ = ("down", "failed")
+    __slots__ = ("began", "down", "failed")
 
     def __init__(self) -> None:
         self.failed: OrderedDict[bytes, float] = OrderedDict()
         self.down = 0.0  # until when it is taken to be ill
+        self.began = 0.0
 
 
 def server_of(head: bytes) -> bytes:
@@ -51,6 +53,10 @@ class Outages:
             del failed[oldest]
         if len(failed) >= clients:
             fresh = server.down < now
+            if fresh:
+                server.began = now
+            elif now - server.began > LONGEST:  # nobody is ill for so long without being told: it may be played
+                return False
             server.down = self.last = now + AFTER
             return fresh
         return False

@@ -67,4 +67,3 @@ def proposals(judge: Judge) -> list[Proposal]:
             )
         )
     return sorted(found, key=lambda p: (-p.attempts, p.target))
-

@@ -17,6 +17,7 @@ ABUSE: Final = int(Kind.PROTOCOL_ABUSE)
 SSH: Final = int(Service.SSH)
 SILENT: Final = 20_000  # strangers of which it is waited for what they do next
 HOUR: Final = 3600.0
+BEAT: Final = 10.0  # seconds: no device tries more often
 APART: Final = 6 * HOUR  # a program that has one mail to bring has given up or brought it
 
 
@@ -40,7 +41,7 @@ def clockwork(stamps: list[float]) -> bool:
     gaps = sorted(stamps[i + 1] - stamps[i] for i in range(len(stamps) - 1))
     middle = gaps[len(gaps) // 2]
     slack = max(2.0, 0.02 * middle)
-    return sum(1 for g in gaps if abs(g - middle) <= slack) * 5 >= len(gaps) * 3
+    return middle >= BEAT and sum(1 for g in gaps if abs(g - middle) <= slack) * 5 >= len(gaps) * 3
 
 
 class Rules(Networks):
@@ -56,7 +57,7 @@ class Rules(Networks):
         elif kind == ABUSE:
             self._sign(key, client, event, now)
         elif (
-            event[1][1] == STRONG or client.weak % 4 == 0
+            event[1][1] == STRONG or client.weak // 4 > (client.weak - event[2]) // 4
         ):  # four weak signs (lost after AUTH, rate limits) are as much as a failure
             self._failure(key, client, event, now)
 
@@ -93,7 +94,7 @@ class Rules(Networks):
         strange = self._strangeness(client, name, event)
         trust = client.trust
         known = trust is not None and self._known(trust, now)
-        if (strange == OWN or known) and self.outages.failed(event[4], key, now, policy.outage_clients):
+        if known and self.outages.failed(event[4], name.text if name is not None else key, now, policy.outage_clients):
             self._alarm("silent-outage", now, b"", event[3])
         if self.outages.last and self.outages.down(event[4], now):
             return
@@ -102,8 +103,9 @@ class Rules(Networks):
         if strange == OWN and self.outages.last >= now:
             return
         shape = service * 4096 + (len(fact[7]) * 64 + fact[7][0] if fact[7] else 0)
-        if not ssh and trust is None:
-            self.campaigns.failed(shape, key[:3] if len(key) == 4 else key, now)
+        stranger = trust is None or not trust.logins  # mail is cheap: it excuses no guess
+        if not ssh and stranger:
+            self.campaigns.failed(shape, key[:3] if len(key) == 4 else key[:4], now)
 
         record = client.record
         if record is None and client.attempts <= attempts and attempts == 1:
@@ -130,19 +132,20 @@ class Rules(Networks):
             and policy.campaign
             and strange == HOT
             and not ssh
-            and trust is None
+            and stranger
             and self.campaigns.runs(shape, policy, now)
         ):
             if client.sentence is None:
                 self._wait(key, shape, now)
                 return
             rule = "campaign"
-        elif client.sentence is not None and (strange >= NAMELESS or ssh):
+        elif self._convicted(client, now) and (strange >= NAMELESS or ssh):
             rule = "return"
         elif (
             client.sentence is not None
             and client.sentence.rule == "campaign"
-            and trust is None
+            and client.sentence.shape == shape
+            and stranger
             and self.campaigns.runs(shape, policy, now)
         ):
             rule = "campaign"
@@ -157,10 +160,23 @@ class Rules(Networks):
                 )
                 self._alarm("device", now, key, event[3])
         if rule:
-            self._convict(key, client, rule, now, len(self.campaigns.shapes[shape].bad) if rule == "campaign" else 0)
+            if rule == "campaign":
+                self._join_campaign(key, client, shape, now)
+            else:
+                self._convict(key, client, rule, now)
             return
-        if policy.campaign and trust is None and not ssh:
+        if policy.campaign and stranger and not ssh:
             self._hush(key, shape, strange, now)
+        knocker = self.knockers.get(key)
+        if (
+            knocker is not None
+            and strange >= NAMELESS
+            and knocker.lately >= policy.knocks
+            and now - knocker.last <= policy.memory
+            and self._suspected(key)
+        ):
+            self._convict(key, client, "knocks", now, knocker.lately)
+            return
         # -- among others
         points = 2 if strange >= GHOST else 1
         if strange != REAL or attempts > 1:
@@ -201,14 +217,14 @@ class Rules(Networks):
             return "slow"
         if many == 0:
             nameless = record.nameless
+            if len(nameless) >= policy.nameless and nameless[-policy.nameless] >= window:
+                return "burst"
             if len(nameless) >= policy.slow:
                 if clockwork(nameless[-policy.slow :]):
                     return ""
                 clock = steady(nameless)
                 if not (usual or clock) or (len(nameless) >= policy.slow_nameless and not (usual and clock)):
                     return "slow"
-            if len(record.nameless) >= policy.nameless and record.nameless[-policy.nameless] >= window:
-                return "burst"
         if len(stamps) >= policy.one_name and stamps[-policy.one_name] >= window:
             return "burst"
         if (
@@ -216,7 +232,7 @@ class Rules(Networks):
             and many == 1
             and len(stamps) >= policy.targeted
             and stamps[-1] - stamps[0] > policy.targeted * HOUR
-            and client.trust is None
+            and (client.trust is None or not client.trust.logins)
             and len(record.names[-1].networks) >= NETWORKS
             and not steady(stamps)
             and not clockwork(stamps)
@@ -260,13 +276,20 @@ class Rules(Networks):
                 return since + policy.hot_wait
             del hot[key]
             client = self.clients.get(key)
-            if client is None or client.trust is not None:
+            if client is None or (client.trust is not None and client.trust.logins):
                 continue
-            if client.last > since + policy.retry:  # it tries again: as people do
+            stamps = client.record.stamps if client.record is not None else NEVER
+            if client.last > since + policy.retry or len([t for t in stamps if t >= since]) > 1:  # it tries again: as people do
                 self._hush(key, shape, HOT, now)
             elif self.campaigns.runs(shape, policy, now):
-                self._convict(key, client, "campaign", now, len(self.campaigns.shapes[shape].bad))
+                self._join_campaign(key, client, shape, now)
         return FAR
+
+    def _join_campaign(self, key: bytes, client: Client, shape: int, now: float) -> None:
+        """A member of a campaign is denied."""
+        self._convict(key, client, "campaign", now, len(self.campaigns.shapes[shape].bad))
+        if client.sentence is not None and client.sentence.at == now:
+            client.sentence.shape = shape
 
     def _silence(self, now: float) -> None:
         """Looks at strangers that tried once or twice and went away: of a campaign, or spraying a guess per account."""
@@ -280,7 +303,7 @@ class Rules(Networks):
                 return
             del silent[key]
             client = self.clients.get(key)
-            if client is None or client.trust is not None or client.last > since + policy.retry:
+            if client is None or (client.trust is not None and client.trust.logins) or client.last > since + policy.retry:
                 continue
             if client.record is not None and len([t for t in client.record.stamps if t >= since]) > policy.silent_tries:
                 continue
@@ -291,16 +314,32 @@ class Rules(Networks):
             if found is None:
                 continue
             if self.campaigns.runs(shape, policy, now):
-                for k, t in [*found.waiting.items(), (key, since)]:
+                self._join_campaign(key, client, shape, now)
+                for k, t in found.waiting.items():  # who tried before it came to light, with a name that nobody has
                     client = self.clients.get(k)
-                    if client is not None and client.trust is None and t > now - policy.client_sentence:
-                        self._convict(k, client, "campaign", now, len(found.bad))
+                    if client is None or (client.trust is not None and client.trust.logins) or t < now - policy.client_sentence:
+                        continue
+                    if self._tried_strange(client):
+                        self._join_campaign(k, client, shape, now)
                 found.waiting.clear()
             elif self._tried_hot(client):
                 self._convict(key, client, "campaign", now, policy.hot)
             elif len(found.waiting) < SILENT:
                 found.waiting[key] = since
         self.listen = waits
+
+    def _convicted(self, client: Client, now: float) -> bool:
+        """Whether a client was denied lately, and nobody logged in from there since."""
+        sentence = client.sentence
+        if sentence is None or sentence.until < now - self.policy.longest:
+            return False
+        return client.trust is None or not client.trust.logins or client.trust.last < sentence.at
+
+    def _tried_strange(self, client: Client) -> bool:
+        """Whether the last name of a client has no account, or is hot."""
+        record = client.record
+        name = client.name if record is None else record.names[-1] if record.names else None
+        return self._tried_hot(client) or (name is not None and name.ghost and not name.exists and not self.names.is_kin(name))
 
     def _tried_hot(self, client: Client) -> bool:
         """Whether the last name of a client is one that unrelated networks try and that never works."""
@@ -337,38 +376,49 @@ class Rules(Networks):
         ghosts = 0
         for i in range(len(record.names)):
             name = record.names[i]
-            if record.named[i] >= day and not name.exists and not self.names.is_kin(name):
+            strange_name = name.ghost or len(name.networks) >= policy.hot
+            if record.named[i] >= day and strange_name and not name.exists and not self.names.is_kin(name):
                 ghosts += 1
         if ghosts >= policy.known_ghosts:
             self._convict(key, client, "names", now)
 
     def _relay(self, key: bytes, client: Client, event: Event, now: float) -> None:
         """Mail for somebody elsewhere, without a login."""
-        record = self._recipients(client, event)
+        record = self._recipients(client, event, now)
         trust = client.trust
-        if trust is not None and (trust.logins or trust.mail_days > 1):
+        if trust is not None and trust.logins:
             return
+        self._fresh_signs(record, now)
         signs = record.signs
         if not signs:
             record.signs = signs = [now]
         elif now - signs[-1] >= APART and len(signs) < KEPT:
             signs.append(now)
         most = self.policy.relay
+        if trust is not None:  # others' mail may lead here by a wrong MX, or one that is meant to
+            most += self.policy.recipients_per_mail * trust.mails
         again = len(signs) >= most and not self._inhabited(key[:3] if len(key) == 4 else key, now)  # the same ones, day after day
         if client.sentence is not None or len(record.recipients) >= most or again:
             self._convict(key, client, "relay", now)
             return
         self._among(key, client, GHOST, 2, now)
 
-    def _recipients(self, client: Client, event: Event) -> Record:
+    def _fresh_signs(self, record: Record, now: float) -> None:
+        """Drops signs that are older than the policy remembers."""
+        since = now - self.policy.memory
+        if record.signs and record.signs[0] < since:
+            record.signs = [t for t in record.signs if t >= since] or NEVER
+
+    def _recipients(self, client: Client, event: Event, now: float) -> Record:
         record = client.record
         if record is None:
             record = client.record = Record()
             if client.what:
                 record.did = [client.what, 1]
         who = crc32(event[1][7] or b"")
-        if not record.recipients:
+        if not record.recipients or now - record.asked > self.policy.memory:
             record.recipients = [who]
+            record.asked = now
         elif who not in record.recipients and len(record.recipients) < KEPT:
             record.recipients.append(who)
         return record
@@ -376,11 +426,13 @@ class Rules(Networks):
     def _recipient(self, key: bytes, client: Client, event: Event, now: float) -> None:
         """Mail for somebody who is not here."""
         policy = self.policy
-        record = self._recipients(client, event)
+        record = self._recipients(client, event, now)
         trust = client.trust
         most = policy.recipients
         if trust is not None:
-            most = KEPT if trust.logins else min(KEPT, most + policy.recipients_per_mail * trust.mails)
+            if trust.logins:
+                return
+            most += policy.recipients_per_mail * trust.mails
         if len(record.recipients) >= most:
             self._convict(key, client, "harvest", now)
             record.recipients = NOTHING
@@ -410,7 +462,7 @@ class Rules(Networks):
         """What no mail software does."""
         record = client.record
         trust = client.trust
-        if trust is not None:
+        if trust is not None and (trust.logins or trust.mail_days > 1):
             return
         if record is None:
             if event[1][1] == STRONG or client.sentence is not None:
@@ -418,6 +470,7 @@ class Rules(Networks):
             else:
                 self._among(key, client, GHOST, 1, now)
             return
+        self._fresh_signs(record, now)
         signs = record.signs[-KEPT:]
         if not signs and client.attempts + client.weak > event[2]:
             signs.append(client.first)

@@ -67,10 +67,12 @@ def save(judge: Judge) -> State:
             r = c.record
             tried = tuple(names.row(n) for n in r.names)
             stamps = (tuple(r.stamps), tried, tuple(r.named), tuple(r.nameless), tuple(r.recipients), tuple(r.signs))
-            records.append((key, *stamps, tuple(r.did), tuple(r.evidence), tuple(r.addresses)))
+            records.append((key, *stamps, tuple(r.did), tuple(r.evidence), tuple(r.addresses), r.asked, tuple(r.texts)))
         if c.trust is not None:
             t = c.trust
-            trusts.append((key, t.logins, t.days, t.first, t.last, t.mails, t.mail_days, t.mail_last, t.name, tuple(t.names)))
+            trusts.append(
+                (key, t.logins, t.days, t.first, t.last, t.mails, t.mail_days, t.mail_last, t.day, t.name, tuple(t.names))
+            )
     state: State = {
         "judge": [
             (
@@ -113,11 +115,13 @@ def save(judge: Judge) -> State:
     state["routed"] = [(block, tuple(sentences.row(s) for s in lasting)) for block, lasting in judge.routed.items()]
     for table in ("alone", "firsts", "ports"):
         state[table] = list(getattr(judge, table).items())
-    for table in ("users", "users6", "senders"):
+    for table in ("users", "users6", "senders", "senders6"):
         state[table] = [(key, tuple(keys)) for key, keys in getattr(judge, table).items()]
     state["silent"] = [(key, *row) for key, row in judge.silent.items()]
     state["hot"] = [(key, *row) for key, row in judge.hot.items()]
-    state["knockers"] = [(key, k.count, k.first, k.last, tuple(k.ports.items())) for key, k in judge.knockers.items()]
+    state["knockers"] = [
+        (key, k.count, k.first, k.last, k.since, k.lately, tuple(k.ports.items())) for key, k in judge.knockers.items()
+    ]
     state["spared"] = [tuple(s) for s in judge.spared.values()]
     state["breaches"] = [tuple(b) for b in judge.breaches]
     state["alarms"] = [tuple(a) for a in judge.alarms.values()]
@@ -125,8 +129,9 @@ def save(judge: Judge) -> State:
         (number, tuple(s.bad.items()), tuple(s.good.items()), tuple(s.waiting.items()))
         for number, s in judge.campaigns.shapes.items()
     ]
-    state["servers"] = [(host, s.down, tuple(s.failed.items())) for host, s in judge.outages.servers.items()]
+    state["servers"] = [(host, s.down, s.began, tuple(s.failed.items())) for host, s in judge.outages.servers.items()]
     state["kin"] = [(token,) for token in judge.names.kin]
+    state["near"] = [(slip,) for slip in sorted(judge.names.near)]
     state["names"] = [(n.text, n.exists, n.ghost, n.good, n.last, tuple(n.networks)) for n in names.objects]
     state["sentences"] = [
         (
@@ -143,6 +148,7 @@ def save(judge: Judge) -> State:
             s.knocks,
             s.detail,
             s.days,
+            s.shape,
             tuple(sorted(s.hurt)),
         )
         for s in sentences.objects
@@ -176,6 +182,7 @@ def restore(state: State, policy: Policy | None = None, shield: Shield | None = 
     names = [_name(row) for row in state["names"]]
     judge.names.table = {n.text: n for n in names[:listed]}
     judge.names.kin = {token: 1 for (token,) in state["kin"]}
+    judge.names.near = {slip for (slip,) in state["near"]}
     sentences = [_sentence(row) for row in state["sentences"]]
     judge.sentences = sentences[:imposed]
     for key, first, last, attempts, weak, what, returns, name, sentence in state["clients"]:
@@ -193,22 +200,22 @@ def restore(state: State, policy: Policy | None = None, shield: Shield | None = 
     judge.alone = dict(state["alone"])
     judge.firsts = dict(state["firsts"])
     judge.ports = dict(state["ports"])
-    for table in ("users", "users6", "senders"):
+    for table in ("users", "users6", "senders", "senders6"):
         setattr(judge, table, {key: list(keys) for key, keys in state[table]})
     judge.silent = OrderedDict((key, tuple(row)) for key, *row in state["silent"])
     judge.hot = OrderedDict((key, tuple(row)) for key, *row in state["hot"])
-    for key, count, first, last, ports in state["knockers"]:
+    for key, count, first, last, since, lately, ports in state["knockers"]:
         k = judge.knockers[key] = Knocker(first)
-        k.count, k.last, k.ports = count, last, dict(ports)
+        k.count, k.last, k.since, k.lately, k.ports = count, last, since, lately, dict(ports)
     judge.spared = {(s.target, s.rule): s for s in (Spared(*row) for row in state["spared"])}
     judge.breaches = [Breach(*row) for row in state["breaches"]]
     judge.alarms = {(a.what, a.client): a for a in (Alarm(*row) for row in state["alarms"])}
     for number, bad, good, waiting in state["shapes"]:
         shape = judge.campaigns.shapes[number] = Shape()
         shape.bad, shape.good, shape.waiting = OrderedDict(bad), OrderedDict(good), dict(waiting)
-    for host, down, failed in state["servers"]:
+    for host, down, began, failed in state["servers"]:
         server = judge.outages.servers[host] = Server()
-        server.down, server.failed = down, OrderedDict(failed)
+        server.down, server.began, server.failed = down, began, OrderedDict(failed)
     return judge
 
 
@@ -221,14 +228,14 @@ def _name(row: Row) -> Name:
 
 def _sentence(row: Row) -> Sentence:
     s = Sentence(*row[:8])
-    s.until, s.last_knock, s.knocks, s.detail, s.days = row[8:13]
-    for key in row[13]:
+    s.until, s.last_knock, s.knocks, s.detail, s.days, s.shape = row[8:14]
+    for key in row[14]:
         s.hurt_by(key)
     return s
 
 
 def _record(row: list[Any], names: list[Name]) -> Record:
-    stamps, tried, named, nameless, recipients, signs, did, evidence, addresses = row
+    stamps, tried, named, nameless, recipients, signs, did, evidence, addresses, asked, texts = row
     r = Record()
     r.stamps = list(stamps)
     r.names = [names[n] for n in tried] or NAMELESS
@@ -239,13 +246,15 @@ def _record(row: list[Any], names: list[Name]) -> Record:
     r.did = list(did) or NOTHING
     r.evidence = list(evidence) or NOBODY
     r.addresses = list(addresses) or NOBODY
+    r.asked = asked
+    r.texts = list(texts) or NOTHING
     return r
 
 
 def _trust(row: list[Any]) -> Trust:
     t = Trust()
-    t.logins, t.days, t.first, t.last, t.mails, t.mail_days, t.mail_last, t.name = row[:8]
-    t.names = list(row[8]) or NOBODY
+    t.logins, t.days, t.first, t.last, t.mails, t.mail_days, t.mail_last, t.day, t.name = row[:9]
+    t.names = list(row[9]) or NOBODY
     return t
 
 

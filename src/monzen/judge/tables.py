@@ -63,10 +63,11 @@ class Alarm(NamedTuple):
 class Knocker:
     """Who knocks at the firewall, how often, at which ports."""
 
-    __slots__ = ("count", "first", "last", "ports")
+    __slots__ = ("count", "first", "last", "lately", "ports", "since")
 
     def __init__(self, time: float) -> None:
         self.count, self.first, self.last = 0, time, time
+        self.since, self.lately = time, 0  # of this week
         self.ports: dict[bytes, int] = {}
 
 
@@ -91,6 +92,7 @@ class Tables:
         self.firsts: dict[bytes, bytes] = {}  # the lines of clients that offended once
         self.users: dict[bytes, list[bytes]] = {}  # by network: clients that logged in
         self.users6: dict[bytes, list[bytes]] = {}  # by /48: /64s that logged in
+        self.senders6: dict[bytes, list[bytes]] = {}  # by /48: /64s that brought mail on several days
         self.senders: dict[bytes, list[bytes]] = {}  # by network: clients that brought mail on several days
         self.knockers: dict[bytes, Knocker] = {}
         self.ports: dict[bytes, int] = {}
@@ -255,25 +257,31 @@ class Tables:
                     at = w.until
             if at == s.at or (at < s.until and at < last):
                 out.append((s, at))
+        out.sort(key=lambda x: x[1])
         return out
 
     def _spare(self, spared: Spared) -> None:
-        if len(self.spared) < FOUND:
-            self.spared.setdefault((spared.target, spared.rule), spared)
+        if (spared.target, spared.rule) not in self.spared:
+            if len(self.spared) >= FOUND:
+                del self.spared[next(iter(self.spared))]
+            self.spared[(spared.target, spared.rule)] = spared
 
     def _breach(self, attempts: int, event: Event, why: str) -> None:
         fact = event.fact
         for b in self.breaches[-20:]:
             if b.client == fact.client and b.user == fact.user and b.why == why:
                 return
-        if len(self.breaches) < FOUND:
-            self.breaches.append(Breach(fact.client, fact.user, event.time, attempts, why, event.line[:LONGEST]))
+        if len(self.breaches) >= FOUND:
+            del self.breaches[0]
+        self.breaches.append(Breach(fact.client, fact.user, event.time, attempts, why, event.line[:LONGEST]))
 
     def _alarm(self, what: str, now: float, client: bytes, line: bytes) -> None:
         before = self.alarms.get((what, client))
         if before is not None:
             self.alarms[(what, client)] = before._replace(until=now, times=before.times + 1)
-        elif len(self.alarms) < FOUND:
+        else:
+            if len(self.alarms) >= FOUND:
+                del self.alarms[next(iter(self.alarms))]
             self.alarms[(what, client)] = Alarm(what, now, now, 1, client, line[:LONGEST])
 
     def _forget(self, now: float) -> None:
@@ -292,6 +300,8 @@ class Tables:
                     break
                 client = clients[key]
                 if client.last <= recent and not client.good and (client.sentence is None or now > client.sentence.until):
+                    if client.trust is not None:
+                        self._forget_user(key)
                     del clients[key]
         if len(clients) > policy.clients:  # nobody but users and denied
             denied = [key for key, client in clients.items() if not client.good]
@@ -309,6 +319,7 @@ class Tables:
         _drop(self.senders, where, key)
         if len(key) == 8:
             _drop(self.users6, key[:6], key)
+            _drop(self.senders6, key[:6], key)
 
     def _forget_networks(self, since: float) -> None:
         """Drops a fifth of the networks, the oldest: first those that are not denied and had no offence since then."""
@@ -327,7 +338,8 @@ class Tables:
         gone = {id(s) for s in (ended + lasting)[:many]}
         for s in sentences:
             if id(s) in gone:
-                s.evidence = ()  # who is still denied by it keeps it, without its lines
+                s.evidence = ()
+                s.until = min(s.until, now)  # what is not imposed any more does not last: its source's next offence counts again
         self.sentences = [s for s in sentences if id(s) not in gone]
         self.forgotten += len(gone)
 
