@@ -36,6 +36,7 @@ MODULES = (  # pure Python, compiled as it stands; each must be typed throughout
     "monzen/judge/routes.py",
     "monzen/judge/rules.py",
     "monzen/judge/shield.py",
+    "monzen/judge/strangers.py",
     "monzen/judge/tables.py",
 )
 MYPYC = """

@@ -6,126 +6,23 @@ Exit status: 0 done, 1 the answer is no, 2 wrong use or unreadable input.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import datetime as dt
 import gc
 import gettext
 import io
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
 
+from monzen.arguments import Help, count, local_zone, moment, progress_bar, year, zone
 from monzen.show.words import _, speak_also
 
 TYPE_CHECKING = False  # `typing` costs a start that needs it for nothing else
 if TYPE_CHECKING:
     from monzen.judge import Judge
 
-RELATIVE = re.compile(r"(\d{1,6}) ?([smhdw])").fullmatch
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 EXIT_USE = 2
 INTERRUPTED = 128 + 2  # as shells say it: 128 and the number of the signal, SIGINT
-
-
-def local_zone() -> dt.tzinfo:
-    """The machine's own zone with its rules (TZ, /etc/timezone, /etc/localtime): daylight saving is right in old logs too."""
-    names = [os.environ.get("TZ", "").lstrip(":")]
-    with contextlib.suppress(OSError, ValueError), open("/etc/timezone", encoding="ascii") as file:
-        names.append(file.read().strip())
-    with contextlib.suppress(OSError):
-        names.append(os.readlink("/etc/localtime").partition("zoneinfo/")[2])
-    for name in names:
-        if name:
-            if name in ("UTC", "Etc/UTC"):
-                return dt.UTC
-            from zoneinfo import ZoneInfo
-
-            try:
-                return ZoneInfo(name)
-            except (OSError, ValueError, KeyError):
-                continue
-    return dt.UTC
-
-
-def zone(text: str) -> dt.tzinfo:
-    """The zone of a name (`Asia/Tokyo`) or an offset (`+09:00`)."""
-    m = re.fullmatch(r"([+-])(\d\d):?(\d\d)", text)
-    if m:
-        offset = dt.timedelta(hours=min(int(m[2]), 24), minutes=int(m[3]))
-        if offset >= dt.timedelta(hours=24) or int(m[3]) > 59:
-            raise argparse.ArgumentTypeError(_("there is no offset {text!r}. Use one such as +09:00").format(text=text))
-        return dt.timezone(-offset if m[1] == "-" else offset)
-    if text.upper() in ("UTC", "Z"):
-        return dt.UTC
-    from zoneinfo import ZoneInfo
-
-    try:
-        return ZoneInfo(text)
-    except (OSError, ValueError, KeyError):
-        raise argparse.ArgumentTypeError(
-            _("there is no time zone {text!r}. Use a name such as Asia/Tokyo, or an offset such as +09:00").format(text=text)
-        ) from None
-
-
-def year(text: str) -> int:
-    """A year of four digits."""
-    if re.fullmatch(r"(19|20)\d\d", text):
-        return int(text)
-    raise argparse.ArgumentTypeError(_("{text!r} is not a year. Use four digits, such as 2026").format(text=text))
-
-
-def count(text: str) -> int:
-    """A number of rows, 1 or more."""
-    if text.isascii() and text.isdigit() and 0 < int(text) < 10**9:
-        return int(text)
-    raise argparse.ArgumentTypeError(_("{text!r} is not a number of rows. Use 1 or more").format(text=text))
-
-
-def moment(text: str, now: float, local: dt.tzinfo) -> float:
-    """`2026-09-04`, `2026-09-04T16:59[:45][+09:00]`, `today`, `yesterday`, or how long ago: `36h`, `7d`. Raises ValueError."""
-    m = RELATIVE(text)
-    if m:
-        return now - int(m[1]) * UNITS[m[2]]
-    if text in ("today", "yesterday"):
-        day = dt.datetime.fromtimestamp(now, local).replace(hour=0, minute=0, second=0, microsecond=0)
-        return (day - dt.timedelta(days=text == "yesterday")).timestamp()
-    at = dt.datetime.fromisoformat(text)
-    return (at if at.tzinfo else at.replace(tzinfo=local)).timestamp()
-
-
-def width(text: str) -> int:
-    """The columns that a text takes on a terminal: Japanese letters take two."""
-    from unicodedata import east_asian_width
-
-    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def columns() -> int:
-    """The columns of the terminal, as shutil.get_terminal_size tells them."""
-    asked = os.environ.get("COLUMNS", "")
-    if asked.isdecimal() and int(asked) > 0:
-        return int(asked)
-    try:
-        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80 if sys.__stdout__ else 80
-    except (OSError, ValueError):
-        return 80
-
-
-class Help(argparse.RawDescriptionHelpFormatter):
-    """Help in columns as they look: argparse counts letters, and breaks lines at blanks only, which Japanese has not."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=columns() - 2)  # without a width it imports shutil, for each option anew
-
-    def _split_lines(self, text: str, columns: int) -> list[str]:
-        lines = [""]
-        for word in re.findall(r" *(?:[!-~]+|.)[、。，．）」』】：]*", text):
-            if width(lines[-1] + word) > columns and lines[-1]:
-                lines.append("")
-            lines[-1] += word if lines[-1] else word.lstrip()
-        return lines
 
 
 def parser() -> argparse.ArgumentParser:
@@ -425,43 +322,6 @@ def run_why(options: argparse.Namespace) -> int:
     if reading.errors:
         return EXIT_USE
     return 0 if subject.found else 1
-
-
-class progress_bar:  # noqa: N801  # used like a function: with progress_bar(total) as advance
-    """A bar on stderr, if that is a terminal, for what takes more than a second."""
-
-    def __init__(self, total: int, *, wanted: bool) -> None:
-        self.total, self.wanted = total, wanted and sys.stderr.isatty() and total > 0
-        self.done, self.start = 0, time.monotonic()
-        self.bar: object | None = None
-
-    def __enter__(self) -> Callable[[int], None] | None:
-        return self.advance if self.wanted else None
-
-    def advance(self, size: int) -> None:
-        """Takes note of bytes read; draws from the second second on."""
-        self.done += size
-        if self.bar is None:
-            if time.monotonic() - self.start < 1.0:
-                return
-            from rich.console import Console
-            from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-            self.bar = Progress(
-                TextColumn(_("reading")),
-                BarColumn(),
-                DownloadColumn(),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self.bar.start()
-            self.task = self.bar.add_task("", total=self.total)
-        self.bar.update(self.task, completed=self.done)  # type: ignore[attr-defined]  # set just above
-
-    def __exit__(self, *problem: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()  # type: ignore[attr-defined]  # a rich Progress
 
 
 def run_explain(options: argparse.Namespace) -> int:
