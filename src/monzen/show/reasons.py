@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from monzen.judge.client import Sentence
 from monzen.judge.policy import Policy
+from monzen.show.words import N_
 
 
 def english(text: str) -> str:
@@ -29,39 +30,42 @@ def span(seconds: float, _: Callable[[str], str]) -> str:
     return _("{n:g} days").format(n=round(seconds / 86400, 1))
 
 
+TEXTS = {
+    "crowd": N_("{members} of one network, {tries}; {crowd} clients within {window} close it"),
+    "gang": N_("{members} of one network within {week}, {tries}, and now several of them at once"),
+    "crowd-member": N_("{tries}, together with its neighbours; {crowd} clients of one network within {window} are a gang"),
+    "names": N_(
+        "{tries} for {detail:,} unlike names; {ghosts} without an account, or {names} of any kind, within {week} are a list"
+    ),
+    "burst": N_("{tries} within {window}, none of which succeeded"),
+    "slow": N_("{counted}, none of which succeeded; {slow} within {week}, or {often} an hour for one name, are too many"),
+    "ssh": N_("{counted} over ssh within {week}; {ssh} are too many"),
+    "return": N_("{tries}; it was turned away before and goes on"),
+    "neighbours": N_("{tries}; {detail:,} clients of its network offended within {week}: one more failure is enough there"),
+    "campaign": N_(
+        "{tries}, as {detail:,} other networks make them: the same kind of session, names that never worked, then silence"
+    ),
+    "targeted": N_("{tries} over hours for one account that many unrelated networks guess at; no success from here"),
+    "relay": N_("probes for an open relay: mail for {detail:,} addresses elsewhere"),
+    "harvest": N_("looks for mailboxes: asked for {detail:,} that are not here"),
+    "abuse": "{signs}",
+    "knocks": N_("{detail:,} packets at closed ports, from a client or a network that offended before"),
+    "wide": N_(
+        "{members} in {detail:,} closed networks of one operator; {wide} at once close the prefix that it announces,"
+        " unless somebody of yours is in it"
+    ),
+    "hopper": N_("{members} of one network, each for a short time: the attacker moves through it"),
+}
+
+
 def reason(
     s: Sentence, policy: Policy, _: Callable[[str], str] = english, plural: Callable[[str, str, int], str] = english_plural
 ) -> str:
     """Which rule a sentence follows, and what was counted."""
-    week = span(policy.memory, _)
-    window = span(policy.window, _)
-    texts = {
-        "crowd": _("{members} of one network, {tries}; {crowd} clients within {window} close it"),
-        "gang": _("{members} of one network within {week}, {tries}, and now several of them at once"),
-        "crowd-member": _("{tries}, together with its neighbours; {crowd} clients of one network within {window} are a gang"),
-        "names": _(
-            "{tries} for {detail:,} unlike names; {ghosts} without an account, or {names} of any kind, within {week} are a list"
-        ),
-        "burst": _("{tries} within {window}, none of which succeeded"),
-        "slow": _("{counted}, none of which succeeded; {slow} within {week}, or {often} an hour for one name, are too many"),
-        "ssh": _("{counted} over ssh within {week}; {ssh} are too many"),
-        "return": _("{tries}; it was turned away before and goes on"),
-        "neighbours": _("{tries}; {detail:,} clients of its network offended within {week}: one more failure is enough there"),
-        "campaign": _(
-            "{tries}, as {detail:,} other networks make them: the same kind of session, names that never worked, then silence"
-        ),
-        "targeted": _("{tries} over hours for one account that many unrelated networks guess at; no success from here"),
-        "relay": _("probes for an open relay: mail for {detail:,} addresses elsewhere"),
-        "harvest": _("looks for mailboxes: asked for {detail:,} that are not here"),
-        "abuse": plural("{n} sign of no mail program", "{n} signs of no mail program", s.detail),
-        "knocks": _("{detail:,} packets at closed ports, from a client or a network that offended before"),
-        "wide": _(
-            "{members} in {detail:,} closed networks of one operator; {wide} at once close the prefix that it announces,"
-            " unless somebody of yours is in it"
-        ),
-        "hopper": _("{members} of one network, each for a short time: the attacker moves through it"),
-    }
-    return texts[s.rule].format(
+    text = TEXTS[s.rule]
+    if s.rule == "abuse":
+        return plural("{n} sign of no mail program", "{n} signs of no mail program", s.detail)
+    return _(text).format(
         members=plural("{n} client", "{n} clients", s.clients),
         tries=plural("{n} attempt", "{n} attempts", s.attempts),
         counted=plural("{n} attempt", "{n} attempts", s.detail),
@@ -73,8 +77,8 @@ def reason(
         slow=policy.slow,
         often=policy.one_name_hour,
         ssh=policy.ssh,
-        week=week,
-        window=window,
+        week=span(policy.memory, _) if "{week}" in text else "",
+        window=span(policy.window, _) if "{window}" in text else "",
     )
 
 
