@@ -208,7 +208,7 @@ class Sentence:
     def knock(self, time: float, times: int = 1) -> None:
         """The source is not quiet: its sentence begins anew."""
         self.until = time + self.length
-        if time - self.last_knock > 43200.0 or time // 86400.0 != self.last_knock // 86400.0:
+        if time - self.last_knock > 600.0 and time // 86400.0 != self.last_knock // 86400.0:
             self.days += 1
         self.last_knock = time
         self.knocks += times

@@ -45,6 +45,8 @@ class Judge(Rules):
                     begun = True
                 if now > self.listen:
                     self._silence(now)
+                if now >= self.midnight + DAY:
+                    self.midnight = now // DAY * DAY
             if not packed:
                 if kind == OUTAGE:
                     self._alarm("outage", now, b"", event[3])
@@ -137,8 +139,7 @@ class Judge(Rules):
             trust is not None
             and client.attempts == client.weak == 0
             and client.sentence is None
-            and now - trust.last < DAY
-            and now // DAY == trust.last // DAY
+            and trust.last >= self.midnight
             and now > self.around
             and user
             and trust.logins
@@ -181,7 +182,7 @@ class Judge(Rules):
             _keep(self.users, where, key)
             if len(key) == 8:
                 _keep(self.users6, key[:6], key)
-        if not trust.logins or (now // DAY != trust.last // DAY and now - trust.day >= DAY / 2):
+        if not trust.logins or (trust.last < self.midnight and now - trust.day >= DAY / 2):
             trust.days += 1
             trust.day = now
         trust.logins += 1
@@ -249,7 +250,7 @@ class Judge(Rules):
         trust = client.trust
         if trust is None:
             trust = client.trust = Trust()
-        if not trust.mails or now // DAY != trust.mail_last // DAY:
+        if not trust.mails or trust.mail_last < self.midnight:
             trust.mail_days += 1
             if trust.mail_days == 2:
                 where = key[:3] if len(key) == 4 else key

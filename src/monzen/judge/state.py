@@ -16,7 +16,7 @@ from monzen.judge.names import NOWHERE, Name
 from monzen.judge.network import NOTHING as NO_PARTS
 from monzen.judge.network import Network
 from monzen.judge.outage import Server
-from monzen.judge.policy import Policy
+from monzen.judge.policy import DAY, Policy
 from monzen.judge.routes import Routes
 from monzen.judge.shield import Shield
 from monzen.judge.tables import Alarm, Breach, Knocker, Spared
@@ -179,6 +179,7 @@ def restore(state: State, policy: Policy | None = None, shield: Shield | None = 
         listed,
         imposed,
     ) = head[1:]
+    judge.midnight = judge.now // DAY * DAY
     names = [_name(row) for row in state["names"]]
     judge.names.table = {n.text: n for n in names[:listed]}
     judge.names.kin = {token: 1 for (token,) in state["kin"]}

@@ -106,6 +106,7 @@ class Tables:
         self.events = self.attempts = self.forgotten = self.logins = 0
         self.offenders = 0
         self.full = self.policy.clients  # clients at which some are forgotten
+        self.midnight = 0.0  # when the day of now began, UTC
         self.around = 0.0  # until when any network is denied
         self.listen = FAR  # when the oldest of the silent was silent long enough
 
