@@ -336,7 +336,8 @@ class Tables:
         many = max(1, self.policy.sentences // 10)
         ended = [s for s in sentences if s.until < now]
         lasting = [s for s in sentences if s.until >= now]
-        gone = {id(s) for s in (ended + lasting)[:many]}
+        single = [s for s in lasting if s.bits in (32, 64)]  # before those of networks, each of which holds many
+        gone = {id(s) for s in (ended + single + [s for s in lasting if s.bits not in (32, 64)])[:many]}
         for s in sentences:
             if id(s) in gone:
                 s.evidence = ()
