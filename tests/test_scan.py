@@ -137,11 +137,23 @@ def test_names_are_shown_only_when_asked():
 def test_text_and_json_agree():
     said, text = scanned(WEEK), monzen("scan", WEEK, "--top", "100").stdout.decode()
     assert f"{said['lines']:,} lines" in text
-    assert re.findall(r"ufw prepend deny from \S+", text) == said["commands"]
+    assert re.findall(r"^  sudo (ufw prepend deny from \S+)", text, re.MULTILINE) == said["commands"]
     assert len(said["breaches"]) > 0
     for b in said["breaches"]:
         assert b["client"] in text
     assert {v["target"] for v in said["verdicts"]} >= {c.rpartition(" ")[2] for c in said["commands"]}
+
+
+def test_commands_deny_what_lasts_and_nobody_who_got_in():
+    """A rule of ufw has no end: what had ended when the log did is not one, nor where somebody logged in since."""
+    fail = b"Sep  4 16:%02d:%02d mail postfix/smtpd[7]: warning: unknown[%s]: SASL LOGIN authentication failed: x\n"
+    guesses = b"".join(fail % (i // 6, i % 6 * 9, b"192.0.2.7") for i in range(9))
+    login = b"Sep  %d 16:30:00 mail dovecot: imap-login: Login: user=<anna>, method=PLAIN, rip=%s, lip=192.0.2.1, mpid=7, TLS, session=<a/b>\n"
+    command = ["ufw prepend deny from 192.0.2.7"]
+    for later, said in ((b"", command), (login % (5, b"198.51.100.9"), command), (login % (8, b"198.51.100.9"), []), (login % (8, b"192.0.2.7"), [])):
+        found = json.loads(monzen("scan", "--json", "-", stdin=guesses + later).stdout)
+        assert [v["target"] for v in found["verdicts"]] == ["192.0.2.7"]
+        assert found["commands"] == said
 
 
 def test_top_limits_rows():

@@ -58,6 +58,16 @@ def test_a_member_of_a_gang_and_its_network():
     assert "3 clients attacked, 6 attempts" in monzen("why", "212.70.149.0/24", FIRST).stdout.decode()
 
 
+def test_a_network_of_which_only_parts_are_denied():
+    found = said("203.0.113.128/25", WEEK)
+    assert not found["denied"]
+    assert len(found["clients"]) == 5
+    text = monzen("why", "203.0.113.0/24", WEEK, "--top", "3").stdout.decode()
+    assert "At the end of the log it is not denied as a whole; 1 part of it is." in text
+    assert "203.0.113.141  from 2026-09-13" in text
+    assert "more (--top shows more)" in text
+
+
 def test_how_near_somebody_is_who_was_not_denied():
     lines = b"".join(
         b"Sep  4 16:%02d:00 mail dovecot: auth: passwd-file(%s,203.0.113.7,<AbCd%d>): unknown user\n"
@@ -82,7 +92,7 @@ def test_who_is_not_in_the_log():
     assert said("192.0.2.250", FIRST)["found"] is False
 
 
-@pytest.mark.parametrize("wrong", ["foo", "203.0.113.7/25", "2001:db8::/65", "1.2.3", "", "203.0.113.7/33"])
+@pytest.mark.parametrize("wrong", ["foo", "2001:db8::/65", "1.2.3", "", "203.0.113.7/33", "0.0.0.0/0", "::/0"])
 def test_what_is_no_target(wrong):
     done = monzen("why", wrong, FIRST)
     assert done.returncode == 2
@@ -97,6 +107,9 @@ def test_what_is_no_target(wrong):
         ("2001:db8::1", (bytes.fromhex("20010db800000000"), 64)),
         ("203.0.113.0/24", (b"\xcb\x00\x71", 24)),
         ("[2001:db8::1]", (bytes.fromhex("20010db800000000"), 64)),
+        ("203.0.113.200/25", (b"\xcb\x00\x71\x80", 25)),
+        ("198.51.100.0/22", (b"\xc6\x33\x64", 22)),
+        ("2001:db8::/32", (bytes.fromhex("20010db800"), 32)),
         ("2001:db8:1::/48", (bytes.fromhex("20010db80001"), 48)),
     ],
 )

@@ -99,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
         _("Say why an address or a network would be turned away, or why not."),
         "  monzen why 203.0.113.7\n  monzen why 203.0.113.0/24 /var/log/mail.log*\n  monzen why 2001:db8::1 --json",
     )
-    p.add_argument("target", metavar=_("ADDRESS"), help=_("an address, or a network whose length is a multiple of 8"))
+    p.add_argument("target", metavar=_("ADDRESS"), help=_("an address or a network"))
     files_argument(p)
     p.add_argument("--top", type=count, metavar=_("N"), help=_("rows of each table (default 10)"))
     p.add_argument("--names", action="store_true", help=_("show the names of users, which are hidden otherwise"))
@@ -304,7 +304,7 @@ def run_why(options: argparse.Namespace) -> int:
     if judge is None:
         return EXIT_USE
     sets, errors = plan(options.files, now=now)
-    watch = Watch(target)
+    watch = Watch(target, bits)
     total = sum(s.size for group in sets for s in group)
     with progress_bar(total, wanted=not options.json or sys.stderr.isatty()) as advance:
         reading = scan_sets(sets, list(errors), Options(now, local, options.year), judge, progress=advance, watch=watch.see)

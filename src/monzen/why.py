@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
+from monzen.judge.prefixes import within
 from monzen.types import Event, Kind
 
 FIRST, LAST = 3, 7  # lines of offences kept: how it began, and how it went on
@@ -18,6 +19,7 @@ class Watch:
     """Events of one target while a log is read."""
 
     target: bytes  # leading bytes of the addresses: 4 or 8 of a client, fewer of a network
+    bits: int
     counted: int = 0
     begun: list[Event] = field(default_factory=list)  # offences
     lately: list[Event] = field(default_factory=list)
@@ -27,7 +29,7 @@ class Watch:
         """Keeps the first and the last lines that say something of the target."""
         for event in events:
             fact = event.fact
-            if not fact.client.startswith(self.target) or not (fact.weight or fact.kind in TELLING):
+            if not within(fact.client, self.target, self.bits) or not (fact.weight or fact.kind in TELLING):
                 continue
             self.counted += 1
             if fact.kind in TELLING:
@@ -45,7 +47,7 @@ class Watch:
 
 
 def target_of(text: str) -> tuple[bytes, int]:
-    """The leading bytes and the prefix length of `203.0.113.7`, `2001:db8::1` (its /64) or a network on a byte's edge.
+    """The leading bytes and the prefix length of `203.0.113.7`, `2001:db8::1` (its /64) or a network.
 
     Raises ValueError with a sentence for people.
     """
@@ -58,6 +60,8 @@ def target_of(text: str) -> tuple[bytes, int]:
         network = ip_network(text.strip(), strict=False)
     except ValueError:
         raise ValueError(text) from None
-    if network.prefixlen % 8 or network.prefixlen > (32 if network.version == 4 else 64):
+    bits = network.prefixlen
+    if not 1 <= bits <= (32 if network.version == 4 else 64):
         raise ValueError(text)
-    return network.network_address.packed[: network.prefixlen // 8], network.prefixlen
+    size = (bits + 7) // 8
+    return network.network_address.packed[: size if network.version == 4 else max(5, size)], bits  # 4 bytes and fewer are IPv4's

@@ -209,7 +209,7 @@ def test_a_login_of_somebody_who_would_be_denied():
     guesses = [event(i, "203.0.113.5") for i in range(8)]
     assert [b.why for b in judged([*guesses, success(10, "203.0.113.5")]).breaches] == ["denied"]
     gang = [event(i * 5, f"203.0.113.{1 + i % 3}") for i in range(6)]
-    assert [b.why for b in judged([*gang, event(60, "203.0.113.77"), success(100, "203.0.113.77")]).breaches] == ["denied"]
+    assert [b.why for b in judged([*gang, event(60, "203.0.113.77"), success(100, "203.0.113.77")]).breaches] == ["network"]
     judge = judged([*gang, success(100, "203.0.113.77")])
     assert judge.breaches == []
     assert judge.sentences[0].hurt == {packed("203.0.113.77")}
@@ -311,6 +311,11 @@ def test_a_network_that_comes_back_and_never_brought_anything_good_is_proposed()
     assert (proposal.target, proposal.bits, proposal.days, proposal.clients) == (b"\xcb\x00\x71", 24, 4, 4)
     assert proposals(judged(gang[:24])) == []
     assert proposals(judged([*gang, success(5 * 86400, "203.0.113.77")])) == []
+    (proposal,) = proposals(judged(gang))
+    assert (proposal.first, proposal.attempts) == (T, 48)
+    shielded = Judge(shield=Shield(allow=[(packed("203.0.113.200"), 32)]))
+    shielded.hear(gang)
+    assert proposals(shielded) == []
     assert proposals(judged([event(-9, "203.0.113.77", Kind.DELIVERED, Weight.NONE), *gang])) == []
 
 
@@ -329,6 +334,14 @@ def test_an_outage_is_an_alarm_and_counts_for_nobody():
     judge = judged([event(i, "203.0.113.5", Kind.AUTH_OUTAGE, Weight.NONE) for i in range(50)])
     assert targets(judge) == []
     assert [(a.what, a.times) for a in judge.alarms.values()] == [("outage", 50)]
+
+
+def test_each_outage_is_an_alarm_of_its_own():
+    down = [event(start + i, "203.0.113.5", Kind.AUTH_OUTAGE, Weight.NONE) for start in (0, 90_000, 200_000) for i in range(0, 600, 60)]
+    judge = judged(down)
+    assert [(a.what, a.at - T, a.until - T, a.times) for a in judge.alarmed()] == [
+        ("outage", start, start + 540, 10) for start in (0, 90_000, 200_000)
+    ]
 
 
 def test_hidden_clients_are_an_alarm():

@@ -183,7 +183,7 @@ def test_then_all_of_it_is_denied_and_a_user_in_it_hurt():
     assert sentence.knocks == 8
     assert sentence.hurt == {packed("203.0.114.77")}
     judge = judged(ROUTED, *THREE, event(200, "203.0.114.9"), success(300, "203.0.114.9"))
-    assert [b.why for b in judge.breaches] == ["denied"]
+    assert [b.why for b in judge.breaches] == ["network"]
 
 
 def test_it_lasts_for_as_long_as_its_members_come():

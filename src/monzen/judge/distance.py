@@ -68,9 +68,9 @@ def distances(judge: Judge, key: bytes) -> list[Distance]:
     return sorted((d for d in found if d.have), key=lambda d: (-d.have / d.need, d.rule))
 
 
-def sentences(judge: Judge, target: bytes) -> list[tuple[Sentence, float]]:
+def sentences(judge: Judge, target: bytes, bits: int) -> list[tuple[Sentence, float]]:
     """The denials of an address and of the networks around it, or inside a network, and from when; in order of time."""
-    found = [(s, at) for s, at in judge.imposed() if s.target.startswith(target) or within(target, s.target, s.bits)]
+    found = [(s, at) for s, at in judge.imposed() if within(s.target, target, bits) or within(target, s.target, s.bits)]
     return sorted(found, key=lambda x: x[1])
 
 

@@ -169,7 +169,7 @@ class Judge(Rules):
         if not known and (client.attempts or client.weak):
             denied = own is not None or wide is not None
             if denied or self._guessed(key, client, user, event[3], now):
-                self._breach(client.attempts, event, "denied" if denied else "guessed")
+                self._breach(client.attempts, event, "guessed" if not denied else "denied" if own is not None else "network")
                 return
         for sentence in (own, wide):
             if sentence is not None:

@@ -76,7 +76,7 @@ class Peer:
 
     def count(self, address: bytes, event: Event, now: float) -> None:
         """What the policy makes of an event of a client that is not denied."""
-        raise NotImplementedError
+        raise NotImplementedError  # each policy has its own
 
     def deny(self, address: bytes, now: float, seconds: float) -> None:
         """Nothing comes in from the address for so long."""

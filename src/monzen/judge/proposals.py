@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from monzen.judge.client import Sentence
+from monzen.judge.client import Client, Sentence
 from monzen.judge.judge import Judge
 
 DAYS = 3  # days on which a network attacked: once is a bad evening, twice may be chance
@@ -26,9 +26,9 @@ class Proposal(NamedTuple):
 
 
 def proposals(judge: Judge) -> list[Proposal]:
-    """The networks of which at least three clients were denied, and that attacked on at least three days; most attempts first.
+    """The networks that were denied, or clients of them, of which at least three clients attacked, on at least three days.
 
-    None in which somebody ever logged in, or from which mail was accepted.
+    Most attempts first. None in which somebody ever logged in, from which mail was accepted, or of which a part is shielded.
     """
     by_network: dict[tuple[bytes, int], list[Sentence]] = {}
     for s in judge.sentences:
@@ -40,29 +40,29 @@ def proposals(judge: Judge) -> list[Proposal]:
             by_network.setdefault((s.target[:6], 48), []).append(s)
     good = {k[:3] if len(k) == 4 else k[:6] for k, c in judge.clients.items() if c.trust is not None}
     good |= judge.users.keys() | judge.users6.keys() | judge.senders.keys()
+    offenders: dict[bytes, list[Client]] = {}
+    for k, c in judge.clients.items():
+        if c.attempts or c.weak:
+            offenders.setdefault(k[:3] if len(k) == 4 else k[:6], []).append(c)
     found = []
     for (target, bits), sentences in by_network.items():
         if len(sentences) == 1 and sentences[0].days < DAYS:
             continue
         days = max(len({int(t // DAY) for s in sentences for t in (s.at, s.last_knock)}), *(s.days for s in sentences))
-        if days < DAYS or target in good:
+        if days < DAYS or target in good or judge.shield.holds(target, bits):
             continue
-        keys = {s.target for s in sentences if s.bits in (32, 64)}
-        network = judge.networks.get(target) or judge.wide.get(target)
-        if network is not None:
-            keys |= set(network.members)
-        if len(keys) < CLIENTS:
+        clients = offenders.get(target, [])
+        if len(clients) < CLIENTS:
             continue
-        clients = [judge.clients[k] for k in keys if k in judge.clients]
         found.append(
             Proposal(
                 target,
                 bits,
                 days,
-                len(keys),
+                len(clients),
                 sum(c.attempts + c.weak for c in clients),
-                min(s.at for s in sentences),
-                max(s.last_knock for s in sentences),
+                min(c.first for c in clients),
+                max(c.last for c in clients),
                 tuple(line for s in sentences[-3:] for line in s.evidence[-1:]),
             )
         )

@@ -125,6 +125,7 @@ def save(judge: Judge) -> State:
     state["spared"] = [tuple(s) for s in judge.spared.values()]
     state["breaches"] = [tuple(b) for b in judge.breaches]
     state["alarms"] = [tuple(a) for a in judge.alarms.values()]
+    state["told"] = [tuple(a) for a in judge.told]
     state["shapes"] = [
         (number, tuple(s.bad.items()), tuple(s.good.items()), tuple(s.waiting.items()))
         for number, s in judge.campaigns.shapes.items()
@@ -210,6 +211,7 @@ def restore(state: State, policy: Policy | None = None, shield: Shield | None = 
         k.count, k.last, k.since, k.lately, k.ports = count, last, since, lately, dict(ports)
     judge.spared = {(s.target, s.rule): s for s in (Spared(*row) for row in state["spared"])}
     judge.breaches = [Breach(*row) for row in state["breaches"]]
+    judge.told = [Alarm(*row) for row in state["told"]]
     judge.alarms = {(a.what, a.client): a for a in (Alarm(*row) for row in state["alarms"])}
     for number, bad, good, waiting in state["shapes"]:
         shape = judge.campaigns.shapes[number] = Shape()

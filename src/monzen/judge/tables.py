@@ -19,6 +19,9 @@ from monzen.types import Event, Weight
 STRONG: Final = int(Weight.STRONG)
 LONGEST: Final = 240  # bytes kept of a line
 FIRSTS: Final = 20_000  # lines kept of clients that offended once
+OUTAGES: Final = ("outage", "silent-outage")
+APART: Final = 600.0  # seconds without a sign of it after which an outage is over, and the next is another one
+DAY: Final = 86400.0
 FOUND: Final = 1000  # kept of those that were spared, of breaches and of alarms
 FAR: Final = float("inf")
 SIX: Final = 1 << 60  # apart from the blocks of IPv4
@@ -38,7 +41,7 @@ class Spared(NamedTuple):
 
 
 class Breach(NamedTuple):
-    """A good login that looks like a guessed password. `why`: "guessed", "denied", "suspected" or "mixed"."""
+    """A good login that looks like a guessed password. `why`: "guessed", "denied", "network" or "mixed"."""
 
     client: bytes
     user: bytes | None
@@ -99,7 +102,8 @@ class Tables:
         self.sentences: list[Sentence] = []
         self.spared: dict[tuple[bytes, str], Spared] = {}
         self.breaches: list[Breach] = []
-        self.alarms: dict[tuple[str, bytes], Alarm] = {}
+        self.alarms: dict[tuple[str, bytes], Alarm] = {}  # the last of each kind and client
+        self.told: list[Alarm] = []  # those before them
         self.first: float | None = None
         self.last: float | None = None
         self.now = 0.0
@@ -278,12 +282,21 @@ class Tables:
 
     def _alarm(self, what: str, now: float, client: bytes, line: bytes) -> None:
         before = self.alarms.get((what, client))
+        if before is not None and now - before.until > (APART if what in OUTAGES else DAY):  # another one
+            if len(self.told) >= FOUND:
+                del self.told[0]
+            self.told.append(before)
+            before = None
         if before is not None:
             self.alarms[(what, client)] = before._replace(until=now, times=before.times + 1)
         else:
             if len(self.alarms) >= FOUND:
                 del self.alarms[next(iter(self.alarms))]
             self.alarms[(what, client)] = Alarm(what, now, now, 1, client, line[:LONGEST])
+
+    def alarmed(self) -> list[Alarm]:
+        """All alarms, in order of time."""
+        return sorted([*self.told, *self.alarms.values()], key=lambda a: (a.at, a.what, a.client))
 
     def _forget(self, now: float) -> None:
         """Drops a tenth of the clients: first those that did nothing lately, then the oldest.

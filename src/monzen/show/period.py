@@ -15,6 +15,7 @@ def limit(inside: Judge, whole: Judge, since: float) -> None:
     inside.sentences = [s for s in whole.sentences if s.until >= since]
     inside.spared = {key: s for key, s in whole.spared.items() if s.at >= since}
     inside.alarms = {key: a for key, a in whole.alarms.items() if a.until >= since}
+    inside.told = [a for a in whole.told if a.until >= since]
     inside.forgotten = whole.forgotten
     # who got in has attacked, though it were before
     for key in {b.client if len(b.client) == 4 else b.client[:8] for b in inside.breaches}:

@@ -42,12 +42,14 @@ def standing(judge: Judge) -> list[tuple[Sentence, float]]:
 
 
 def commands(judge: Judge, stands: list[tuple[Sentence, float]] | None = None) -> list[str]:
-    """The ufw commands that deny what stands. `prepend`: above every allow, also where there is no rule yet.
+    """The ufw commands that deny what lasts at the end of the log. `prepend`: above every allow, also where there is no rule yet.
 
-    A denial by hand has no end, so networks side by side are one command where it denies no address more.
+    A denial by hand has no end: so nothing that has ended, and nobody who logged in since. Networks side by side are one command
+    where it denies no address more.
     """
     stands = standing(judge) if stands is None else stands
-    kept = [(s.target.ljust(4 if len(s.target) <= 4 else 16, b"\0"), s.bits) for s, _ in stands]
+    lasting = [s for s, _ in stands if s.until >= judge.now and not _got_in(judge, s)]
+    kept = [(s.target.ljust(4 if len(s.target) <= 4 else 16, b"\0"), s.bits) for s in lasting]
     merged = set(merge([(target, bits) for target, bits in kept if bits < (32 if len(target) == 4 else 64)]))
     lengths = sorted({bits for _, bits in merged}, reverse=True)
     said: dict[tuple[bytes, int], None] = {}
@@ -57,6 +59,13 @@ def commands(judge: Judge, stands: list[tuple[Sentence, float]] | None = None) -
         else:
             said[next((w for n in lengths if n <= bits and (w := (cut(target, n), n)) in merged), (target, bits))] = None
     return [f"ufw prepend deny from {network(target, bits)}" for target, bits in said]
+
+
+def _got_in(judge: Judge, s: Sentence) -> bool:
+    """Whether users logged in from where a sentence denies, while it did."""
+    client = judge.clients.get(s.target)
+    trust = client.trust if client is not None else None
+    return bool(s.hurt) or (trust is not None and trust.logins > 0 and trust.last > s.at)
 
 
 def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str, Any]:
@@ -124,7 +133,7 @@ def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str
                 "count": a.times,
                 "evidence": [line_text(a.line, names)],
             }
-            for a in limited(judge.alarms.values())
+            for a in limited(judge.alarmed())
         ],
         "attackers": [
             {

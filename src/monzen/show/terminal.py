@@ -58,7 +58,7 @@ class Terminal:
         self._hurt(judge)
         if reading.comparison is not None:
             self._compared(reading.comparison.rows())
-        self._alarms(list(judge.alarms.values()))
+        self._alarms(judge.alarmed())
         self._knocks(judge)
         self._proposals(judge)
         self._commands(judge)
@@ -146,6 +146,7 @@ class Terminal:
         reasons = {
             "guessed": _("logged in after guessing: take the password for known"),
             "denied": _("logged in while it would have been turned away for guessing"),
+            "network": _("failed and got in while its network was denied: a break-in, or somebody new of yours. Ask that user"),
             "mixed": _("logins and failures in one session: some passwords are known"),
         }
         for b in breaches[: self.top]:
@@ -337,8 +338,9 @@ class Terminal:
         self._show(table)
         self._more(len(found) - self.top)
         for p in found[: self.top]:
-            self.console.print(Text(f"  monzen deny {network(p.target, p.bits)}"))
-        self.console.print(Text("  " + _("(monzen deny comes with the gate; until then ufw does it, as below)"), style="dim"))
+            name = network(p.target, p.bits)
+            until = _("until the gate comes: {command}").format(command=f"sudo ufw prepend deny from {name}")
+            self.console.print(Text(f"  monzen deny {name}  ({until})"), soft_wrap=True)
 
     def _commands(self, judge: Judge) -> None:
         found = commands(judge, self.standing)
@@ -348,6 +350,12 @@ class Terminal:
         for command in found[: self.top]:
             self.console.print(Text("  sudo " + command), soft_wrap=True)
         self._more(len(found) - self.top)
+        self.console.print(
+            Text(
+                "  " + _("They last at the end of the log. ufw ends no rule by itself: delete it when it is quiet."),
+                style="dim",
+            )
+        )
 
     def _unread(self, reading: Reading) -> None:
         silent = max(reading.lines - reading.understood - reading.suspects - reading.undated, 0)

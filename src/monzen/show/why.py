@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from monzen.judge.client import Client
+from monzen.judge.client import Client, Sentence
 from monzen.judge.distance import Distance, distances, mercies, sentences
 from monzen.judge.judge import Breach, Judge, Spared
 from monzen.judge.policy import Policy
@@ -26,16 +26,17 @@ class Subject:
 
     def __init__(self, judge: Judge, target: bytes, bits: int, counted: int, lines: list[Event]) -> None:
         self.judge, self.target, self.bits, self.counted, self.lines = judge, target, bits, counted, lines
-        self.single = bits == 32 or bits == 64
+        self.single = (len(target), bits) in ((4, 32), (8, 64))
         self.clients: list[tuple[bytes, Client]] = sorted(
-            ((k, c) for k, c in judge.clients.items() if k.startswith(target)), key=lambda x: (-x[1].attempts - x[1].weak, x[0])
+            ((k, c) for k, c in judge.clients.items() if within(k, target, bits)),
+            key=lambda x: (-x[1].attempts - x[1].weak, x[0]),
         )
-        self.sentences = sentences(judge, target)
-        self.breaches: list[Breach] = [b for b in judge.breaches if b.client.startswith(target)]
+        self.sentences = sentences(judge, target, bits)
+        self.breaches: list[Breach] = [b for b in judge.breaches if within(b.client, target, bits)]
         self.spared: list[Spared] = [
-            s for s in judge.spared.values() if s.target.startswith(target) or within(target, s.target, s.bits)
+            s for s in judge.spared.values() if within(s.target, target, bits) or within(target, s.target, s.bits)
         ]
-        self.knocks = sum(k.count for key, k in judge.knockers.items() if key.startswith(target))
+        self.knocks = sum(k.count for key, k in judge.knockers.items() if within(key, target, bits))
         self.distances: list[Distance] = distances(judge, target) if self.single else []
         self.mercies: list[str] = mercies(judge, target, judge.clients.get(target)) if self.single else []
 
@@ -47,7 +48,12 @@ class Subject:
     @property
     def denied(self) -> bool:
         """Whether it would be denied where the log ends."""
-        return any(at <= self.judge.now <= s.until for s, at in self.sentences if len(s.target) <= len(self.target))
+        return any(s.bits <= self.bits and within(self.target, s.target, s.bits) for s, _at in self.lasting)
+
+    @property
+    def lasting(self) -> list[tuple[Sentence, float]]:
+        """The denials of it, of what is around it and of what is in it that last where the log ends."""
+        return [(s, at) for s, at in self.sentences if at <= self.judge.now <= s.until]
 
 
 def limit_words(rule: str, policy: Policy, _: Callable[[str], str]) -> str:
@@ -70,17 +76,24 @@ def limit_words(rule: str, policy: Policy, _: Callable[[str], str]) -> str:
     }[rule].format(week=week, window=window)
 
 
-def mercy_words(mercy: str, client: Client | None, when: Callable[[float], str], _: Callable[[str], str]) -> str:
+def mercy_words(mercy: str, client: Client | None, policy: Policy, when: Callable[[float], str], _: Callable[[str], str]) -> str:
     """What speaks for a client."""
     trust = client.trust if client is not None else None
     said = {
         "shielded": _("It is never denied: this machine, a private or a local address, or allowed."),
-        "known": _("It is known: it logged in on {days} days, last at {last}. Failures of it raise an alarm, no denial."),
+        "known": _(
+            "It is known: it logged in on {days} days, last at {last}. "
+            "Only {known_ghosts} unlike names without an account in a day deny it; "
+            "{alarm} failures within {window} are an alarm."
+        ),
         "young": _("It logged in on {days} day, last at {last}: not yet long enough to be known."),
         "sender": _("It brings mail that is accepted, on {mail_days} days so far: unknown recipients are forgiven."),
         "neighbour": _("Its network has users of yours or brings you mail: the network is not denied as a whole."),
     }[mercy]
     return said.format(
+        known_ghosts=policy.known_ghosts,
+        alarm=policy.alarm,
+        window=span(policy.window, _),
         days=trust.days if trust is not None else 0,
         last=when(trust.last) if trust is not None else "",
         mail_days=trust.mail_days if trust is not None else 0,
@@ -188,13 +201,23 @@ def in_words(s: Subject, zone: dt.tzinfo, *, names: bool, top: int = 10) -> Iter
     yield ""
     if s.sentences:
         if s.denied:
-            yield _("It would be denied where the log ends.")
+            yield _("At the end of the log it is denied.")
+        elif s.lasting:
+            yield ngettext(
+                "At the end of the log it is not denied as a whole; {n} part of it is.",
+                "At the end of the log it is not denied as a whole; {n} parts of it are.",
+                len(s.lasting),
+            )
         else:
-            yield _("It would have been denied, but not any more where the log ends.")
-        for v, at in s.sentences[-top:]:
+            yield _("It was denied; at the end of the log it is not.")
+        rows = sorted(s.sentences, key=lambda x: (x in s.lasting, -x[0].bits, x[1]))[-top:]
+        for v, at in sorted(rows, key=lambda x: x[1]):
             yield _("  {target}  from {at} until {until}: {why}").format(
                 target=network(v.target, v.bits), at=when(at), until=when(v.until), why=reason(v, policy, _, ngettext)
             )
+        if len(s.sentences) > top:
+            left = len(s.sentences) - top
+            yield "  " + ngettext("and {n} more (--top shows more)", "and {n} more (--top shows more)", left)
     else:
         yield _("It would not be denied.")
     for p in s.spared:
@@ -205,10 +228,10 @@ def in_words(s: Subject, zone: dt.tzinfo, *, names: bool, top: int = 10) -> Iter
         yield ""
         yield _("What speaks for it")
         for mercy in s.mercies:
-            yield "  " + mercy_words(mercy, s.judge.clients.get(s.target), when, _)
+            yield "  " + mercy_words(mercy, s.judge.clients.get(s.target), policy, when, _)
     if s.distances:
         yield ""
-        yield _("How near it is to each limit, counted since its last denial")
+        yield _("What was counted of it since its last denial, if any, and the limit of each")
         for d in s.distances:
             yield _("  {have} of {need}  {what}").format(have=d.have, need=d.need, what=limit_words(d.rule, policy, _))
     if s.knocks:
