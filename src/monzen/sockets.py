@@ -1,0 +1,153 @@
+"""TCP and UDP sockets of this machine, from /proc: who listens, who is connected to sshd, and how to end a connection.
+
+Source: Linux, net/ipv4/tcp_ipv4.c get_tcp4_sock, net/ipv6/tcp_ipv6.c get_tcp6_sock: addresses are words in the machine's byte
+order, ports are hexadecimal. Only root sees whose socket it is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+LISTEN, ESTABLISHED, UDP_OPEN = 0x0A, 0x01, 0x07  # linux/tcp_states.h; a UDP socket that is not connected is in state 7
+SSHD: Final = ("sshd", "sshd-session", "sshd-auth")  # OpenSSH up to 9.7; from 9.8; from 10.0
+SOCKET = re.compile(r"socket:\[(\d+)\]").fullmatch
+MAPPED: Final = bytes(10) + b"\xff\xff"
+SS: Final = 200  # targets in one call of ss: its filter is compiled into a program of at most 64 kB
+
+
+class Socket(NamedTuple):
+    """One socket: protocol (6 TCP, 17 UDP), our end, the other end, state, inode."""
+
+    protocol: int
+    local: bytes
+    port: int
+    peer: bytes
+    peer_port: int
+    state: int
+    inode: int
+
+
+def sockets(root: str = "/") -> list[Socket]:
+    """All TCP and UDP sockets of this network namespace."""
+    found: list[Socket] = []
+    for name, protocol in (("tcp", 6), ("tcp6", 6), ("udp", 17), ("udp6", 17)):
+        try:
+            with open(os.path.join(root, "proc/net", name), encoding="ascii") as file:
+                rows = file.read().splitlines()[1:]
+        except OSError:  # a kernel without IPv6 has no tcp6
+            continue
+        for row in rows:
+            words = row.split()
+            try:
+                local, port = _end(words[1])
+                peer, peer_port = _end(words[2])
+                found.append(Socket(protocol, local, port, peer, peer_port, int(words[3], 16), int(words[9])))
+            except (IndexError, ValueError):
+                continue
+    return found
+
+
+def listening(root: str = "/") -> list[Socket]:
+    """The sockets that wait for anybody: TCP in LISTEN, UDP without a peer."""
+    return [s for s in sockets(root) if s.state == (LISTEN if s.protocol == 6 else UDP_OPEN) and not s.peer_port]
+
+
+def owners(root: str = "/") -> dict[int, str]:
+    """The name of a process for each inode of a socket; of one that several share, the first. Needs root to be whole."""
+    found: dict[int, str] = {}
+    folder = os.path.join(root, "proc")
+    for pid in filter(str.isdigit, _names(folder)):
+        try:
+            with open(os.path.join(folder, pid, "comm"), encoding="utf-8", errors="replace") as file:
+                name = file.read().rstrip("\n")
+        except OSError:
+            continue
+        for number in _names(os.path.join(folder, pid, "fd")):
+            try:
+                link = os.readlink(os.path.join(folder, pid, "fd", number))
+            except OSError:
+                continue
+            if inode := SOCKET(link):
+                found.setdefault(int(inode[1]), name)
+    return found
+
+
+def ssh_peers(root: str = "/") -> list[bytes]:
+    """The other ends of every established connection of sshd.
+
+    A socket is sshd's where a process of that name holds it, or where its port is one that such a process listens on: a
+    connection that is just being accepted belongs to nobody yet.
+    """
+    owner = owners(root)
+    everything = sockets(root)
+    ports = {s.port for s in everything if s.state == LISTEN and s.protocol == 6 and owner.get(s.inode) in SSHD}
+    peers = [
+        s.peer
+        for s in everything
+        if s.protocol == 6 and s.state == ESTABLISHED and (s.port in ports or owner.get(s.inode) in SSHD) and any(s.peer)
+    ]
+    return list(dict.fromkeys(peers))
+
+
+def ssh_ports(root: str = "/") -> list[int]:
+    """The TCP ports that sshd listens on now, or systemd for it (Ubuntu's ssh.socket: then port 22 if systemd has it)."""
+    owner = owners(root)
+    found = {s.port for s in listening(root) if s.protocol == 6 and owner.get(s.inode) in SSHD}
+    if not found:
+        found = {s.port for s in listening(root) if s.protocol == 6 and s.port == 22 and owner.get(s.inode) == "systemd"}
+    return sorted(found)
+
+
+def end_connections(targets: Iterable[tuple[bytes, int, int]], run: str = "/usr/bin/ss") -> int:
+    """End the TCP connections with these networks (packed, prefix length, our port or 0); returns how many targets were asked for.
+
+    The kernel frees the socket and its daemon sees an error (`ss -K`, SOCK_DESTROY); the reset that it sends is dropped by the
+    gate's output chain. Where ss is missing or the kernel was built without it nothing happens: the open connection is cut off
+    all the same, and its daemon notices by its own time limit.
+    """
+    from ipaddress import ip_address
+
+    wanted = list(dict.fromkeys(targets))
+    for at in range(0, len(wanted), SS):
+        clauses = []
+        for network, bits, port in wanted[at : at + SS]:
+            clause = f"dst {f'[{ip_address(network)}]' if len(network) == 16 else ip_address(network)}/{bits}"
+            clauses.append(f"( {clause} and sport = :{port} )" if port else f"( {clause} )")
+        try:
+            subprocess.run(
+                [run, "-K", "-t", " or ".join(clauses)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+                timeout=30,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return at
+    return len(wanted)
+
+
+def _end(text: str) -> tuple[bytes, int]:
+    """`0100007F:0016`: address and port; IPv4-mapped addresses as IPv4."""
+    words, _colon, port = text.partition(":")
+    raw = bytes.fromhex(words)
+    if sys.byteorder == "little":
+        raw = b"".join(raw[i : i + 4][::-1] for i in range(0, len(raw), 4))
+    if len(raw) == 16 and raw.startswith(MAPPED):
+        raw = raw[12:]
+    if len(raw) not in (4, 16):
+        raise ValueError(text)
+    return raw, int(port, 16)
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
