@@ -25,8 +25,8 @@ EXIT_USE = 2
 INTERRUPTED = 128 + 2  # as shells say it: 128 and the number of the signal, SIGINT
 
 
-def parser() -> argparse.ArgumentParser:
-    """All verbs and options."""
+def parser(asked: str | None = None) -> argparse.ArgumentParser:
+    """All verbs and options; where a verb that only reads is `asked` for, those of the gate need not be loaded."""
 
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn; exit() does not return
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="store_true", help=_("show the version"))
     verbs = top.add_subparsers(prog="monzen", dest="verb", metavar=_("VERB"), parser_class=Parser)
 
-    def verb(name: str, says: str, examples: str) -> argparse.ArgumentParser:
+    def verb(name: str, says: str, examples: str, logs: bool = True) -> argparse.ArgumentParser:
         p = verbs.add_parser(
             name,
             help=says,
@@ -57,6 +57,8 @@ def parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         p.add_argument("-h", "--help", action="help", help=_("show this help"))
+        if not logs:
+            return p
         p.add_argument(
             "--year",
             type=year,
@@ -115,6 +117,15 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("what", nargs="*", metavar=_("LINE|FILE"), help=_("a line, log files, or - for standard input (the default)"))
     p.set_defaults(run=run_explain)
+
+    def gate_verb(name: str, says: str, examples: str) -> argparse.ArgumentParser:
+        return verb(name, says, examples, logs=False)
+
+    if asked is None or asked not in ("scan", "why", "explain"):
+        from monzen.verbs import deny, listing
+
+        for module in (deny, listing):
+            module.add(gate_verb)
     return top
 
 
@@ -183,7 +194,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
         speak_also(gettext)
-        options = parser().parse_args(arguments)
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        options = parser(given[0] if given else None).parse_args(given)
         if options.version:
             from importlib.metadata import version
 

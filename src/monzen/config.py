@@ -1,4 +1,4 @@
-"""The policy file: TOML with the tables `[policy]`, `[shield]` and `[networks]`; every key may be left out (docs/policy.md)."""
+"""The policy file: TOML with the tables `[policy]`, `[shield]`, `[networks]` and `[gate]`; every key may be left out (docs/policy.md)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,38 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("clients", "networks", "sentences", "name_table", "knockers"), (1000, 100_000_000)),
 }
 KINDS = {f.name: type(getattr(Policy(), f.name)).__name__ for f in fields(Policy)}  # compiled, a field knows no type
-TABLES = {"policy": tuple(KINDS), "shield": ("own", "allow", "private"), "networks": ("routes",)}
+FIREWALLS = ("auto", "nftables", "ufw", "dry")
+
+
+@dataclass(frozen=True, slots=True)
+class GateConfig:
+    """The table `[gate]`: how what should be denied becomes what the kernel denies (docs/gate.md)."""
+
+    firewall: str = "auto"  # nftables where the kernel has it, else ufw, else dry
+    mirror: bool = True  # also as rules of ufw, where ufw is active
+    mirror_limit: int = 500  # rules: ufw walks them one after the other
+    mirror_from: float = 3600.0  # seconds: a network denied for less is not shown in ufw
+    log: bool = True  # a few of the packets that are dropped
+    limit: int = 1_048_576  # denials in the kernel: 85 MiB there
+    widest4: int = 8  # the widest network that a person may deny: nobody holds more than a /8
+    widest6: int = 20  # the largest that registries hand out
+    widest4_auto: int = 16  # the widest that monzen denies by itself: the largest that one operator announces as one
+    widest6_auto: int = 32
+    at_once: int = 10_000  # more in one go that nobody typed come from a poisoned source
+
+
+GATE = tuple(f.name for f in fields(GateConfig))
+GATE_RANGES: dict[str, tuple[float, float]] = {
+    "mirror_limit": (0, 5_000),
+    "mirror_from": (1, YEAR),
+    "limit": (1, 4_194_304),
+    "widest4": (1, 32),
+    "widest6": (1, 128),
+    "widest4_auto": (8, 32),
+    "widest6_auto": (20, 128),
+    "at_once": (1, 1_000_000),
+}
+TABLES = {"policy": tuple(KINDS), "shield": ("own", "allow", "private"), "networks": ("routes",), "gate": GATE}
 
 
 class ConfigError(Exception):
@@ -59,6 +90,7 @@ class Config:
     names: tuple[str, ...] = ()
     private: bool = False
     routes: str | None = None
+    gate: GateConfig = field(default_factory=GateConfig)
 
 
 def load(path: str) -> Config:
@@ -122,7 +154,43 @@ def config(tables: dict[str, Any], path: str) -> Config:
         if not isinstance(routes, str) or not routes or "\0" in routes:
             raise _wrong(path, "networks.routes", routes, _("the name of a file, in quotes"))
         routes = str(Path(path).parent / routes)
-    return Config(policy, own, allow, names, private, routes)
+    gate = {key: _gate_value(path, key, value) for key, value in tables.get("gate", {}).items()}
+    return Config(policy, own, allow, names, private, routes, replace(GateConfig(), **gate))
+
+
+def _gate_value(path: str, key: str, value: object) -> Any:  # of as many types as there are keys
+    """A value of `[gate]` as the gate has it."""
+    if key == "firewall":
+        if value in FIREWALLS:
+            return value
+        raise _wrong(path, "gate.firewall", value, ", ".join(FIREWALLS))
+    if isinstance(getattr(GateConfig(), key), bool):
+        if isinstance(value, bool):
+            return value
+        raise _wrong(path, f"gate.{key}", value, _("true or false"))
+    low, high = GATE_RANGES[key]
+    if key == "mirror_from":
+        seconds = _seconds(value)
+        if seconds is not None and low <= seconds <= high:
+            return seconds
+        raise _wrong(path, f"gate.{key}", value, lengths())
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    raise _wrong(
+        path, f"gate.{key}", value, _("a whole number from {low} to {high}").format(low=f"{low:.0f}", high=f"{high:.0f}")
+    )
+
+
+def _seconds(value: object) -> float | None:
+    """A length of time: a number of seconds, or text such as 10m, 36h, 7d."""
+    if isinstance(value, str) and (m := LENGTH(value.strip())):
+        return float(m[1]) * UNITS[m[2]]
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def lengths() -> str:
+    """What a length of time may be, in words."""
+    return _("a length of time from one second to a year: a number of seconds, or text such as 10m, 36h, 7d in quotes")
 
 
 def allowed(key: str) -> str:
@@ -131,7 +199,7 @@ def allowed(key: str) -> str:
         return _("true or false")
     low, high = limits(key)
     if KINDS[key] == "float":
-        return _("a length of time from one second to a year: a number of seconds, or text such as 10m, 36h, 7d in quotes")
+        return lengths()
     return _("a whole number from {low} to {high}").format(low=f"{low:.0f}", high=f"{high:.0f}")
 
 
@@ -147,11 +215,9 @@ def _value(path: str, key: str, value: object) -> bool | int | float:
         if isinstance(value, bool):
             return value
     elif KINDS[key] == "float":
-        seconds: object = value
-        if isinstance(value, str) and (m := LENGTH(value.strip())):
-            seconds = float(m[1]) * UNITS[m[2]]
-        if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and low <= seconds <= high:
-            return float(seconds)
+        seconds = _seconds(value)
+        if seconds is not None and low <= seconds <= high:
+            return seconds
     elif isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
         return value
     raise _wrong(path, f"policy.{key}", value, allowed(key))

@@ -56,6 +56,31 @@ def resolvers(root: str = "/") -> list[bytes]:
     return found
 
 
+def admin(root: str = "/") -> list[bytes]:
+    """Where the person at this terminal is logged in from: SSH_CONNECTION of this process, else of one it descends from.
+
+    sudo and `env -i` take the variable away from us, not from the shell above. Source: sshd(8), ENVIRONMENT; proc(5), environ.
+    """
+    found = _packed(os.environ.get("SSH_CONNECTION", "").partition(" ")[0])
+    pid = os.getpid()
+    for _step in range(64):
+        if found or pid <= 1:
+            break
+        try:
+            with open(os.path.join(root, f"proc/{pid}/environ"), "rb") as file:
+                for entry in file.read().split(b"\0"):
+                    if entry.startswith(b"SSH_CONNECTION="):
+                        found += _packed(entry[15:].split(b" ")[0].decode("ascii", "replace"))
+        except OSError:
+            pass
+        try:
+            with open(os.path.join(root, f"proc/{pid}/stat"), "rb") as file:
+                pid = int(file.read().rpartition(b")")[2].split()[1])  # a name may hold blanks and brackets: the last ends it
+        except (OSError, IndexError, ValueError):
+            break
+    return found
+
+
 def resolve(names: tuple[str, ...], patience: float = PATIENCE) -> tuple[list[Prefix], list[str]]:
     """The addresses of host names that the admin allows, and the names that have none or did not answer in time.
 

@@ -116,6 +116,10 @@ class Ledger:
         """Who is denied at this time, in the order of the numbers."""
         return self._all(f"SELECT {COLUMNS} FROM denial WHERE ended IS NULL AND (until IS NULL OR until > ?) ORDER BY number", (now,))
 
+    def ended(self, since: float = 0.0, limit: int = 10_000) -> list[Entry]:
+        """Denials that ended since then, the last first."""
+        return self._all(f"SELECT {COLUMNS} FROM denial WHERE ended >= ? ORDER BY ended DESC, number DESC LIMIT ?", (since, limit))
+
     def lasting(self, now: float) -> Iterator[tuple[bytes, int, int, int, float | None]]:
         """Network, bits, port, protocol and end of the same, one by one: a million need no memory at once."""
         query = "SELECT network, bits, port, protocol, until FROM denial WHERE ended IS NULL AND (until IS NULL OR until > ?)"
@@ -318,6 +322,13 @@ class Ledger:
         if gone:
             self.db.execute("PRAGMA incremental_vacuum(1000)").fetchall()
         return gone
+
+    def sound(self) -> bool:
+        """Whether the whole file can be read: a look through all of it."""
+        try:
+            return bool(self.db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+        except sqlite3.Error:
+            return False
 
     # ---- the file -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,518 @@
+"""The one place that joins shield, ledger and firewall: what a person or the judge decides becomes what the kernel does.
+
+Order of a change: our lock; who is never denied, looked up anew; the ledger, on the disk; the kernel, in one transaction, read
+back; the rules of ufw; open connections. Whatever is killed in between is mended by `apply`, which makes the kernel and ufw what the
+ledger says: it is the same step whether one denial is missing or the whole table is gone.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from monzen.config import Config
+from monzen.gate.nftables import Knock, Nftables
+from monzen.gate.target import Denial, GateError, Held, Target
+from monzen.gate.ufw import Ufw
+from monzen.ledger import Allowed, Entry, Knocked, Ledger, LedgerError, Order
+from monzen.ledger.store import rescue
+from monzen.resolver import resolve_apart
+from monzen.show.text import network as shown
+from monzen.show.words import _
+from monzen.sockets import end_connections
+from monzen.wards import Ward, Wards, wards
+
+LEDGER: Final = "var/lib/monzen/ledger.db"
+LOCK: Final = "run/monzen/lock"
+PATIENCE: Final = 30.0  # seconds to wait for another monzen
+LOOKED_AT: Final = 50_000  # denials compared one by one with the kernel, 10 µs each; of more, a sample of as many
+FRESH: Final = 600.0  # seconds for which the addresses of a host name are good
+CAP: Final = 4  # packets can be forged: knocks prolong a denial to so many sentences after its last attempt, no further
+
+
+class Outcome(NamedTuple):
+    """What became of an order."""
+
+    order: Order
+    entry: Entry | None  # as it is in the ledger; None where it was refused, or with `dry`
+    refused: str = ""  # why, in words
+    keepable: bool = False  # with `keep` it would not have been refused
+    kept: tuple[Ward, ...] = ()  # in it, and reachable all the same
+    inside: Entry | None = None  # a wider denial that covers it already
+
+
+class Applied(NamedTuple):
+    """What `apply` found different from what should be, and mended."""
+
+    firewall: str
+    restored: bool  # the whole table was missing or broken
+    missing: int  # denials that the kernel did not hold
+    extra: int  # that it held and should not
+    ended: list[Entry]  # quiet for long enough
+    freed: int  # there was no room for them
+    mirrored: int  # rules of ufw that were made or taken away
+    found: int  # denials that only the kernel remembered
+
+
+class Keeper:
+    """One change at a time. Raises GateError and LedgerError with a sentence for the person.
+
+    `root` is the folder that /proc, /run, /var and /etc hang below; `now` tells the time.
+    """
+
+    def __init__(self, config: Config, *, root: str = "/", actor: str = "", now: Callable[[], float] = time.time) -> None:
+        self.config, self.root, self.now = config, root, now
+        self.actor = actor or who()
+        self.path = os.path.join(root, LEDGER)
+        self._nft: Nftables | None = None
+        self._ledger: Ledger | None = None
+
+    def __enter__(self) -> Keeper:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._nft is not None:
+            self._nft.close()
+        if self._ledger is not None:
+            self._ledger.close()
+
+    @property
+    def nft(self) -> Nftables:
+        """The kernel."""
+        if self._nft is None:
+            self._nft = Nftables(limit=self.config.gate.limit, log=self.config.gate.log)
+        return self._nft
+
+    @property
+    def ufw(self) -> Ufw:
+        """ufw's rules."""
+        return Ufw(self.root)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, made where there is none; what only the kernel remembers is then written into it."""
+        if self._ledger is None:
+            new = not os.path.exists(self.path)
+            self._ledger = Ledger.open(self.path)
+            if new and self.firewall() == "nftables":
+                self._remember()
+        return self._ledger
+
+    def firewall(self) -> str:
+        """Which gate is used: nftables, ufw or dry. GateError EPERM for who has no rights."""
+        wanted = self.config.gate.firewall
+        if wanted != "auto":
+            return wanted
+        try:
+            self.nft.state()
+            return "nftables"
+        except GateError as error:
+            if error.errno in (errno.EPERM, errno.EACCES):
+                raise GateError(_("cannot reach the firewall: no right to. Run as root: sudo monzen"), error.errno) from None
+        return "ufw" if self.ufw.active() else "dry"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """One change of any monzen at a time."""
+        path = os.path.join(self.root, LOCK)
+        try:
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            detail = _(error.strerror or str(error))
+            raise GateError(_("cannot lock {path}: {detail}. Run as root").format(path=path, detail=detail)) from None
+        try:
+            end = time.monotonic() + PATIENCE
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > end:
+                        raise GateError(_("another monzen is at work since long. See: ps -C monzen, and try again")) from None
+                    time.sleep(0.02)
+            yield
+        finally:
+            os.close(file)
+
+    def wards(self) -> Wards:
+        """Who is never denied, as it is now."""
+        allowed = [*self.config.allow, *(p for a in self.ledger.allowed() for p in a.prefixes)]
+        return Wards(wards(self.root, allowed, own=self.config.own, private=self.config.private))
+
+    # ---- deny and release ---------------------------------------------------------------------------------------------
+
+    def deny(self, orders: Sequence[Order], *, keep: bool = False, dry: bool = False) -> list[Outcome]:
+        """Turn these away. `keep`: a network also where somebody in it is never denied, who stays reachable. `dry`: only say so."""
+        with self.lock():
+            guarded = self.wards()
+            now = self.now()
+            outcomes = [self._sift(order, guarded, keep, now) for order in orders]
+            automatic = sum(1 for o in outcomes if o.order.origin in ("scan", "run") and not o.refused)
+            if automatic > self.config.gate.at_once:
+                raise GateError(
+                    _("{n:,} at once are too many to be true, so nothing was denied: [gate] at_once = {most:,}").format(
+                        n=automatic, most=self.config.gate.at_once
+                    )
+                )
+            if dry:
+                return outcomes
+            good = [o for o in outcomes if not o.refused]
+            entries = self.ledger.impose([o.order for o in good], now, self.actor)
+            gone = self._swallow(entries, now)
+            self._enforce(entries, gone, guarded, now)
+            done = dict(zip((id(o) for o in good), entries, strict=True))
+            return [o._replace(entry=done.get(id(o))) for o in outcomes]
+
+    def _sift(self, order: Order, guarded: Wards, keep: bool, now: float) -> Outcome:
+        """Whether an order may be followed."""
+        gate = self.config.gate
+        four = len(order.network) == 4
+        hand = order.origin in ("hand", "import")
+        widest = (gate.widest4 if four else gate.widest6) if hand else (gate.widest4_auto if four else gate.widest6_auto)
+        name = shown(order.network, order.bits)
+        if order.bits < widest:
+            key = f"widest{4 if four else 6}" + ("" if hand else "_auto")
+            said = _("{target} is wider than /{widest}, the widest that is denied ([gate] {key})")
+            return Outcome(order, None, said.format(target=name, widest=widest, key=key))
+        met = guarded.inside(order.network, order.bits)
+        # a range that nobody may deny, or one that all of it lies in, leaves nothing to deny
+        void = [w for w in met if w.why in ("reserved", "private") or w.bits <= order.bits]
+        if void or (met and not keep):
+            refused = _("{target} is never denied, {why}") if void and void[0].bits <= order.bits else _("{target} has {why}")
+            return Outcome(order, None, refused.format(target=name, why=(void or met)[0].says()), not void)
+        around = [
+            e
+            for e in self.ledger.history(order.network, order.bits)
+            if e.ended is None and e.bits < order.bits and not e.port and (e.until is None or e.until > now)
+        ]
+        return Outcome(order, None, "", False, tuple(met), around[0] if around else None)
+
+    def _swallow(self, entries: Iterable[Entry], now: float) -> list[Target]:
+        """Denials that a new, wider one makes superfluous, as long as it lasts: they end. What a person typed stays."""
+        gone: list[Entry] = []
+        for entry in entries:
+            if entry.port or entry.bits == 8 * len(entry.network):
+                continue
+            for other in self.ledger.history(entry.network, entry.bits):
+                lasts = other.ended is None and other.number != entry.number and other.bits > entry.bits and other.origin != "hand"
+                if lasts and (entry.until is None or (other.until is not None and other.until <= entry.until)):
+                    gone.append(other)
+        self.ledger.end([e.number for e in gone], now, "replaced")
+        return [target_of(e) for e in gone]
+
+    def release(
+        self, numbers: Iterable[int], networks: Iterable[tuple[bytes, int]], *, note: str = "", dry: bool = False
+    ) -> list[Entry]:
+        """Let in again: denials by their numbers, and all of a network and inside it. Older lines deny none of them again."""
+        with self.lock():
+            now = self.now()
+            chosen = {e.number: e for n in numbers if (e := self.ledger.find(n)) is not None and e.ended is None}
+            also = list(networks)
+            for network, bits in also:
+                for entry in self.ledger.history(network, bits):
+                    if entry.ended is None and entry.bits >= bits:
+                        chosen[entry.number] = entry
+            if dry:
+                return list(chosen.values())
+            entries = self.ledger.release(chosen, now, self.actor, note, also)
+            self._enforce([], [target_of(e) for e in entries], self.wards(), now)
+            return entries
+
+    def allow(self, text: str, prefixes: Sequence[tuple[bytes, int]], *, name: bool, note: str = "") -> tuple[Allowed, list[Entry]]:
+        """Never deny these; what was denied of them is released. Returns the row and what was released."""
+        with self.lock():
+            now = self.now()
+            row = self.ledger.allow(text, prefixes, now, name=name, actor=self.actor, note=note)
+            denied = {
+                e.number
+                for network, bits in row.prefixes
+                for e in self.ledger.history(network, bits)
+                if e.ended is None and e.bits >= bits
+            }
+            released = self.ledger.release(denied, now, self.actor, _("allowed: {text}").format(text=text), row.prefixes)
+            self._enforce([], [target_of(e) for e in released], self.wards(), now)
+            return row, released
+
+    def unallow(self, text: str) -> Allowed | None:
+        """No longer never."""
+        with self.lock():
+            row = self.ledger.unallow(text, self.now())
+            if row is not None:
+                self._enforce([], [], self.wards(), self.now())
+            return row
+
+    # ---- the firewall -------------------------------------------------------------------------------------------------
+
+    def _everything(self, now: float) -> list[Denial]:
+        return [Denial(Target(*row[:4]), row[4]) for row in self.ledger.lasting(now)]
+
+    def _enforce(self, new: Sequence[Entry], gone: Sequence[Target], guarded: Wards, now: float) -> None:
+        """Make a change true in the kernel and in ufw; what is denied anew loses its open connections."""
+        firewall = self.firewall()
+        if firewall == "nftables":
+            self._kernel(new, gone, guarded, now)
+        if firewall != "dry":
+            self._mirror(guarded, now, alone=firewall == "ufw")
+            self._cut(new)
+
+    def _kernel(self, new: Sequence[Entry], gone: Sequence[Target], guarded: Wards, now: float) -> None:
+        denials = [Denial(target_of(e), e.until) for e in new]
+        shielded = [Target(a, 8 * len(a)) for a in guarded.single()]
+        try:
+            if self.nft.state().whole:
+                self.nft.allow(guarded.allowed(), shielded)
+                self.nft.release(gone)
+                self.nft.deny(denials, now)
+            else:
+                self._load(guarded, now)
+        except GateError as error:
+            if error.errno != errno.ENFILE:
+                raise GateError(_refused(error), error.errno) from None
+            self._load(guarded, now)
+        held = self.nft.holds(d.target for d in denials[:LOOKED_AT])
+        lost = [d for d in denials[:LOOKED_AT] if d.target not in held and (d.until is None or d.until > self.now() + 1)]
+        if lost and all(self.ledger.history(*d.target[:2])[0].ended is None for d in lost):
+            raise GateError(
+                _("the kernel took {n:,} denials and does not have them. Try: monzen gate apply").format(n=len(lost)), errno.ENOENT
+            )
+
+    def _load(self, guarded: Wards, now: float) -> int:
+        """The whole table anew. What there is no room for ends, with an alarm."""
+        left = self.nft.load(
+            self._everything(now), guarded.allowed(), [Target(a, 8 * len(a)) for a in guarded.single()], now
+        )
+        if left:
+            numbers = [
+                e.number
+                for d in left
+                for e in self.ledger.history(*d.target[:2])
+                if e.ended is None and target_of(e) == d.target
+            ]
+            self.ledger.end(numbers, now, "freed")
+            said = _("the gate is full: {n:,} denials that end soonest were lifted ([gate] limit)")
+            self.ledger.alarm("full", said.format(n=len(left)), now)
+        return len(left)
+
+    def _mirror(self, guarded: Wards, now: float, *, alone: bool) -> int:
+        """The rules of ufw: alone, every denial; else the networks that people look for there. Returns how many changed."""
+        gate, ufw = self.config.gate, self.ufw
+        if not alone and not (gate.mirror and ufw.present()):
+            return 0
+        chosen: list[Entry] = []
+        exceptions: list[Target] = []
+        if alone or ufw.active():
+            for entry in self.ledger.active(now):
+                wide = entry.bits < 8 * len(entry.network)
+                long = entry.until is None or entry.until - entry.since >= gate.mirror_from
+                if not (alone or entry.origin == "hand" or (wide and long)):
+                    continue
+                inside = guarded.inside(entry.network, entry.bits)
+                if inside and not alone:
+                    continue  # an accept of ours does not overrule a deny of ufw (FACTS D)
+                exceptions += [Target(w.network, w.bits) for w in inside]
+                chosen.append(entry)
+            chosen.sort(key=lambda e: (e.origin != "hand", -(e.until or float("inf"))))
+            chosen = chosen[: gate.mirror_limit]
+        made = [Denial(target_of(e), e.until) for e in chosen]
+        return ufw.mirror(made, {target_of(e): e.number for e in chosen}, list(dict.fromkeys(exceptions)))
+
+    def _cut(self, new: Iterable[Entry]) -> None:
+        """End the open connections of those denied: their sessions free the daemon's slots at once."""
+        if self.root == "/":
+            end_connections((e.network, e.bits, e.port) for e in new)
+
+    def apply(self, *, save: bool = False) -> Applied:
+        """Make the firewall what the ledger says, whatever happened to either; count what knocked. `save`: from a damaged ledger."""
+        with self.lock():
+            found = 0
+            if save:
+                found = self._rescue()
+            self._names()
+            guarded = self.wards()
+            now = self.now()
+            firewall = self.firewall()
+            ended: list[Entry] = []
+            restored, missing, extra, freed = False, 0, 0, 0
+            if firewall == "nftables":
+                state = self.nft.state()
+                self._count(now)
+                ended = self.ledger.settle([], now)
+                lasting = self._everything(now)
+                if not state.whole:
+                    restored, missing = bool(lasting), len(lasting)
+                    freed = self._load(guarded, now)
+                else:
+                    missing, extra = self._compare(lasting, guarded, now)
+            else:
+                ended = self.ledger.settle([], now)
+            mirrored = self._mirror(guarded, now, alone=firewall == "ufw") if firewall != "dry" else 0
+            if restored:
+                said = _("the firewall had lost its table, as `nft flush ruleset` does: {n:,} denials were restored")
+                self.ledger.alarm("gate", said.format(n=missing), now)
+            self.ledger.thin(now)
+            return Applied(firewall, restored, missing, extra, ended, freed, mirrored, found)
+
+    def _compare(self, lasting: list[Denial], guarded: Wards, now: float) -> tuple[int, int]:
+        """Mend what differs between the ledger and a whole table: how many were missing, how many too many."""
+        self.nft.allow(guarded.allowed(), [Target(a, 8 * len(a)) for a in guarded.single()])
+        sample = lasting if len(lasting) <= LOOKED_AT else lasting[-LOOKED_AT:]
+        held = self.nft.holds(d.target for d in sample)
+        soon = 2.0  # seconds: what ends about now may have ended
+        missing = [
+            d
+            for d in sample
+            if (d.until is None or d.until > now + soon)
+            and (d.target not in held or not _same(d.until, held[d.target], now, soon))
+        ]
+        try:
+            self.nft.deny(missing, now)
+        except GateError as error:
+            if error.errno != errno.ENFILE:
+                raise
+            self._load(guarded, now)
+        if len(lasting) > LOOKED_AT:
+            return len(missing), 0
+        wanted = {d.target for d in lasting}
+        extra = [t for t in self.nft.held() if t not in wanted and t._replace(protocol=0) not in wanted]
+        if extra:
+            self.nft.release(extra)
+        return len(missing), len(extra)
+
+    def _count(self, now: float) -> None:
+        """Write down what knocked since the last time, and let knocks prolong denials, up to a cap."""
+        if not self.nft.state().present:
+            return
+        knocks = self.nft.take_knocks()
+        if not knocks:
+            return
+        by_bits: dict[tuple[int, int], dict[tuple[bytes, int], Entry]] = {}
+        for entry in self.ledger.active(now):
+            by_bits.setdefault((len(entry.network), entry.bits), {})[(entry.network, entry.port)] = entry
+        counted: list[Knocked] = []
+        longer: list[tuple[int, float]] = []
+        for knock in knocks:
+            entry = covering(knock, by_bits)
+            if entry is None:
+                continue
+            last = now - knock.ago
+            counted.append(Knocked(entry.number, knock.port, knock.protocol, knock.packets, knock.octets, last))
+            if entry.until is not None and entry.sentence:
+                longer.append((entry.number, min(last + entry.sentence, entry.since + CAP * entry.sentence)))
+        self.ledger.settle(counted, 0.0)
+        self.ledger.prolong(longer)
+
+    def _names(self) -> None:
+        """Ask anew for the host names that are allowed; without a good answer the last one stands."""
+        old = [a for a in self.ledger.allowed() if a.name and (a.resolved is None or self.now() - a.resolved > FRESH)]
+        answers = resolve_apart(tuple(a.text for a in old))
+        for allowed in old:
+            if allowed.text in answers:
+                self.ledger.resolved(allowed.number, answers[allowed.text], self.now())
+
+    def _rescue(self) -> int:
+        """Save what can be read of a damaged ledger, and what the kernel remembers."""
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
+        try:
+            self._ledger = Ledger.open(self.path)
+            if self._ledger.sound():
+                return 0
+            self._ledger.close()
+        except LedgerError as error:
+            if not error.damaged:
+                raise
+        self._ledger, _saved, _broken = rescue(self.path, self.now())
+        return self._remember()
+
+    def _remember(self) -> int:
+        """Write down what only the kernel remembers. Returns how many."""
+        assert self._ledger is not None  # its callers opened it
+        if not self.nft.state().present:
+            return 0
+        now = self.now()
+        known = {row[:4] for row in self._ledger.lasting(now)}
+        orders = [
+            Order(*target, until=None if left is None else now + left, sentence=left, rule="found", origin="kernel")
+            for target, left in self.nft.held().items()
+            if tuple(target) not in known
+        ]
+        self._ledger.impose(orders, now, self.actor)
+        if orders:
+            said = _("the ledger was lost: {n:,} denials were read back from the kernel")
+            self._ledger.alarm("ledger", said.format(n=len(orders)), now)
+        return len(orders)
+
+    def held(self, entries: Iterable[Entry]) -> dict[int, Held]:
+        """What the kernel really holds of these denials, by their numbers; of its own time."""
+        now = self.now()
+        chosen = list(entries)
+        if self.firewall() == "ufw":
+            rules = self.ufw.held()
+            return {e.number: rules[target_of(e)] for e in chosen if target_of(e) in rules}
+        if self.firewall() != "nftables":
+            return {}
+        left = self.nft.holds(target_of(e) for e in chosen)
+        found = {}
+        for e in chosen:
+            if target_of(e) in left:
+                seconds = left[target_of(e)]
+                found[e.number] = Held(None if seconds is None else now + seconds, e.knocks, e.octets)
+        return found
+
+
+def covering(knock: Knock, by_bits: dict[tuple[int, int], dict[tuple[bytes, int], Entry]]) -> Entry | None:
+    """The denial that dropped a packet: the narrowest that its source is in."""
+    octets = len(knock.source)
+    value = int.from_bytes(knock.source, "big")
+    for length, bits in sorted(by_bits, key=lambda k: -k[1]):
+        if length != octets:
+            continue
+        hosts = 8 * octets - bits
+        network = (value >> hosts << hosts).to_bytes(octets, "big")
+        entries = by_bits[length, bits]
+        entry = entries.get((network, 0)) or (entries.get((network, knock.port)) if knock.port else None)
+        if entry is not None:
+            return entry
+    return None
+
+
+def target_of(entry: Entry) -> Target:
+    """What the gate denies of an entry."""
+    return Target(entry.network, entry.bits, entry.port, entry.protocol)
+
+
+def who() -> str:
+    """Who types: the name behind sudo, else that of this user."""
+    import pwd
+
+    for name in (os.environ.get("SUDO_USER"), os.environ.get("LOGNAME")):
+        if name and len(name) <= 64 and name.isprintable():
+            return name
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def _same(until: float | None, left: float | None, now: float, soon: float) -> bool:
+    """Whether the kernel lets go when it should."""
+    if until is None or left is None:
+        return until is None and left is None
+    return abs(until - now - left) <= soon
+
+
+def _refused(error: GateError) -> str:
+    """What the kernel said, in a sentence."""
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return _("cannot reach the firewall: no right to. Run as root: sudo monzen")
+    if error.errno in (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
+        said = _("this kernel has no nf_tables ({detail}). Load the module nf_tables, or set [gate] firewall = \"ufw\"")
+        return said.format(detail=error)
+    return _("the firewall refused: {detail}. See: monzen gate status").format(detail=error)

@@ -1,0 +1,208 @@
+"""What the verbs of the gate have in common: the configuration, targets as people type them, rows as people and programs read them."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple, Protocol
+
+from monzen.arguments import columns, local_zone
+from monzen.config import LENGTH, UNITS, Config, ConfigError, load, prefix_of
+from monzen.gate.target import PROTOCOLS, TCP, UDP, GateError
+from monzen.ledger import Entry, LedgerError
+from monzen.show.page import Page, Table, Text
+from monzen.show.page import console as rich_console
+from monzen.show.text import PORTS, as_json, iso, network, safe, stamp
+from monzen.show.words import N_, _, ngettext
+
+CONFIG: Final = "/etc/monzen/monzen.toml"
+PORT = re.compile(r"(\d{1,5}|[a-z][a-z0-9-]{0,30})(?:/(tcp|udp))?").fullmatch
+LONGEST: Final = 10 * 365 * 86_400.0  # seconds: who means longer means for good
+EXIT_NO, EXIT_USE = 1, 2
+
+
+class Adder(Protocol):
+    """Adds a verb to the command line: its name, what it does in a sentence, its examples."""
+
+    def __call__(self, name: str, says: str, examples: str) -> argparse.ArgumentParser: ...
+
+
+class Port(NamedTuple):
+    """A door: number, and TCP, UDP or 0 for both."""
+
+    number: int
+    protocol: int
+
+
+def port(text: str) -> Port:
+    """`25`, `25/tcp`, `smtp`. Raises argparse.ArgumentTypeError."""
+    found = PORT(text.strip().lower())
+    if found is not None:
+        protocol = {None: 0, "tcp": TCP, "udp": UDP}[found[2]]
+        names = {name: number for number, name in PORTS.items()}
+        number = int(found[1]) if found[1].isdigit() else names.get(found[1], 0)
+        if 0 < number < 65536:
+            return Port(number, protocol)
+    raise argparse.ArgumentTypeError(
+        _("{text!r} is not a port. Use a number such as 25, 25/tcp or 53/udp, or a name such as smtp").format(text=text)
+    )
+
+
+def seconds(text: str) -> float:
+    """`90s`, `30m`, `12h`, `7d`, `2w`. Raises argparse.ArgumentTypeError."""
+    found = LENGTH(text.strip())
+    length = float(found[1]) * UNITS[found[2]] if found else 0.0
+    if 1 <= length <= LONGEST:
+        return length
+    raise argparse.ArgumentTypeError(
+        _("{text!r} is not a length of time. Use one such as 30m, 12h, 7d; without --for it is for good").format(text=text)
+    )
+
+
+def prefix(text: str) -> tuple[bytes, int]:
+    """An address or a network as typed: an IPv6 address is that address. Raises argparse.ArgumentTypeError."""
+    found = prefix_of(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(
+            _("{text!r} is no address. Use one such as 203.0.113.7 or 2001:db8::1, or a network such as 203.0.113.0/24").format(
+                text=safe(text, 60)
+            )
+        )
+    return found
+
+
+def gate_options(p: argparse.ArgumentParser, *, dry: bool = False) -> None:
+    """What every verb of the gate takes."""
+    p.add_argument("--config", metavar=_("FILE"), help=_("the configuration (default: {path})").format(path=CONFIG))
+    p.add_argument("--json", action="store_true", help=_("for programs; never translated"))
+    if dry:
+        p.add_argument("--dry-run", action="store_true", help=_("say what would be done, and do nothing"))
+
+
+def configuration(options: argparse.Namespace, *, privileged: bool = True) -> Config:
+    """The configuration. `privileged`: as root, a file that others can write is refused. Raises ConfigError."""
+    path = options.config or CONFIG
+    if options.config is None and not os.path.lexists(path):
+        return Config()
+    if privileged and os.geteuid() == 0:
+        check_owner(path)
+    return load(path)
+
+
+def check_owner(path: str) -> None:
+    """A file that decides whom root denies belongs to root, and nobody else writes it or its folder. Raises ConfigError."""
+    real = os.path.realpath(path)
+    for place in (real, os.path.dirname(real)):
+        try:
+            found = os.stat(place)
+        except OSError:
+            return  # load says it better
+        sticky = place != real and found.st_mode & stat.S_ISVTX
+        if found.st_uid not in (0, os.geteuid()) or (found.st_mode & 0o022 and not sticky):
+            raise ConfigError(
+                _("{path} can be written by others than root, so it is not used. Mend it: chown root {path}; chmod go-w {path}").format(
+                    path=safe(place)
+                )
+            )
+
+
+def guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """A verb whose refusals are one sentence on stderr and exit status 2."""
+
+    def inner(options: argparse.Namespace) -> int:
+        try:
+            return run(options)
+        except (ConfigError, GateError, LedgerError) as error:
+            sys.stdout.flush()
+            print(f"monzen: {error}", file=sys.stderr)
+            return EXIT_USE
+
+    return inner
+
+
+def page() -> Any:  # rich's Console on a terminal, else our own with the same print
+    """Where to print tables."""
+    return rich_console(None) if sys.stdout.isatty() else Page(columns() if os.environ.get("COLUMNS") else 120)
+
+
+def table(*headings: str, right: Iterable[int] = ()) -> Table:
+    """A table of ours."""
+    return Table(headings, set(right))
+
+
+def say(text: str, style: str = "") -> None:
+    """A line for people, wrapped by the terminal."""
+    if style and sys.stdout.isatty():
+        rich_console(None).print(Text(text, style=style), soft_wrap=True)
+    else:
+        print(text)
+
+
+def named(entry: Entry) -> str:
+    """`203.0.113.0/24`, `203.0.113.7 port 25/tcp`."""
+    return network(entry.network, entry.bits) + door(entry.port, entry.protocol)
+
+
+def door(number: int, protocol: int) -> str:
+    """` port 25/tcp`, or nothing for all of them."""
+    if not number:
+        return ""
+    return " " + _("port {port}").format(port=f"{number}/{PROTOCOLS[protocol]}" if protocol else str(number))
+
+
+def until(entry: Entry, zone: dt.tzinfo) -> str:
+    """When it ends, for people."""
+    return _("for good") if entry.until is None else stamp(entry.until, zone, seconds=False)
+
+
+RULES: Final = {
+    "hand": N_("typed by hand"),
+    "import": N_("imported"),
+    "found": N_("found in the kernel after the ledger was lost"),
+}
+
+
+def because(entry: Entry) -> str:
+    """Why it was denied, in a few words."""
+    parts = [_(RULES[entry.rule]) if entry.rule in RULES else safe(entry.rule, 40)]
+    if entry.attempts:
+        parts[0] += ": " + ngettext("{n} attempt", "{n} attempts", entry.attempts)
+        if entry.clients > 1:
+            parts[0] += ", " + ngettext("{n} client", "{n} clients", entry.clients)
+    if entry.note:
+        parts.append(safe(entry.note, 120))
+    return "; ".join(parts)
+
+
+def values(entry: Entry) -> dict[str, Any]:
+    """A denial for programs. Keys never change their meaning."""
+    return {
+        "number": entry.number,
+        "target": network(entry.network, entry.bits),
+        "port": entry.port or None,
+        "protocol": PROTOCOLS[entry.protocol] or None,
+        "at": iso(entry.since),
+        "until": None if entry.until is None else iso(entry.until),
+        "rule": entry.rule,
+        "origin": entry.origin,
+        "note": entry.note,
+        "actor": entry.actor,
+        "clients": entry.clients,
+        "attempts": entry.attempts,
+        "knocks": entry.knocks,
+        "bytes": entry.octets,
+        "last_knock": None if entry.last_knock is None else iso(entry.last_knock),
+        "ended": None if entry.ended is None else iso(entry.ended),
+        "ending": entry.ending or None,
+    }
+
+
+__all__ = [
+    "CONFIG", "EXIT_NO", "EXIT_USE", "Adder", "Port", "as_json", "because", "configuration", "door", "gate_options", "guarded",
+    "local_zone", "named", "page", "port", "prefix", "say", "seconds", "table", "until", "values",
+]  # fmt: skip

@@ -1,0 +1,75 @@
+"""`monzen list`: who is denied now, why, and until when."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from monzen.arguments import count
+from monzen.keeper import LEDGER
+from monzen.ledger import Entry, Ledger
+from monzen.show.text import as_json
+from monzen.show.words import _, ngettext
+from monzen.verbs.common import Adder, because, gate_options, guarded, local_zone, named, page, say, table, until, values
+
+SORTS = {
+    "number": lambda e: e.number,
+    "target": lambda e: (len(e.network), e.network, e.bits, e.port),
+    "attempts": lambda e: (-e.attempts, e.number),
+    "knocks": lambda e: (-e.knocks, e.number),
+    "until": lambda e: (e.until is None, e.until or 0.0, e.number),
+    "last": lambda e: (-(e.last_knock or 0.0), e.number),
+}
+
+
+def add(verb: Adder) -> None:
+    """The verb."""
+    p = verb(
+        "list",
+        _("Show who is denied, why, how often they knocked since, and until when."),
+        "  monzen list\n  monzen list --networks --sort knocks\n  monzen list --ended --top 20\n  monzen list --json",
+    )
+    kinds = p.add_mutually_exclusive_group()
+    kinds.add_argument("--networks", action="store_true", help=_("only networks"))
+    kinds.add_argument("--hosts", action="store_true", help=_("only single addresses"))
+    p.add_argument("--sort", choices=tuple(SORTS), default="number", help=_("the order of the rows (default: number)"))
+    p.add_argument("--ended", action="store_true", help=_("those whose denial is over, the last first"))
+    p.add_argument("--top", type=count, metavar=_("N"), help=_("rows at most (default: all)"))
+    gate_options(p)
+    p.set_defaults(run=guarded(run_list))
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """`monzen list`: 0."""
+    with Ledger.open("/" + LEDGER, readonly=True) as ledger:
+        entries = ledger.ended() if options.ended else ledger.active(time.time())
+    if options.networks:
+        entries = [e for e in entries if e.bits < 8 * len(e.network)]
+    elif options.hosts:
+        entries = [e for e in entries if e.bits == 8 * len(e.network)]
+    if not options.ended or options.sort != "number":
+        entries.sort(key=SORTS[options.sort])
+    shown: list[Entry] = entries[: options.top] if options.top else entries
+    if options.json:
+        print(as_json({"denied" if not options.ended else "ended": [values(e) for e in shown], "count": len(entries)}))
+        return 0
+    if not entries:
+        say(_("No denial has ended yet.") if options.ended else _("Nobody is denied."))
+        return 0
+    zone = local_zone()
+    rows = table(_("n"), _("target"), _("until"), _("knocks"), _("why"), right=(0, 3))
+    endings = {
+        "quiet": _("was quiet"),
+        "released": _("released"),
+        "replaced": _("inside a wider one"),
+        "freed": _("no room"),
+        "lost": _("lost"),
+    }
+    for entry in shown:
+        ending = until(entry, zone) if entry.ended is None else endings.get(entry.ending, entry.ending)
+        rows.add_row(str(entry.number), named(entry), ending, f"{entry.knocks:,}", because(entry))
+    page().print(rows)
+    if len(entries) > len(shown):
+        left = len(entries) - len(shown)
+        say("  " + ngettext("and {n} more (--top shows more)", "and {n} more (--top shows more)", left))
+    return 0
