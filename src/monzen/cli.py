@@ -20,9 +20,13 @@ from monzen.show.words import _, speak_also
 TYPE_CHECKING = False  # `typing` costs a start that needs it for nothing else
 if TYPE_CHECKING:
     from monzen.judge import Judge
+    from monzen.verbs.apply import Imposing
 
 EXIT_USE = 2
 INTERRUPTED = 128 + 2  # as shells say it: 128 and the number of the signal, SIGINT
+
+
+CONFIG = "/etc/monzen/monzen.toml"
 
 
 def parser(asked: str | None = None) -> argparse.ArgumentParser:
@@ -94,6 +98,10 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         help=_("what others would have done: fail2ban, crowdsec, sshguard, or a policy file of monzen; may be repeated"),
     )
     policy_options(p)
+    p.add_argument("--apply", action="store_true", help=_("then turn away whom it found, after asking (needs root)"))
+    p.add_argument("--yes", action="store_true", help=_("with --apply: without asking"))
+    p.add_argument("--dry-run", action="store_true", help=_("with --apply: say what would be done, and do nothing"))
+    p.add_argument("--config", metavar=_("FILE"), help=_("with --apply: the configuration (default: {path})").format(path=CONFIG))
     p.set_defaults(run=run_scan)
 
     p = verb(
@@ -122,9 +130,9 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         return verb(name, says, examples, logs=False)
 
     if asked is None or asked not in ("scan", "why", "explain"):
-        from monzen.verbs import deny, listing
+        from monzen.verbs import deny, gate, listing
 
-        for module in (deny, listing):
+        for module in (deny, listing, gate):
             module.add(gate_verb)
     return top
 
@@ -177,10 +185,10 @@ def judge_of(options: argparse.Namespace) -> Judge | None:
             said = _("{name} has no address now, so it is not allowed this time. Check the name, or write its address")
             complain(said.format(name=name))
         policy, own, allow, private = config.policy, [*config.own], [*config.allow, *found], config.private
-    if not options.files:
-        from monzen.machine import prefixes
+    if not options.files or getattr(options, "apply", False):
+        from monzen.machine import admin, prefixes
 
-        own += prefixes()
+        own += [*prefixes(), *((packed, 8 * len(packed)) for packed in admin())]
     return Judge(frugal(policy), Shield(own, allow, private), routes)
 
 
@@ -227,6 +235,19 @@ def complain(message: str) -> None:
 
 def run_scan(options: argparse.Namespace) -> int:
     """`monzen scan`."""
+    if options.apply:
+        from monzen.verbs.apply import with_keeper
+
+        return with_keeper(options, scan_and)
+    for name in ("yes", "dry_run", "config"):
+        if getattr(options, name):
+            complain(_("{option} goes with --apply only").format(option="--" + name.replace("_", "-")))
+            return EXIT_USE
+    return scan_and(options)
+
+
+def scan_and(options: argparse.Namespace, then: Imposing | None = None) -> int:
+    """Scan, report, and then do what follows from it."""
     gc.disable()  # what is imported stays to the end; while it reads, scan has a reason of its own
     from monzen.scan import Options, scan_sets
     from monzen.show.report import report
@@ -268,11 +289,16 @@ def run_scan(options: argparse.Namespace) -> int:
     total = sum(s.size for group in sets for s in group)
     with progress_bar(total, wanted=not options.json or sys.stderr.isatty()) as advance:
         asked = Options(now, local, options.year, times[0], times[1])
-        reading = scan_sets(sets, list(errors), asked, judge, advance, comparison=comparison)
+        pardons = then.pardons if then is not None else None
+        reading = scan_sets(sets, list(errors), asked, judge, advance, comparison=comparison, pardons=pardons)
+    status = 0
     if options.json:
         from monzen.show.text import json_pieces
 
-        for piece in json_pieces(report(reading, names=options.names, top=options.top)):
+        whole = report(reading, names=options.names, top=options.top)
+        if then is not None:
+            status, whole["applied"] = then.impose(reading.judge)
+        for piece in json_pieces(whole):
             sys.stdout.write(piece)
         sys.stdout.write("\n")
     else:
@@ -280,6 +306,8 @@ def run_scan(options: argparse.Namespace) -> int:
 
         if reading.inputs or not reading.errors:
             Terminal(local, names=options.names, top=options.top or 10).print(reading)
+        if then is not None and not reading.interrupted:
+            status, _told = then.impose(reading.judge)
     sys.stdout.flush()
     gc.freeze()  # the process ends: no last look through a million objects for cycles
     gc.enable()
@@ -289,7 +317,7 @@ def run_scan(options: argparse.Namespace) -> int:
         complain(refused(error))
     if reading.interrupted:
         return INTERRUPTED
-    return EXIT_USE if reading.errors else 0
+    return EXIT_USE if reading.errors else status
 
 
 def run_why(options: argparse.Namespace) -> int:

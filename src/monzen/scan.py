@@ -23,6 +23,7 @@ from monzen.types import Event
 
 if TYPE_CHECKING:  # loaded only where it is asked for
     from monzen.judge.compare import Comparison
+    from monzen.pardons import Pardons
 
 HALF_A_YEAR = 183 * 86400.0
 NO_YEAR = re.compile(rb"[ \t]*([A-Z][a-z]{2}) {1,2}(\d{1,2}) \d\d:\d\d:\d\d ").match
@@ -114,8 +115,9 @@ def scan_sets(
     progress: Callable[[int], None] | None = None,
     watch: Callable[[list[Event]], None] | None = None,
     comparison: Comparison | None = None,
+    pardons: Pardons | None = None,
 ) -> Reading:
-    """The same for sources already found. `watch` gets what the judge hears.
+    """The same for sources already found. `watch` gets what the judge hears; `pardons` say what it shall not hear.
 
     What came before `since` is heard, because who guessed then may get in later; the report is of what came from then on.
     A `comparison` is of the same judge, which then hears through it.
@@ -128,6 +130,8 @@ def scan_sets(
     joiner, twice = Joiner(), Twice()
 
     def hear(joined: list[Event]) -> None:
+        if pardons is not None:
+            joined = pardons.filter(joined)
         listen(joined)
         if watch is not None:
             watch(joined)

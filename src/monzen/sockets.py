@@ -116,7 +116,8 @@ def end_connections(targets: Iterable[tuple[bytes, int, int]], run: str = "/usr/
     for at in range(0, len(wanted), SS):
         clauses = []
         for network, bits, port in wanted[at : at + SS]:
-            clause = f"dst {f'[{ip_address(network)}]' if len(network) == 16 else ip_address(network)}/{bits}"
+            text = f"{ip_address(network)}/{bits}"  # of IPv4 also the sockets of IPv6 that speak it: the kernel compares mapped ones
+            clause = f"dst [{text}]" if len(network) == 16 else f"dst {text}"
             clauses.append(f"( {clause} and sport = :{port} )" if port else f"( {clause} )")
         try:
             subprocess.run(

@@ -48,7 +48,7 @@ def commands(judge: Judge, stands: list[tuple[Sentence, float]] | None = None) -
     where it denies no address more.
     """
     stands = standing(judge) if stands is None else stands
-    lasting = [s for s, _ in stands if s.until >= judge.now and not _got_in(judge, s)]
+    lasting = [s for s, _ in stands if s.until >= judge.now and not got_in(judge, s)]
     kept = [(s.target.ljust(4 if len(s.target) <= 4 else 16, b"\0"), s.bits) for s in lasting]
     merged = set(merge([(target, bits) for target, bits in kept if bits < (32 if len(target) == 4 else 64)]))
     lengths = sorted({bits for _, bits in merged}, reverse=True)
@@ -61,7 +61,7 @@ def commands(judge: Judge, stands: list[tuple[Sentence, float]] | None = None) -
     return [f"ufw prepend deny from {network(target, bits)}" for target, bits in said]
 
 
-def _got_in(judge: Judge, s: Sentence) -> bool:
+def got_in(judge: Judge, s: Sentence) -> bool:
     """Whether users logged in from where a sentence denies, while it did."""
     client = judge.clients.get(s.target)
     trust = client.trust if client is not None else None

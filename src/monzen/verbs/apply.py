@@ -1,0 +1,126 @@
+"""`monzen scan --apply`: impose what a scan found, after showing it and asking."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from monzen.judge import Judge
+from monzen.keeper import Keeper, Outcome
+from monzen.ledger import Order
+from monzen.pardons import Pardons
+from monzen.show.reasons import reason
+from monzen.show.report import got_in, standing
+from monzen.show.text import network
+from monzen.show.words import _, ngettext
+from monzen.verbs.common import EXIT_USE, configuration, guarded, local_zone, named, say, until
+
+
+class Imposing:
+    """What follows a scan: what it must know of earlier releases, and the step after it."""
+
+    def __init__(self, keeper: Keeper, options: argparse.Namespace) -> None:
+        self.keeper, self.options = keeper, options
+        self.pardons = Pardons((r.network, r.bits, r.at) for r in keeper.ledger.releases())
+
+    def impose(self, judge: Judge) -> tuple[int, dict[str, Any]]:
+        """Show, ask, impose. Returns the exit status and what a program is told."""
+        return impose(judge, self.options, self.keeper)
+
+
+def with_keeper(options: argparse.Namespace, scan: Callable[[argparse.Namespace, Imposing], int]) -> int:
+    """`monzen scan --apply`: rights and configuration are looked at before a long log is read."""
+    if options.json and not (options.yes or options.dry_run):
+        print("monzen: " + _("--json asks nobody: with --apply give --yes or --dry-run"), file=sys.stderr)
+        return EXIT_USE
+
+    def run(options: argparse.Namespace) -> int:
+        with Keeper(configuration(options)) as keeper:
+            return scan(options, Imposing(keeper, options))
+
+    return guarded(run)(options)
+
+
+def orders(judge: Judge, now: float) -> tuple[list[Order], int]:
+    """Whom the judge would have denied now, and how many of those that it denied have been quiet since the log ended."""
+    lasting: list[Order] = []
+    over = 0
+    for s, _at in standing(judge):
+        if s.until < judge.now or got_in(judge, s):
+            continue
+        if s.until <= now:
+            over += 1
+            continue
+        whole = s.target.ljust(4 if len(s.target) <= 4 and s.bits <= 32 else 16, b"\0")
+        why = reason(s, judge.policy, _, ngettext)
+        lasting.append(
+            Order(whole, s.bits, 0, 0, s.until, s.length, s.rule, "scan", why, s.clients, s.attempts, tuple(s.evidence))
+        )
+    return lasting, over
+
+
+def impose(judge: Judge, options: argparse.Namespace, keeper: Keeper) -> tuple[int, dict[str, Any]]:
+    """Show, ask, impose. Returns the exit status and what a program is told."""
+    wanted, over = orders(judge, time.time())
+    quiet = options.json
+    told: dict[str, Any] = {"denied": [], "refused": [], "over": over}
+    if not quiet:
+        say("")
+    if over and not quiet:
+        said = ngettext(
+            "{n} target has been quiet since the log ended: its denial would be over. To deny it all the same: monzen deny",
+            "{n} targets have been quiet since the log ended: their denials would be over. To deny them all the same: monzen deny",
+            over,
+        )
+        say(said)
+    if not wanted:
+        if not quiet:
+            say(_("There is nobody to turn away now."))
+        return 0, told
+    outcomes = keeper.deny(wanted, dry=True)
+    good = [o.order for o in outcomes if not o.refused]
+    told["refused"] = [{"target": network(o.order.network, o.order.bits), "why": o.refused} for o in outcomes if o.refused]
+    if not quiet:
+        _show(outcomes)
+    if options.dry_run or not good:
+        told["would_deny"] = [network(o.network, o.bits) for o in good]
+        return 0, told
+    if not options.yes and not _asked(len(good)):
+        return EXIT_USE if not sys.stdin.isatty() else 0, told
+    done = [o for o in keeper.deny(good) if o.entry is not None]
+    told["denied"] = [{"number": o.entry.number, "target": network(o.order.network, o.order.bits)} for o in done if o.entry]
+    if not quiet:
+        for outcome in done:
+            if outcome.entry is not None:
+                said = _("denied {target} until {time}; number {n} (undo: monzen release {n})")
+                say(said.format(target=named(outcome.entry), time=until(outcome.entry, local_zone()), n=outcome.entry.number))
+    return 0, told
+
+
+def _show(outcomes: list[Outcome]) -> None:
+    say(_("To be turned away now, on every port:"), "bold")
+    for outcome in outcomes:
+        order = outcome.order
+        if outcome.refused:
+            say("  " + _("not {target}: {why}").format(target=network(order.network, order.bits), why=outcome.refused), "yellow")
+        else:
+            say(f"  {network(order.network, order.bits)}  {order.note}")
+
+
+def _asked(count: int) -> bool:
+    """Whether the person at the terminal says yes."""
+    if not sys.stdin.isatty():
+        print("monzen: " + _("nobody can be asked here, so nothing was denied. To do it unasked: --yes"), file=sys.stderr)
+        return False
+    question = ngettext("Turn {n} target away now? [y/N] ", "Turn these {n} targets away now? [y/N] ", count)
+    try:
+        answer = input(question)
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() in ("y", "yes", "はい"):
+        return True
+    say(_("Nothing was changed."))
+    return False

@@ -1,0 +1,277 @@
+"""`monzen gate status` and `monzen gate apply`: what the firewall really does, and making it what it should be."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from typing import Any, Final
+
+from monzen.gate.look import chains, drops_incoming, ufw_settings
+from monzen.gate.target import PROTOCOLS, GateError
+from monzen.keeper import CAP, Applied, Keeper, covering, target_of
+from monzen.ledger import Entry
+from monzen.show.text import PORTS, as_json, network, safe
+from monzen.show.words import _, ngettext
+from monzen.sockets import LISTEN, listening, owners, ssh_ports
+from monzen.verbs.common import (
+    EXIT_NO,
+    Adder,
+    configuration,
+    gate_options,
+    guarded,
+    local_zone,
+    named,
+    page,
+    say,
+    table,
+    until,
+)
+
+LOUD: Final = ("medium", "high", "full")  # levels of ufw at which what a deny rule drops is logged (FACTS D)
+SHOWN: Final = 20
+
+
+def add(verb: Adder) -> None:
+    """The verb and its own verbs."""
+    p = verb(
+        "gate",
+        _("The firewall: what it really denies, and repairing it."),
+        "  monzen gate status\n  monzen gate apply\n  monzen gate enable --default allow\n  monzen gate confirm\n  monzen gate disable",
+    )
+    parts = p.add_subparsers(dest="part", metavar=_("VERB"), required=True, prog="monzen gate", parser_class=type(p))
+    status = parts.add_parser("status", help=_("which firewall there is, and what it really holds"), add_help=False)
+    status.add_argument("-h", "--help", action="help", help=_("show this help"))
+    gate_options(status)
+    status.set_defaults(run=guarded(run_status))
+    apply = parts.add_parser("apply", help=_("make the firewall what it should be, and count who knocked"), add_help=False)
+    apply.add_argument("-h", "--help", action="help", help=_("show this help"))
+    apply.add_argument("--rescue", action="store_true", help=_("save what can be read of a damaged ledger, first"))
+    gate_options(apply)
+    apply.set_defaults(run=guarded(run_apply))
+
+
+def run_apply(options: argparse.Namespace) -> int:
+    """`monzen gate apply`: 0."""
+    with Keeper(configuration(options)) as keeper:
+        done = keeper.apply(save=options.rescue)
+        count = sum(1 for _row in keeper.ledger.lasting(time.time()))
+    if options.json:
+        print(as_json({**done._asdict(), "ended": [e.number for e in done.ended], "denied": count}))
+        return 0
+    for line in applied(done):
+        say(line)
+    for entry in done.ended[:SHOWN]:
+        say("  " + _("was quiet for its time, and is let in again: {target} (number {n})").format(target=named(entry), n=entry.number))
+    say(ngettext("{n} target is denied as it should be.", "{n} targets are denied as they should be.", count))
+    return 0
+
+
+def applied(done: Applied) -> list[str]:
+    """What was mended, in sentences."""
+    out = []
+    if done.found:
+        out.append(ngettext("{n} denial was read back from the kernel.", "{n} denials were read back from the kernel.", done.found))
+    if done.restored:
+        out.append(
+            ngettext(
+                "The firewall had lost its table (nft flush ruleset does that): {n} denial was restored.",
+                "The firewall had lost its table (nft flush ruleset does that): {n} denials were restored.",
+                done.missing,
+            )
+        )
+    elif done.missing:
+        out.append(ngettext("{n} denial was missing in the kernel, and was restored.",
+                            "{n} denials were missing in the kernel, and were restored.", done.missing))
+    if done.extra:
+        out.append(ngettext("{n} denial in the kernel was nobody's, and was lifted.",
+                            "{n} denials in the kernel were nobody's, and were lifted.", done.extra))
+    if done.freed:
+        out.append(ngettext("There was no room for {n} denial, which ended ([gate] limit).",
+                            "There was no room for {n} denials, which ended ([gate] limit).", done.freed))
+    if done.mirrored:
+        out.append(ngettext("{n} rule of ufw was changed.", "{n} rules of ufw were changed.", done.mirrored))
+    return out
+
+
+def run_status(options: argparse.Namespace) -> int:
+    """`monzen gate status`: 0, 1 where the firewall does not hold what it should."""
+    with Keeper(configuration(options)) as keeper:
+        facts = status(keeper)
+    if options.json:
+        print(as_json(facts))
+    else:
+        _show(facts)
+    return 0 if facts["as_it_should_be"] else EXIT_NO
+
+
+def status(keeper: Keeper) -> dict[str, Any]:
+    """What the firewall is and does, as values. Keys never change their meaning."""
+    now = time.time()
+    firewall = keeper.firewall()
+    entries = keeper.ledger.active(now)
+    held = keeper.held(entries)
+    missing = [e for e in entries if e.number not in held and (e.until is None or e.until > now + 2)]
+    settings = ufw_settings(keeper.root)
+    base = chains()
+    packets = octets = 0
+    fresh: dict[int, list[int]] = {}
+    table_state = "none"
+    if firewall == "nftables":
+        state = keeper.nft.state()
+        table_state = "whole" if state.whole else "broken" if state.present else "missing"
+        if state.present:
+            packets, octets = keeper.nft.dropped()
+            fresh = _fresh(keeper, entries)
+    rules = keeper.ufw.held() if settings is not None else {}
+    return {
+        "firewall": firewall,
+        "table": table_state,
+        "as_it_should_be": not missing and (table_state == "whole" or not entries or firewall != "nftables"),
+        "denied": len(entries),
+        "held": len(held),
+        "missing": [named(e) for e in missing[:1000]],
+        "dropped": {"packets": packets, "bytes": octets},
+        "targets": [
+            {
+                "number": e.number,
+                "target": network(e.network, e.bits),
+                "port": e.port or None,
+                "protocol": PROTOCOLS[e.protocol] or None,
+                "packets": e.knocks + fresh.get(e.number, [0, 0])[0],
+                "bytes": e.octets + fresh.get(e.number, [0, 0])[1],
+                "held": e.number in held,
+                "in_ufw": target_of(e) in rules,
+            }
+            for e in entries
+        ],
+        "ufw": None
+        if settings is None
+        else {
+            "enabled": settings.enabled,
+            "active": keeper.ufw.active(),
+            "incoming": settings.incoming,
+            "outgoing": settings.outgoing,
+            "routed": settings.routed,
+            "logging": settings.logging,
+            "ipv6": settings.ipv6,
+            "rules": len(rules),
+        },
+        "chains": [c._asdict() for c in base if not (c.family == "inet" and c.table == "monzen")],
+        "incoming_by_default": "drop" if drops_incoming(base) else "accept",
+        "open_ports": open_ports(keeper.root),
+        "ssh_ports": ssh_ports(keeper.root),
+        "knocks_visible": _visible(firewall, settings.logging if settings and settings.enabled else "off", keeper.config.gate.log),
+    }
+
+
+def _fresh(keeper: Keeper, entries: list[Entry]) -> dict[int, list[int]]:
+    """Packets and bytes that the kernel counted since the ledger was told last, by number of the denial."""
+    by_bits: dict[tuple[int, int], dict[tuple[bytes, int], Entry]] = {}
+    for entry in entries:
+        by_bits.setdefault((len(entry.network), entry.bits), {})[(entry.network, entry.port)] = entry
+    found: dict[int, list[int]] = {}
+    for knock in keeper.nft.knocks():
+        entry = covering(knock, by_bits)
+        if entry is not None:
+            row = found.setdefault(entry.number, [0, 0])
+            row[0] += knock.packets
+            row[1] += knock.octets
+    return found
+
+
+def _visible(firewall: str, level: str, log: bool) -> list[str]:
+    """Where knocks of those who are denied can be seen: kernel (our counters), log (our lines), ufw (its log)."""
+    found = []
+    if firewall == "nftables":
+        found += ["kernel"] + (["log"] if log else [])
+    if level in LOUD:
+        found.append("ufw")
+    return found
+
+
+def open_ports(root: str = "/") -> list[dict[str, Any]]:
+    """What waits for anybody on an address that others can reach."""
+    owner = owners(root)
+    found: dict[tuple[int, int], dict[str, Any]] = {}
+    for s in listening(root):
+        local = s.local
+        if (len(local) == 4 and local[0] == 127) or local == bytes(15) + b"\1" or (len(local) == 16 and local[0] == 0xFE):
+            continue
+        if s.protocol == 17 and s.port >= 32768 and s.state != LISTEN and not owner.get(s.inode):
+            continue  # a client's own port, for an answer
+        row = found.setdefault(
+            (s.port, s.protocol),
+            {
+                "port": s.port,
+                "protocol": PROTOCOLS[s.protocol],
+                "name": PORTS.get(s.port),
+                "process": owner.get(s.inode),
+                "addresses": [],
+            },
+        )
+        text = network(local, 8 * len(local)) if any(local) else ("0.0.0.0" if len(local) == 4 else "::")
+        if text not in row["addresses"]:
+            row["addresses"].append(text)
+    return [found[key] for key in sorted(found)]
+
+
+def _show(facts: dict[str, Any]) -> None:
+    """The same for people."""
+    names = {
+        "nftables": _("nftables, table inet monzen"),
+        "ufw": _("ufw's rules"),
+        "dry": _("none: nothing is denied, only written down"),
+    }
+    say(_("Gate: {name}.").format(name=names[facts["firewall"]]))
+    if facts["table"] in ("missing", "broken") and facts["denied"]:
+        words = {"missing": _("ITS TABLE IS MISSING"), "broken": _("ITS TABLE IS NOT WHOLE")}
+        say(words[facts["table"]] + _(": nothing of it is sure. Restore it: monzen gate apply"), "bold red")
+    elif facts["missing"]:
+        said = ngettext(
+            "{n} DENIAL IS MISSING in the firewall. Restore it: monzen gate apply",
+            "{n} DENIALS ARE MISSING in the firewall. Restore them: monzen gate apply",
+            len(facts["missing"]),
+        )
+        say(said, "bold red")
+        for name in facts["missing"][:SHOWN]:
+            say("  " + name)
+    elif facts["firewall"] != "dry":
+        said = ngettext("{n} target is denied, and the firewall holds it.", "{n} targets are denied, and the firewall holds all of them.", facts["denied"])
+        say(said, "green")
+    if facts["firewall"] == "nftables" and facts["table"] == "whole":
+        dropped = facts["dropped"]
+        count = ngettext("{n} packet", "{n} packets", dropped["packets"])
+        say(_("Dropped since the table was made: {packets}, {n:,} bytes.").format(packets=count, n=dropped["bytes"]))
+    ufw = facts["ufw"]
+    if ufw is None:
+        say(_("ufw is not installed."))
+    elif not ufw["active"]:
+        say(_("ufw is installed and not active."))
+    else:
+        said = _("ufw is active: incoming {incoming}, outgoing {outgoing}, routed {routed} by default; logging {logging}")
+        say(said.format(**ufw) + "; " + ngettext("{n} rule of monzen's.", "{n} rules of monzen's.", ufw["rules"]))
+    shown = [t for t in facts["targets"] if t["packets"]][:SHOWN]
+    if shown:
+        say("")
+        rows = table(_("target"), _("packets"), _("bytes"), _("in ufw"), right=(1, 2))
+        for t in sorted(shown, key=lambda t: -t["packets"]):
+            rows.add_row(t["target"] + (f" {t['port']}" if t["port"] else ""), f"{t['packets']:,}", f"{t['bytes']:,}", _("yes") if t["in_ufw"] else "")
+        page().print(rows)
+    say("")
+    if facts["incoming_by_default"] == "accept" and facts["open_ports"]:
+        say(_("By default everybody may connect to these (a packet filter of your provider may stand in front and close them):"))
+        rows = table(_("port"), _("name"), _("program"), _("addresses"))
+        for p in facts["open_ports"]:
+            rows.add_row(f"{p['port']}/{p['protocol']}", p["name"] or "", safe(p["process"] or "", 40), ", ".join(p["addresses"]))
+        page().print(rows)
+    elif facts["incoming_by_default"] == "drop":
+        say(_("What comes in is refused by default, except for what the rules of your firewall let in."))
+    if not facts["knocks_visible"]:
+        say(
+            _("Who knocks after being denied CANNOT BE SEEN: at level low ufw logs no hit of a deny rule. Either: ufw logging medium;"
+              " or let monzen count in the kernel: [gate] firewall = \"nftables\""),
+            "yellow",
+        )
+
+
