@@ -130,9 +130,9 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         return verb(name, says, examples, logs=False)
 
     if asked is None or asked not in ("scan", "why", "explain"):
-        from monzen.verbs import deny, gate, listing
+        from monzen.verbs import check, deny, gate, knocks, listing
 
-        for module in (deny, listing, gate):
+        for module in (deny, listing, knocks, check, gate):
             module.add(gate_verb)
     return top
 

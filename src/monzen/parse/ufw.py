@@ -1,4 +1,4 @@
-"""The kernel's lines about packets that ufw logs.
+"""The kernel's lines about packets that ufw logs, and those of monzen's own table (gate/layout.py), which look alike.
 
 Source: ufw 0.36, /etc/ufw/*.rules (prefixes [UFW BLOCK], [UFW LIMIT BLOCK], [UFW AUDIT], [UFW ALLOW]); Linux
 net/netfilter/nf_log_syslog.c. The dmesg stamp is optional, IPv6 addresses are written in full, UDP has two LEN.
@@ -46,8 +46,8 @@ KERNEL = Family(
     (
         Reads(
             "ufw: a packet turned away",
-            b"[UFW ",
-            DMESG + rb"\[UFW (?:LIMIT )?BLOCK\] " + PACKET,
+            b" BLOCK] ",
+            DMESG + rb"\[(?:UFW (?:LIMIT )?|MONZEN )BLOCK\] " + PACKET,
             Kind.BLOCKED,
             service=Service.FIREWALL,
             refine=_packet,
@@ -64,6 +64,11 @@ KERNEL = Family(
                 "PREC=0x20 TTL=54 ID=50976 DF PROTO=UDP SPT=5084 DPT=5060 LEN=419 ": {"weight": "none"},
                 "kernel: [UFW BLOCK] IN=eth0 OUT= MAC=x SRC=192.0.2.7 DST=198.51.100.2 LEN=60 TOS=0x00 PREC=0x00 TTL=64 ID=0 DF PROTO=TCP SPT=8080 "
                 "DPT=52380 WINDOW=65160 RES=0x00 ACK SYN URGP=0 ": {"weight": "none"},
+                "kernel: [  318.512690] [MONZEN BLOCK] IN=eth0 OUT= MAC=00:16:3e:31:b6:c7:00:23:9c:16:ca:01:08:00 SRC=192.0.2.7 DST=198.51.100.2 "
+                "LEN=60 TOS=0x00 PREC=0x00 TTL=63 ID=30381 DF PROTO=TCP SPT=41932 DPT=25 WINDOW=64240 RES=0x00 SYN URGP=0 ": {
+                    "client": "192.0.2.7",
+                    "weight": "weak",
+                },
             },
         ),
         Reads(
