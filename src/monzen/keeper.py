@@ -351,12 +351,21 @@ class Keeper:
                     missing, extra = self._compare(lasting, guarded, now)
             else:
                 ended = self.ledger.settle([], now)
+                self._take_away()
             mirrored = self._mirror(guarded, now, alone=firewall == "ufw") if firewall != "dry" else 0
             if restored:
                 said = _("the firewall had lost its table, as `nft flush ruleset` does: {n:,} denials were restored")
                 self.ledger.alarm("gate", said.format(n=missing), now)
             self.ledger.thin(now)
             return Applied(firewall, restored, missing, extra, ended, freed, mirrored, found)
+
+    def _take_away(self) -> None:
+        """Our table, where it was used before and another gate is now."""
+        try:
+            if self.nft.state().present:
+                self.nft.remove()
+        except GateError:
+            return  # no nf_tables here: then there is no table either
 
     def _compare(self, lasting: list[Denial], guarded: Wards, now: float) -> tuple[int, int]:
         """Mend what differs between the ledger and a whole table: how many were missing, how many too many."""

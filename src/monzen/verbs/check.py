@@ -25,7 +25,7 @@ from monzen.show.words import _, ngettext
 from monzen.sources import Source, plan
 from monzen.sources.probe import probe
 from monzen.verbs.common import CONFIG, EXIT_NO, Adder, configuration, gate_options, local_zone, say
-from monzen.verbs.gate import LOUD, status
+from monzen.verbs.gate import status
 
 TAIL: Final = 256 << 10  # bytes of the end of a log that are read
 OLD: Final = 2 * 86_400.0  # seconds without a line in a mail log: nobody leaves a mail server alone for so long
@@ -255,8 +255,6 @@ def _firewall(config: Config) -> Iterator[Finding]:
     base = chains()
     if settings is not None and settings.enabled and not facts["ufw"]["active"]:
         yield Finding("firewall", FAULT, _("ufw is enabled, but its rules are not in the kernel."), "ufw reload")
-    if settings is not None and settings.enabled and settings.logging not in LOUD and facts["firewall"] == "ufw":
-        yield Finding("firewall", WARNING, _("ufw logs at level {level}.").format(level=settings.logging), "ufw logging medium")
     if not drops_incoming(base) and facts["open_ports"]:
         doors = ", ".join(f"{p['port']}/{p['protocol']}" for p in facts["open_ports"][:12])
         said = _("Everybody may connect to {ports} (unless your provider's packet filter closes them).")

@@ -1,0 +1,65 @@
+"""Root's files: read and replaced without following links, and only where nobody else can write."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+
+from monzen.gate.target import GateError
+from monzen.show.words import _
+
+
+def read(path: str) -> bytes:
+    """The whole file. Raises GateError where it is a link, or somebody else may write it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise _refused(path, error) from None
+    with open(descriptor, "rb") as file:
+        check(path, os.fstat(file.fileno()))
+        return file.read()
+
+
+def check(path: str, found: os.stat_result) -> None:
+    """Only a plain file that root (or we) own and nobody else writes."""
+    if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+        raise GateError(
+            _("{path} is no plain file, or others than root may write it: it was left alone. Mend it: chown root; chmod go-w").format(
+                path=path
+            )
+        )
+
+
+def replace(path: str, text: bytes) -> None:
+    """Put `text` in its place, wholly or not at all; mode and owner are kept. On the disk when it returns."""
+    folder = os.path.dirname(path)
+    try:
+        before = os.lstat(path)
+        check(path, before)
+        descriptor, name = tempfile.mkstemp(prefix=".monzen-", dir=folder)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(text)
+                file.flush()
+                os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
+                os.fchown(file.fileno(), before.st_uid, before.st_gid)
+                os.fsync(file.fileno())
+            os.rename(name, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+        there = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(there)
+        finally:
+            os.close(there)
+    except OSError as error:
+        raise _refused(path, error) from None
+
+
+def _refused(path: str, error: OSError) -> GateError:
+    detail = _(error.strerror or str(error))
+    return GateError(_("cannot use {path}: {detail}. Run as root").format(path=path, detail=detail), error.errno or 0)
