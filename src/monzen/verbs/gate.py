@@ -14,6 +14,7 @@ from monzen.ledger import Entry
 from monzen.show.text import PORTS, as_json, network, safe
 from monzen.show.words import _, ngettext
 from monzen.sockets import LISTEN, listening, owners, ssh_ports
+from monzen.switch import overdue
 from monzen.verbs.common import (
     EXIT_NO,
     Adder,
@@ -49,10 +50,15 @@ def add(verb: Adder) -> None:
     apply.add_argument("--rescue", action="store_true", help=_("save what can be read of a damaged ledger, first"))
     gate_options(apply)
     apply.set_defaults(run=guarded(run_apply))
+    from monzen.verbs import switching
+
+    switching.add(parts)
 
 
 def run_apply(options: argparse.Namespace) -> int:
     """`monzen gate apply`: 0."""
+    if overdue():
+        say(_("Nobody confirmed the firewall in time: everything was put back as it was before."), "yellow")
     with Keeper(configuration(options)) as keeper:
         done = keeper.apply(save=options.rescue)
         count = sum(1 for _row in keeper.ledger.lasting(time.time()))

@@ -1,0 +1,372 @@
+"""`monzen gate enable`: a firewall for somebody who has none, with a dead-man's switch that needs nobody alive.
+
+Three things, each enough by itself, bring back what was there when nobody confirms in time:
+- in the kernel, rules before all others that accept everything from a moment on (`-m time --datestart`): they need no process;
+- on the disk, ufw's settings stay as they were until somebody confirms: a restart in between starts what was there before;
+- a process of its own, which no terminal ends, puts everything back and takes the rules away when the time is over.
+
+Who confirms must come over a connection that was not there when the switch was armed: an open session says nothing about new ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from monzen import machine
+from monzen.gate.files import read, replace
+from monzen.gate.look import ufw_settings
+from monzen.gate.target import GateError
+from monzen.gate.ufw import run
+from monzen.show.text import PORTS
+from monzen.show.text import network as shown
+from monzen.show.words import _
+from monzen.sockets import ESTABLISHED, listening, sockets, ssh_ports
+
+FOLDER: Final = "var/lib/monzen/switch"  # what was there before, and what was done: root's alone
+FUSE: Final = ("INPUT", "FORWARD")  # enabling ufw sets the policy of both
+LAST: Final = "2038-01-19T03:14:07"  # the last moment that xt_time knows
+WAIT: Final = 180.0  # seconds to log in anew and confirm
+FILES: Final = ("etc/ufw/ufw.conf", "etc/default/ufw")  # whether ufw starts with the machine, and its default policies
+MAIL: Final = frozenset({25, 110, 143, 465, 587, 993, 995, 4190, 80, 443})  # doors that a mail server needs, with its web mail
+NOTE: Final = "monzen enable"  # the comment of the rules that are made here
+POLICY = re.compile(rb'(?m)^(DEFAULT_INPUT_POLICY=)"?[A-Z]+"?')
+ENABLED = re.compile(rb"(?m)^(ENABLED=)\w+")
+
+
+class Plan(NamedTuple):
+    """What enabling would do."""
+
+    default: str  # allow, deny, reject
+    ssh: tuple[int, ...]  # ports that stay open to everybody
+    admin: tuple[bytes, ...]  # addresses that are let in to these first
+    open: tuple[int, ...]  # further TCP ports that stay open
+    closed: tuple[tuple[int, int], ...]  # (port, protocol) that wait for anybody now and would not be reachable
+    was_active: bool
+    was_default: str
+
+
+class Armed(NamedTuple):
+    """A switch that waits for a confirmation."""
+
+    deadline: float  # epoch seconds
+    default: str
+    session: str  # SSH_CONNECTION of whoever armed it
+    connections: tuple[str, ...]  # `address port` of the SSH connections that there were
+    rules: tuple[str, ...]  # arguments of `ufw` that undo what was added
+    was_active: bool
+    was_default: str
+    confirmed: bool
+    pid: int  # of the watcher
+    policies: tuple[tuple[str, str, str], ...]  # program, chain and policy of iptables as they were
+
+
+def plan(default: str, open_ports: Sequence[int] = (), root: str = "/") -> Plan:
+    """What to do, from what the machine is now. Raises GateError where it cannot be done safely."""
+    settings = ufw_settings(root)
+    if settings is None:
+        raise GateError(_("ufw is not installed. Install it, then try again: apt install ufw"))
+    ssh = sorted({*ssh_ports(root), *_configured_ssh()})
+    if not ssh:
+        raise GateError(
+            _("no sshd was found listening, so nothing was changed: you might be locked out. Name its port: --ssh-port 22")
+        )
+    doors = {(s.port, s.protocol) for s in listening(root) if not _local(s.local)}
+    stay = {p for p, protocol in doors if protocol == 6 and p in MAIL} | set(open_ports)
+    closed = () if default == "allow" else tuple(sorted(d for d in doors if d[0] not in ssh and d[0] not in stay))
+    names = {"accept": "allow", "drop": "deny", "reject": "reject"}
+    return Plan(
+        default,
+        tuple(ssh),
+        tuple(machine.admin(root)),
+        tuple(sorted(stay)),
+        closed,
+        settings.enabled,
+        names.get(settings.incoming, settings.incoming),
+    )
+
+
+def arm(chosen: Plan, wait: float = WAIT, root: str = "/") -> Armed:
+    """Turn the firewall on, to be confirmed within `wait` seconds. On any error everything is put back at once."""
+    overdue(root, 0.0)
+    if (pending := armed(root)) is not None and not pending.confirmed:
+        raise GateError(_("a switch is armed already. Confirm it (monzen gate confirm) or wait until it has put everything back"))
+    if pending is not None:
+        raise GateError(_("the firewall was turned on by monzen already. To change it: monzen gate disable, then enable"))
+    keep(root)
+    rules = _rules(chosen)
+    state = Armed(
+        time.time() + wait, chosen.default, os.environ.get("SSH_CONNECTION", "") or _session(root), _connections(root),
+        tuple(undo for _do, undo in rules), chosen.was_active, chosen.was_default, False, 0, _policies(),
+    )  # fmt: skip
+    _write(root, state)
+    try:
+        _fuse(state.deadline)
+        state = state._replace(pid=_watcher(root, wait))
+        _write(root, state)
+        for do, _undo in rules:
+            _ufw(*do)
+        _ufw("default", chosen.default, "incoming")
+        _ufw("--force", "enable")
+        for name in FILES:  # the disk says what was there, until somebody confirms
+            replace(os.path.join(root, name), read(_saved(root, name)))
+    except GateError:
+        restore(root)
+        raise
+    return state
+
+
+def confirm(root: str = "/", *, session: str | None = None) -> Armed:
+    """Keep the firewall on. Raises GateError where there is nothing to confirm, or from a connection that was there before."""
+    state = armed(root)
+    if state is None or state.confirmed:
+        raise GateError(_("there is nothing to confirm: no switch is armed"))
+    here = (session if session is not None else os.environ.get("SSH_CONNECTION", "")) or _session(root)
+    if here and (here == state.session or " ".join(here.split()[:2]) in state.connections):
+        raise GateError(
+            _("this connection was there before the firewall was turned on, so it proves nothing. Open a NEW one, and confirm there")
+        )
+    if time.time() >= state.deadline:
+        restore(root)
+        raise GateError(_("too late: the time was over, and everything was put back as it was"))
+    if state.session and not here:
+        raise GateError(_("confirm over a new SSH connection: this is none"))
+    name = os.path.join(root, FILES[0])
+    replace(name, ENABLED.sub(rb"\1yes", read(name), count=1))
+    name = os.path.join(root, FILES[1])
+    policy = {"allow": b"ACCEPT", "deny": b"DROP", "reject": b"REJECT"}[state.default]
+    replace(name, POLICY.sub(rb'\1"' + policy + b'"', read(name), count=1))
+    done = state._replace(confirmed=True)
+    _write(root, done)
+    _unfuse()
+    if state.pid:
+        _end(root, state.pid)
+    return done
+
+
+def restore(root: str = "/") -> bool:
+    """Put back what was there before; whether there was anything to put back. Can be done again after it was cut off."""
+    state = armed(root)
+    if state is None:
+        return False
+    for name in FILES:
+        if os.path.exists(_saved(root, name)):
+            replace(os.path.join(root, name), read(_saved(root, name)))
+    for undo in state.rules:
+        _ufw(*json.loads(undo), check=False)
+    if state.was_active:
+        _ufw("default", state.was_default, "incoming", check=False)
+        _ufw("reload", check=False)
+    else:
+        _ufw("disable", check=False)
+        for program, chain, policy in state.policies:  # `ufw disable` opens all of them, also what Docker had closed
+            run([program, "-w", "-P", chain, policy], b"")
+    for name in FILES:
+        if os.path.exists(_saved(root, name)):
+            replace(os.path.join(root, name), read(_saved(root, name)))
+    _unfuse()
+    shutil.rmtree(os.path.join(root, FOLDER), ignore_errors=True)
+    if state.pid and state.pid != os.getpid():
+        _end(root, state.pid)
+    return True
+
+
+def overdue(root: str = "/", grace: float = 5.0) -> bool:
+    """Put everything back where a switch waited longer than it may, as after a restart; whether that was so."""
+    state = armed(root)
+    if state is None or state.confirmed or time.time() < state.deadline + grace:
+        return False
+    return restore(root)
+
+
+def armed(root: str = "/") -> Armed | None:
+    """The switch, where one is armed or was confirmed."""
+    path = os.path.join(root, FOLDER, "state.json")
+    if not os.path.lexists(path):
+        return None
+    try:
+        found: dict[str, Any] = json.loads(read(path))
+        lists: dict[str, Any] = {k: tuple(found[k]) for k in ("connections", "rules")}
+        lists["policies"] = tuple(tuple(row) for row in found["policies"])
+        return Armed(**{**found, **lists})
+    except (ValueError, TypeError, KeyError):
+        raise GateError(_("{path} cannot be read. Look at it; to begin anew, remove its folder").format(path=path)) from None
+
+
+def keep(root: str) -> None:
+    """Save the files that enabling changes."""
+    folder = os.path.join(root, FOLDER)
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        for name in FILES:
+            path = _saved(root, name)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "wb") as file:
+                file.write(read(os.path.join(root, name)))
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError as error:
+        raise GateError(_("cannot write {path}: {detail}. Run as root").format(path=folder, detail=error.strerror)) from None
+
+
+def _rules(chosen: Plan) -> list[tuple[list[str], str]]:
+    """What `ufw` is told before it is turned on, and what undoes it: SSH first, then the doors of the mail server."""
+    out: list[tuple[list[str], str]] = []
+    for address in chosen.admin:
+        for port in chosen.ssh:
+            rule = ["allow", "from", shown(address, 8 * len(address)), "to", "any", "port", str(port), "proto", "tcp"]
+            out.append((["prepend", *rule, "comment", NOTE], json.dumps(["delete", *rule])))
+    doors = dict.fromkeys([*chosen.ssh, *(chosen.open if chosen.default != "allow" else ())])
+    for port in doors:
+        rule = ["allow", f"{port}/tcp"]
+        out.append(([*rule, "comment", NOTE], json.dumps(["delete", *rule])))
+    return out
+
+
+def _ufw(*arguments: str, check: bool = True) -> None:
+    done = run(["ufw", *arguments], b"")
+    if check and done.returncode != 0:
+        detail = " ".join((done.stderr or done.stdout).decode("utf-8", "replace").split())[:300]
+        raise GateError(_("ufw refused {what}: {detail}. Everything was put back").format(what=" ".join(arguments), detail=detail))
+
+
+def _policies() -> tuple[tuple[str, str, str], ...]:
+    """What iptables does now with what no rule decides."""
+    found = []
+    for program in ("iptables", "ip6tables"):
+        done = run([program, "-w", "-S"], b"")
+        for line in done.stdout.decode("ascii", "replace").splitlines():
+            words = line.split()
+            if words[:1] == ["-P"] and len(words) == 3:
+                found.append((program, words[1], words[2]))
+    return tuple(found)
+
+
+def _fuse(deadline: float) -> None:
+    """From that moment on everything is accepted, before any other rule is asked."""
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(deadline))
+    for program in ("iptables", "ip6tables"):
+        for chain in FUSE:
+            done = run([program, "-w", "-I", chain, "1", "-m", "time", "--datestart", moment, "--datestop", LAST, "-j", "ACCEPT"], b"")
+            if done.returncode != 0 and (program == "iptables" or os.path.exists("/proc/net/if_inet6")):
+                detail = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
+                raise GateError(_("the kernel took no dead-man's switch ({detail}), so nothing was changed").format(detail=detail))
+
+
+def _unfuse() -> None:
+    """Take our rules away again; of the user's none looks like them."""
+    for program in ("iptables", "ip6tables"):
+        for chain in FUSE:
+            done = run([program, "-w", "-S", chain], b"")
+            for line in done.stdout.decode("ascii", "replace").splitlines():
+                if line.startswith(f"-A {chain} -m time --datestart ") and line.endswith(f"--datestop {LAST} -j ACCEPT"):
+                    run([program, "-w", "-D", *line.split()[1:]], b"")
+
+
+def _watcher(root: str, wait: float) -> int:
+    """A process that no terminal ends: it puts everything back when the time is over. Returns its number."""
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setsid()
+            if (grandchild := os.fork()) != 0:
+                os.write(writing, str(grandchild).encode())
+                os._exit(0)
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+                signal.signal(number, signal.SIG_IGN)
+            null = os.open(os.devnull, os.O_RDWR)
+            for number in (0, 1, 2):
+                os.dup2(null, number)
+            os.closerange(3, 1024)
+            os.chdir("/")
+            end = time.monotonic() + wait
+            while (left := end - time.monotonic()) > 0:
+                time.sleep(min(left, 1.0))
+                state = armed(root)
+                if state is None or state.confirmed:
+                    os._exit(0)
+            restore(root)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    number = int(os.read(reading, 20) or b"0")
+    os.close(reading)
+    return number
+
+
+def _end(root: str, pid: int) -> None:
+    """End the watcher, if this number is still its own."""
+    try:
+        with open(os.path.join(root, f"proc/{pid}/cmdline"), "rb") as file:
+            if b"monzen" in file.read():
+                os.kill(pid, signal.SIGKILL)
+    except OSError:
+        return
+
+
+def _session(root: str) -> str:
+    """SSH_CONNECTION of a process that we descend from: sudo takes the variable away from us."""
+    pid = os.getpid()
+    for _step in range(64):
+        if pid <= 1:
+            return ""
+        try:
+            with open(os.path.join(root, f"proc/{pid}/environ"), "rb") as file:
+                for entry in file.read().split(b"\0"):
+                    if entry.startswith(b"SSH_CONNECTION="):
+                        return entry[15:].decode("ascii", "replace")
+            with open(os.path.join(root, f"proc/{pid}/stat"), "rb") as file:
+                pid = int(file.read().rpartition(b")")[2].split()[1])
+        except (OSError, IndexError, ValueError):
+            return ""
+    return ""
+
+
+def _connections(root: str) -> tuple[str, ...]:
+    """`address port` of the other end of every established connection to sshd's ports."""
+    ports = set(ssh_ports(root)) | set(_configured_ssh())
+    found = (s for s in sockets(root) if s.protocol == 6 and s.state == ESTABLISHED and s.port in ports)
+    return tuple(dict.fromkeys(f"{shown(s.peer, 8 * len(s.peer))} {s.peer_port}" for s in found))
+
+
+def _configured_ssh() -> list[int]:
+    """The ports that sshd is configured for: what `sshd -T` tells."""
+    program = shutil.which("sshd", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+    if program is None:
+        return []
+    done = run([program, "-T"], b"")
+    rows = (line.split() for line in done.stdout.decode("ascii", "replace").splitlines())
+    found = [int(words[1]) for words in rows if len(words) == 2 and words[0] == "port" and words[1].isdigit()]
+    return found if any(s.port in found for s in listening()) else []
+
+
+def _local(address: bytes) -> bool:
+    """Whether only this machine reaches a listening address."""
+    return address[:1] == b"\x7f" if len(address) == 4 else address == bytes(15) + b"\1"
+
+
+def _saved(root: str, name: str) -> str:
+    return os.path.join(root, FOLDER, name.replace("/", "_"))
+
+
+def _write(root: str, state: Armed) -> None:
+    path = os.path.join(root, FOLDER, "state.json")
+    if not os.path.lexists(path):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    replace(path, json.dumps(state._asdict()).encode("ascii"))
+
+
+def named(ports: Sequence[int]) -> str:
+    """`22 ssh, 25 smtp`."""
+    return ", ".join(f"{p} {PORTS[p]}" if p in PORTS else str(p) for p in ports)
