@@ -349,9 +349,20 @@ def run_why(options: argparse.Namespace) -> int:
     with progress_bar(total, wanted=not options.json or sys.stderr.isatty()) as advance:
         reading = scan_sets(sets, list(errors), Options(now, local, options.year), judge, progress=advance, watch=watch.see)
     subject = Subject(reading.judge, target, bits, watch.counted, watch.lines())
+    remembered = None
+    if not options.files and os.path.exists("/var/lib/monzen/ledger.db"):
+        from monzen.config import prefix_of
+        from monzen.verbs.remembered import Remembered
+
+        exact = prefix_of(options.target)
+        remembered = Remembered(*exact) if exact is not None else None
     if options.json:
-        print(as_json(as_values(subject, names=options.names)))
-    elif reading.inputs or not reading.errors:
+        more = {"ledger": remembered.as_values(options.names)} if remembered is not None else {}
+        print(as_json({**as_values(subject, names=options.names), **more}))
+    else:
+        for line in remembered.in_words(local, names=options.names) if remembered is not None else ():
+            print(line)
+    if not options.json and (reading.inputs or not reading.errors):
         for line in in_words(subject, local, names=options.names, top=options.top or 10):
             print(line)
     sys.stdout.flush()
@@ -359,9 +370,10 @@ def run_why(options: argparse.Namespace) -> int:
         complain(refused(error))
     if reading.interrupted:
         return INTERRUPTED
-    if reading.errors:
+    known = remembered is not None and remembered.found
+    if reading.errors and not known:
         return EXIT_USE
-    return 0 if subject.found else 1
+    return 0 if subject.found or known else 1
 
 
 def run_explain(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The policy file: TOML with the tables `[policy]`, `[shield]`, `[networks]` and `[gate]`; every key may be left out (docs/policy.md)."""
+"""The configuration: TOML with the tables `[policy]`, `[shield]`, `[networks]` and `[gate]`; every key may be left out."""
 
 from __future__ import annotations
 
@@ -154,14 +154,14 @@ def config(tables: dict[str, Any], path: str) -> Config:
         if not isinstance(routes, str) or not routes or "\0" in routes:
             raise _wrong(path, "networks.routes", routes, _("the name of a file, in quotes"))
         routes = str(Path(path).parent / routes)
-    gate = {key: _gate_value(path, key, value) for key, value in tables.get("gate", {}).items()}
+    gate: dict[str, Any] = {key: _gate_value(path, key, value) for key, value in tables.get("gate", {}).items()}
     return Config(policy, own, allow, names, private, routes, replace(GateConfig(), **gate))
 
 
-def _gate_value(path: str, key: str, value: object) -> Any:  # of as many types as there are keys
+def _gate_value(path: str, key: str, value: object) -> bool | int | float | str:
     """A value of `[gate]` as the gate has it."""
     if key == "firewall":
-        if value in FIREWALLS:
+        if isinstance(value, str) and value in FIREWALLS:
             return value
         raise _wrong(path, "gate.firewall", value, ", ".join(FIREWALLS))
     if isinstance(getattr(GateConfig(), key), bool):

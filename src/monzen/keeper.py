@@ -1,7 +1,7 @@
 """The one place that joins shield, ledger and firewall: what a person or the judge decides becomes what the kernel does.
 
 Order of a change: our lock; who is never denied, looked up anew; the ledger, on the disk; the kernel, in one transaction, read
-back; the rules of ufw; open connections. Whatever is killed in between is mended by `apply`, which makes the kernel and ufw what the
+back; the rules of ufw; open connections. What is killed in between is mended by `apply`, which makes kernel and ufw what the
 ledger says: it is the same step whether one denial is missing or the whole table is gone.
 """
 
@@ -148,7 +148,7 @@ class Keeper:
     # ---- deny and release ---------------------------------------------------------------------------------------------
 
     def deny(self, orders: Sequence[Order], *, keep: bool = False, dry: bool = False) -> list[Outcome]:
-        """Turn these away. `keep`: a network also where somebody in it is never denied, who stays reachable. `dry`: only say so."""
+        """Turn these away. `keep`: a network also where somebody in it is never denied, who stays reachable. `dry`: only say."""
         with self.lock():
             guarded = self.wards()
             now = self.now()
@@ -200,7 +200,9 @@ class Keeper:
             if entry.port or entry.bits == 8 * len(entry.network):
                 continue
             for other in self.ledger.history(entry.network, entry.bits):
-                lasts = other.ended is None and other.number != entry.number and other.bits > entry.bits and other.origin != "hand"
+                lasts = (
+                    other.ended is None and other.number != entry.number and other.bits > entry.bits and other.origin != "hand"
+                )
                 if lasts and (entry.until is None or (other.until is not None and other.until <= entry.until)):
                     gone.append(other)
         self.ledger.end([e.number for e in gone], now, "replaced")
@@ -224,7 +226,9 @@ class Keeper:
             self._enforce([], [target_of(e) for e in entries], self.wards(), now)
             return entries
 
-    def allow(self, text: str, prefixes: Sequence[tuple[bytes, int]], *, name: bool, note: str = "") -> tuple[Allowed, list[Entry]]:
+    def allow(
+        self, text: str, prefixes: Sequence[tuple[bytes, int]], *, name: bool, note: str = ""
+    ) -> tuple[Allowed, list[Entry]]:
         """Never deny these; what was denied of them is released. Returns the row and what was released."""
         with self.lock():
             now = self.now()
@@ -279,20 +283,16 @@ class Keeper:
         lost = [d for d in denials[:LOOKED_AT] if d.target not in held and (d.until is None or d.until > self.now() + 1)]
         if lost and all(self.ledger.history(*d.target[:2])[0].ended is None for d in lost):
             raise GateError(
-                _("the kernel took {n:,} denials and does not have them. Try: monzen gate apply").format(n=len(lost)), errno.ENOENT
+                _("the kernel took {n:,} denials and does not have them. Try: monzen gate apply").format(n=len(lost)),
+                errno.ENOENT,
             )
 
     def _load(self, guarded: Wards, now: float) -> int:
         """The whole table anew. What there is no room for ends, with an alarm."""
-        left = self.nft.load(
-            self._everything(now), guarded.allowed(), [Target(a, 8 * len(a)) for a in guarded.single()], now
-        )
+        left = self.nft.load(self._everything(now), guarded.allowed(), [Target(a, 8 * len(a)) for a in guarded.single()], now)
         if left:
             numbers = [
-                e.number
-                for d in left
-                for e in self.ledger.history(*d.target[:2])
-                if e.ended is None and target_of(e) == d.target
+                e.number for d in left for e in self.ledger.history(*d.target[:2]) if e.ended is None and target_of(e) == d.target
             ]
             self.ledger.end(numbers, now, "freed")
             said = _("the gate is full: {n:,} denials that end soonest were lifted ([gate] limit)")
@@ -328,7 +328,7 @@ class Keeper:
             end_connections((e.network, e.bits, e.port) for e in new)
 
     def apply(self, *, save: bool = False) -> Applied:
-        """Make the firewall what the ledger says, whatever happened to either; count what knocked. `save`: from a damaged ledger."""
+        """Make the firewall what the ledger says, whatever happened to it; count what knocked. `save`: from a damaged ledger."""
         with self.lock():
             found = 0
             if save:
@@ -401,8 +401,8 @@ class Keeper:
         if not knocks:
             return
         by_bits: dict[tuple[int, int], dict[tuple[bytes, int], Entry]] = {}
-        for entry in self.ledger.active(now):
-            by_bits.setdefault((len(entry.network), entry.bits), {})[(entry.network, entry.port)] = entry
+        for e in self.ledger.active(now):
+            by_bits.setdefault((len(e.network), e.bits), {})[(e.network, e.port)] = e
         counted: list[Knocked] = []
         longer: list[tuple[int, float]] = []
         for knock in knocks:
@@ -522,6 +522,6 @@ def _refused(error: GateError) -> str:
     if error.errno in (errno.EPERM, errno.EACCES):
         return _("cannot reach the firewall: no right to. Run as root: sudo monzen")
     if error.errno in (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
-        said = _("this kernel has no nf_tables ({detail}). Load the module nf_tables, or set [gate] firewall = \"ufw\"")
+        said = _('this kernel has no nf_tables ({detail}). Load the module nf_tables, or set [gate] firewall = "ufw"')
         return said.format(detail=error)
     return _("the firewall refused: {detail}. See: monzen gate status").format(detail=error)

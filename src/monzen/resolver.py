@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -47,10 +48,8 @@ def resolve_apart(names: tuple[str, ...], patience: float = PATIENCE) -> dict[st
             data += piece
     finally:
         os.close(reading)
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(child, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         os.waitpid(child, 0)
     return _read(names, data)
 

@@ -104,7 +104,7 @@ def ssh_ports(root: str = "/") -> list[int]:
 
 
 def end_connections(targets: Iterable[tuple[bytes, int, int]], run: str = "/usr/bin/ss") -> int:
-    """End the TCP connections with these networks (packed, prefix length, our port or 0); returns how many targets were asked for.
+    """End the TCP connections with these networks (packed, prefix length, our port or 0); returns how many it asked for.
 
     The kernel frees the socket and its daemon sees an error (`ss -K`, SOCK_DESTROY); the reset that it sends is dropped by the
     gate's output chain. Where ss is missing or the kernel was built without it nothing happens: the open connection is cut off
@@ -116,7 +116,9 @@ def end_connections(targets: Iterable[tuple[bytes, int, int]], run: str = "/usr/
     for at in range(0, len(wanted), SS):
         clauses = []
         for network, bits, port in wanted[at : at + SS]:
-            text = f"{ip_address(network)}/{bits}"  # of IPv4 also the sockets of IPv6 that speak it: the kernel compares mapped ones
+            text = (
+                f"{ip_address(network)}/{bits}"  # of IPv4 also the sockets of IPv6 that speak it: the kernel compares mapped ones
+            )
             clause = f"dst [{text}]" if len(network) == 16 else f"dst {text}"
             clauses.append(f"( {clause} and sport = :{port} )" if port else f"( {clause} )")
         try:

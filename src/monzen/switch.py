@@ -5,7 +5,7 @@ Three things, each enough by itself, bring back what was there when nobody confi
 - on the disk, ufw's settings stay as they were until somebody confirms: a restart in between starts what was there before;
 - a process of its own, which no terminal ends, puts everything back and takes the rules away when the time is over.
 
-Who confirms must come over a connection that was not there when the switch was armed: an open session says nothing about new ones.
+Who confirms must come over a connection that was not there when the switch was armed: an open session tells nothing of new ones.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def confirm(root: str = "/", *, session: str | None = None) -> Armed:
     here = (session if session is not None else os.environ.get("SSH_CONNECTION", "")) or _session(root)
     if here and (here == state.session or " ".join(here.split()[:2]) in state.connections):
         raise GateError(
-            _("this connection was there before the firewall was turned on, so it proves nothing. Open a NEW one, and confirm there")
+            _("this connection was there before the firewall was turned on, so it proves nothing. Open a NEW one, confirm there")
         )
     if time.time() >= state.deadline:
         restore(root)
@@ -236,7 +236,9 @@ def _ufw(*arguments: str, check: bool = True) -> None:
     done = run(["ufw", *arguments], b"")
     if check and done.returncode != 0:
         detail = " ".join((done.stderr or done.stdout).decode("utf-8", "replace").split())[:300]
-        raise GateError(_("ufw refused {what}: {detail}. Everything was put back").format(what=" ".join(arguments), detail=detail))
+        raise GateError(
+            _("ufw refused {what}: {detail}. Everything was put back").format(what=" ".join(arguments), detail=detail)
+        )
 
 
 def _policies() -> tuple[tuple[str, str, str], ...]:
@@ -256,10 +258,14 @@ def _fuse(deadline: float) -> None:
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(deadline))
     for program in ("iptables", "ip6tables"):
         for chain in FUSE:
-            done = run([program, "-w", "-I", chain, "1", "-m", "time", "--datestart", moment, "--datestop", LAST, "-j", "ACCEPT"], b"")
+            done = run(
+                [program, "-w", "-I", chain, "1", "-m", "time", "--datestart", moment, "--datestop", LAST, "-j", "ACCEPT"], b""
+            )
             if done.returncode != 0 and (program == "iptables" or os.path.exists("/proc/net/if_inet6")):
                 detail = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
-                raise GateError(_("the kernel took no dead-man's switch ({detail}), so nothing was changed").format(detail=detail))
+                raise GateError(
+                    _("the kernel took no dead-man's switch ({detail}), so nothing was changed").format(detail=detail)
+                )
 
 
 def _unfuse() -> None:
@@ -282,8 +288,8 @@ def _watcher(root: str, wait: float) -> int:
             if (grandchild := os.fork()) != 0:
                 os.write(writing, str(grandchild).encode())
                 os._exit(0)
-            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
-                signal.signal(number, signal.SIG_IGN)
+            for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+                signal.signal(ignored, signal.SIG_IGN)
             null = os.open(os.devnull, os.O_RDWR)
             for number in (0, 1, 2):
                 os.dup2(null, number)

@@ -26,9 +26,9 @@ def check(path: str, found: os.stat_result) -> None:
     """Only a plain file that root (or we) own and nobody else writes."""
     if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
         raise GateError(
-            _("{path} is no plain file, or others than root may write it: it was left alone. Mend it: chown root; chmod go-w").format(
-                path=path
-            )
+            _(
+                "{path} is no plain file, or others than root may write it: it was left alone. Mend it: chown root; chmod go-w"
+            ).format(path=path)
         )
 
 

@@ -22,7 +22,6 @@ from sys import byteorder
 from typing import Final
 
 from monzen.gate.netlink import (
-    DELSETELEM,
     DELTABLE,
     MOST,
     NESTED,

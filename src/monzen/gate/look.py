@@ -27,7 +27,7 @@ class Chain(NamedTuple):
 
 
 class UfwSettings(NamedTuple):
-    """ufw as its files have it: whether it starts with the machine, its default policies (accept, drop, reject), its log level."""
+    """ufw as its files have it: whether it starts with the machine, default policies (accept, drop, reject), log level."""
 
     enabled: bool
     incoming: str

@@ -150,7 +150,7 @@ class Nftables:
         """What the kernel denies, and for how many seconds still; None for good. Nothing where the table is gone.
 
         For sets up to 100,000 elements (0.6 s), or to save what can be saved: the kernel walks a set anew for each 32 kB that it
-        tells, 46 s at a million, and may leave out what moves meanwhile (measured on 6.18, 2026-11-25). `holds` has neither fault.
+        tells, 46 s at a million, and may leave out what moves meanwhile (measured on 6.18, 2026-11-25). `holds` does neither.
         """
         found: dict[Target, float | None] = {}
         for name in self.state().sets:
@@ -438,6 +438,5 @@ def _word(name: str, data: bytes) -> str:
                 for kind, verdict in attributes(value):
                     code = dict(attributes(verdict)).get(1) if kind == 2 else None
                     if code is not None:
-                        return f"immediate={ {0: 'drop', 1: 'accept'}.get(struct.unpack('!i', code)[0], 'goto')}"
+                        return f"immediate={ {0: 'drop', 1: 'accept'}.get(struct.unpack('!i', code)[0], 'goto') }"
     return name
-

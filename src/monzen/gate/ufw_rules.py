@@ -151,7 +151,7 @@ def of_kernel(line: str) -> tuple[Target, bool, str, int, int] | None:
 
 
 def restore(version: int, old: Iterable[str], new: Sequence[str]) -> bytes:
-    """What iptables-restore makes of one change: `old` rules go, `new` ones stand first in this order. Atomic: no packet sees between."""
+    """For iptables-restore: `old` rules go, `new` ones stand first in this order. Atomic: no packet sees anything between."""
     chain = CHAIN[version]
     lines = ["*filter"]
     lines += [f"-D {chain} {spec}" for spec in old]

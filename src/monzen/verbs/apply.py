@@ -71,8 +71,8 @@ def impose(judge: Judge, options: argparse.Namespace, keeper: Keeper) -> tuple[i
         say("")
     if over and not quiet:
         said = ngettext(
-            "{n} target has been quiet since the log ended: its denial would be over. To deny it all the same: monzen deny",
-            "{n} targets have been quiet since the log ended: their denials would be over. To deny them all the same: monzen deny",
+            "{n} target has been quiet since the log ended: its denial would be over. To deny it anyway: monzen deny",
+            "{n} targets have been quiet since the log ended: their denials would be over. To deny them anyway: monzen deny",
             over,
         )
         say(said)

@@ -72,7 +72,10 @@ def run_check(options: argparse.Namespace) -> int:
         say(_("Nothing is wrong."), "green")
     else:
         say(
-            ngettext("{n} fault", "{n} faults", len(faults)) + ", " + ngettext("{n} thing to look at", "{n} things to look at", warnings) + ".",
+            ngettext("{n} fault", "{n} faults", len(faults))
+            + ", "
+            + ngettext("{n} thing to look at", "{n} things to look at", warnings)
+            + ".",
             "bold",
         )
     return EXIT_NO if faults else 0
@@ -146,7 +149,9 @@ def _logs() -> Iterator[Finding]:
             yield Finding("logs", FAULT, said.format(path=name, time=stamp(newest, local_zone())), fix)
         elif now - newest > OLD and "mail" in os.path.basename(last.path):
             said = _("{path}: its newest line is from {time}. Is it still written?")
-            yield Finding("logs", WARNING, said.format(path=name, time=stamp(newest, local_zone())), "systemctl status rsyslog postfix")
+            yield Finding(
+                "logs", WARNING, said.format(path=name, time=stamp(newest, local_zone())), "systemctl status rsyslog postfix"
+            )
         else:
             said = _("{path} is written and read; newest line {time}.")
             yield Finding("logs", GOOD, said.format(path=name, time=stamp(newest, local_zone())))
@@ -228,7 +233,11 @@ def _ledger() -> Iterator[Finding]:
     if free < 50 << 20:
         said = _("The disk of {path} is nearly full.")
         yield Finding("ledger", FAULT, said.format(path=path), "df -h /var; journalctl --vacuum-size=200M")
-    yield Finding("ledger", GOOD, ngettext("The ledger is sound: {n} target is denied.", "The ledger is sound: {n} targets are denied.", count))
+    yield Finding(
+        "ledger",
+        GOOD,
+        ngettext("The ledger is sound: {n} target is denied.", "The ledger is sound: {n} targets are denied.", count),
+    )
 
 
 def _firewall(config: Config) -> Iterator[Finding]:
@@ -267,7 +276,7 @@ def _firewall(config: Config) -> Iterator[Finding]:
         except OSError:
             flushes = False
         if flushes:
-            said = _("{path} begins with `flush ruleset`: each start of nftables.service takes monzen's table away, until the next apply.")
+            said = _(
+                "{path} says `flush ruleset`: each start of nftables.service takes monzen's table away, until the next apply."
+            )
             yield Finding("firewall", WARNING, said.format(path=conf), _("after it: monzen gate apply"))
-
-

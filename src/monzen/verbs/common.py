@@ -1,4 +1,4 @@
-"""What the verbs of the gate have in common: the configuration, targets as people type them, rows as people and programs read them."""
+"""What the verbs of the gate share: configuration, targets as people type them, rows as people and programs read them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from monzen.arguments import columns, local_zone
 from monzen.config import LENGTH, UNITS, Config, ConfigError, load, prefix_of
@@ -20,6 +20,9 @@ from monzen.show.page import console as rich_console
 from monzen.show.text import PORTS, as_json, iso, network, safe, stamp
 from monzen.show.words import N_, _, ngettext
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 CONFIG: Final = "/etc/monzen/monzen.toml"
 PORT = re.compile(r"(\d{1,5}|[a-z][a-z0-9-]{0,30})(?:/(tcp|udp))?").fullmatch
 LONGEST: Final = 10 * 365 * 86_400.0  # seconds: who means longer means for good
@@ -29,7 +32,8 @@ EXIT_NO, EXIT_USE = 1, 2
 class Adder(Protocol):
     """Adds a verb to the command line: its name, what it does in a sentence, its examples."""
 
-    def __call__(self, name: str, says: str, examples: str) -> argparse.ArgumentParser: ...
+    def __call__(self, name: str, says: str, examples: str) -> argparse.ArgumentParser:
+        """The parser of the verb, for its options."""
 
 
 class Port(NamedTuple):
@@ -105,9 +109,9 @@ def check_owner(path: str) -> None:
         sticky = place != real and found.st_mode & stat.S_ISVTX
         if found.st_uid not in (0, os.geteuid()) or (found.st_mode & 0o022 and not sticky):
             raise ConfigError(
-                _("{path} can be written by others than root, so it is not used. Mend it: chown root {path}; chmod go-w {path}").format(
-                    path=safe(place)
-                )
+                _(
+                    "{path} can be written by others than root, so it is not used. Mend it: chown root {path}; chmod go-w {path}"
+                ).format(path=safe(place))
             )
 
 
@@ -125,7 +129,7 @@ def guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Name
     return inner
 
 
-def page() -> Any:  # rich's Console on a terminal, else our own with the same print
+def page() -> Page | Console:
     """Where to print tables."""
     return rich_console(None) if sys.stdout.isatty() else Page(columns() if os.environ.get("COLUMNS") else 120)
 

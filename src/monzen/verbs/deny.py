@@ -42,7 +42,9 @@ def add(verb: Adder) -> None:
         "  monzen deny 2001:db8::1 --port 25/tcp\n  monzen deny 203.0.113.0/24 --dry-run",
     )
     p.add_argument("targets", nargs="+", type=prefix, metavar=_("TARGET"), help=_("an address or a network"))
-    p.add_argument("--for", dest="length", type=seconds, metavar=_("TIME"), help=_("for how long: 30m, 12h, 7d (default: for good)"))
+    p.add_argument(
+        "--for", dest="length", type=seconds, metavar=_("TIME"), help=_("for how long: 30m, 12h, 7d (default: for good)")
+    )
     p.add_argument("--note", default="", metavar=_("TEXT"), help=_("why: shown by list and why"))
     p.add_argument(
         "--port",
@@ -144,14 +146,23 @@ def _say(outcome: Outcome, options: argparse.Namespace, firewall: str) -> None:
     if entry is None:
         say(_("would deny {target}, {end}").format(target=name, end=end))
     elif firewall == "dry":
-        say(_("{target} is denied in the ledger only ([gate] firewall = \"dry\"), {end}; number {n}").format(target=name, end=end, n=entry.number))
+        say(
+            _('{target} is denied in the ledger only ([gate] firewall = "dry"), {end}; number {n}').format(
+                target=name, end=end, n=entry.number
+            )
+        )
     else:
         said = _("denied {target}, {end}; number {n} (undo: monzen release {n})")
         say(said.format(target=name, end=until(entry, local_zone()) if order.until is None else end, n=entry.number))
     for ward in outcome.kept:
         say("  " + _("stays reachable: {ward}").format(ward=ward.says()))
     if outcome.inside is not None:
-        say("  " + _("it was denied already, inside {target} (number {n})").format(target=named(outcome.inside), n=outcome.inside.number))
+        say(
+            "  "
+            + _("it was denied already, inside {target} (number {n})").format(
+                target=named(outcome.inside), n=outcome.inside.number
+            )
+        )
 
 
 def run_release(options: argparse.Namespace) -> int:
@@ -254,17 +265,17 @@ def run_allow(options: argparse.Namespace) -> int:
 
 def _remove(keeper: Keeper, text: str, options: argparse.Namespace, rows: list[dict[str, object]]) -> bool:
     """Take one off the list; whether it was not on it."""
-    if options.dry_run:
-        row = next((a for a in keeper.ledger.allowed() if a.text == text), None)
-    else:
-        row = keeper.unallow(text)
+    known = next((a for a in keeper.ledger.allowed() if a.text == text), None)
+    row = known if options.dry_run else keeper.unallow(text)
     if row is not None:
         rows.append(_allowed(row))
     if not options.json:
         if row is None:
             say(_("{target} is not on the list. See: monzen allow").format(target=text))
         else:
-            say((_("would no longer allow {target}") if options.dry_run else _("no longer allowed: {target}")).format(target=text))
+            say(
+                (_("would no longer allow {target}") if options.dry_run else _("no longer allowed: {target}")).format(target=text)
+            )
     return row is None
 
 
@@ -308,6 +319,11 @@ def _listed(keeper: Keeper, options: argparse.Namespace) -> int:
         say("\n" + _("Never denied besides:"))
         for ward in wards:
             say("  " + ward.says())
-    say(ngettext("{n} private or reserved range is never denied either.", "{n} private or reserved ranges are never denied either.",
-                 sum(1 for w in keeper.wards().all if w.why in ("reserved", "private"))))
+    say(
+        ngettext(
+            "{n} private or reserved range is never denied either.",
+            "{n} private or reserved ranges are never denied either.",
+            sum(1 for w in keeper.wards().all if w.why in ("reserved", "private")),
+        )
+    )
     return 0

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from typing import Any, Final
 
 from monzen.gate.look import chains, drops_incoming, ufw_settings
-from monzen.gate.target import PROTOCOLS, GateError
-from monzen.keeper import CAP, Applied, Keeper, covering, target_of
+from monzen.gate.target import PROTOCOLS
+from monzen.keeper import Applied, Keeper, covering, target_of
 from monzen.ledger import Entry
 from monzen.show.text import PORTS, as_json, network, safe
 from monzen.show.words import _, ngettext
@@ -21,12 +20,10 @@ from monzen.verbs.common import (
     configuration,
     gate_options,
     guarded,
-    local_zone,
     named,
     page,
     say,
     table,
-    until,
 )
 
 LOUD: Final = ("medium", "high", "full")  # levels of ufw at which what a deny rule drops is logged (FACTS D)
@@ -38,7 +35,8 @@ def add(verb: Adder) -> None:
     p = verb(
         "gate",
         _("The firewall: what it really denies, and repairing it."),
-        "  monzen gate status\n  monzen gate apply\n  monzen gate enable --default allow\n  monzen gate confirm\n  monzen gate disable",
+        "  monzen gate status\n  monzen gate apply\n"
+        "  monzen gate enable --default allow\n  monzen gate confirm\n  monzen gate disable",
     )
     parts = p.add_subparsers(dest="part", metavar=_("VERB"), required=True, prog="monzen gate", parser_class=type(p))
     status = parts.add_parser("status", help=_("which firewall there is, and what it really holds"), add_help=False)
@@ -68,7 +66,10 @@ def run_apply(options: argparse.Namespace) -> int:
     for line in applied(done):
         say(line)
     for entry in done.ended[:SHOWN]:
-        say("  " + _("was quiet for its time, and is let in again: {target} (number {n})").format(target=named(entry), n=entry.number))
+        say(
+            "  "
+            + _("was quiet for its time, and is let in again: {target} (number {n})").format(target=named(entry), n=entry.number)
+        )
     say(ngettext("{n} target is denied as it should be.", "{n} targets are denied as they should be.", count))
     return 0
 
@@ -77,7 +78,9 @@ def applied(done: Applied) -> list[str]:
     """What was mended, in sentences."""
     out = []
     if done.found:
-        out.append(ngettext("{n} denial was read back from the kernel.", "{n} denials were read back from the kernel.", done.found))
+        out.append(
+            ngettext("{n} denial was read back from the kernel.", "{n} denials were read back from the kernel.", done.found)
+        )
     if done.restored:
         out.append(
             ngettext(
@@ -87,14 +90,29 @@ def applied(done: Applied) -> list[str]:
             )
         )
     elif done.missing:
-        out.append(ngettext("{n} denial was missing in the kernel, and was restored.",
-                            "{n} denials were missing in the kernel, and were restored.", done.missing))
+        out.append(
+            ngettext(
+                "{n} denial was missing in the kernel, and was restored.",
+                "{n} denials were missing in the kernel, and were restored.",
+                done.missing,
+            )
+        )
     if done.extra:
-        out.append(ngettext("{n} denial in the kernel was nobody's, and was lifted.",
-                            "{n} denials in the kernel were nobody's, and were lifted.", done.extra))
+        out.append(
+            ngettext(
+                "{n} denial in the kernel was nobody's, and was lifted.",
+                "{n} denials in the kernel were nobody's, and were lifted.",
+                done.extra,
+            )
+        )
     if done.freed:
-        out.append(ngettext("There was no room for {n} denial, which ended ([gate] limit).",
-                            "There was no room for {n} denials, which ended ([gate] limit).", done.freed))
+        out.append(
+            ngettext(
+                "There was no room for {n} denial, which ended ([gate] limit).",
+                "There was no room for {n} denials, which ended ([gate] limit).",
+                done.freed,
+            )
+        )
     if done.mirrored:
         out.append(ngettext("{n} rule of ufw was changed.", "{n} rules of ufw were changed.", done.mirrored))
     return out
@@ -167,15 +185,17 @@ def status(keeper: Keeper) -> dict[str, Any]:
         "incoming_by_default": "drop" if drops_incoming(base) else "accept",
         "open_ports": open_ports(keeper.root),
         "ssh_ports": ssh_ports(keeper.root),
-        "knocks_visible": _visible(firewall, settings.logging if settings and settings.enabled else "off", keeper.config.gate.log),
+        "knocks_visible": _visible(
+            firewall, settings.logging if settings and settings.enabled else "off", keeper.config.gate.log
+        ),
     }
 
 
 def _fresh(keeper: Keeper, entries: list[Entry]) -> dict[int, list[int]]:
     """Packets and bytes that the kernel counted since the ledger was told last, by number of the denial."""
     by_bits: dict[tuple[int, int], dict[tuple[bytes, int], Entry]] = {}
-    for entry in entries:
-        by_bits.setdefault((len(entry.network), entry.bits), {})[(entry.network, entry.port)] = entry
+    for e in entries:
+        by_bits.setdefault((len(e.network), e.bits), {})[(e.network, e.port)] = e
     found: dict[int, list[int]] = {}
     for knock in keeper.nft.knocks():
         entry = covering(knock, by_bits)
@@ -243,7 +263,11 @@ def _show(facts: dict[str, Any]) -> None:
         for name in facts["missing"][:SHOWN]:
             say("  " + name)
     elif facts["firewall"] != "dry":
-        said = ngettext("{n} target is denied, and the firewall holds it.", "{n} targets are denied, and the firewall holds all of them.", facts["denied"])
+        said = ngettext(
+            "{n} target is denied, and the firewall holds it.",
+            "{n} targets are denied, and the firewall holds all of them.",
+            facts["denied"],
+        )
         say(said, "green")
     if facts["firewall"] == "nftables" and facts["table"] == "whole":
         dropped = facts["dropped"]
@@ -262,7 +286,12 @@ def _show(facts: dict[str, Any]) -> None:
         say("")
         rows = table(_("target"), _("packets"), _("bytes"), _("in ufw"), right=(1, 2))
         for t in sorted(shown, key=lambda t: -t["packets"]):
-            rows.add_row(t["target"] + (f" {t['port']}" if t["port"] else ""), f"{t['packets']:,}", f"{t['bytes']:,}", _("yes") if t["in_ufw"] else "")
+            rows.add_row(
+                t["target"] + (f" {t['port']}" if t["port"] else ""),
+                f"{t['packets']:,}",
+                f"{t['bytes']:,}",
+                _("yes") if t["in_ufw"] else "",
+            )
         page().print(rows)
     say("")
     if facts["incoming_by_default"] == "accept" and facts["open_ports"]:
@@ -275,9 +304,10 @@ def _show(facts: dict[str, Any]) -> None:
         say(_("What comes in is refused by default, except for what the rules of your firewall let in."))
     if not facts["knocks_visible"]:
         say(
-            _("Who knocks after being denied CANNOT BE SEEN: at level low ufw logs no hit of a deny rule. Either: ufw logging medium;"
-              " or let monzen count in the kernel: [gate] firewall = \"nftables\""),
+            _(
+                "Who knocks after being denied CANNOT BE SEEN: at level low ufw logs no hit of a deny rule."
+                " Either: ufw logging medium;"
+                ' or let monzen count in the kernel: [gate] firewall = "nftables"'
+            ),
             "yellow",
         )
-
-

@@ -122,7 +122,7 @@ def run_knocks(options: argparse.Namespace) -> int:
         if files:
             _show(_("In the log"), tally, denied, options.top)
         if not seen_kernel and not files:
-            say(_("There is no log of the firewall, and no right to ask the kernel. Name a log, or run as root: sudo monzen knocks"))
+            say(_("There is no log of the firewall, and no right to ask the kernel. Name a log, or: sudo monzen knocks"))
     sys.stdout.flush()
     for error in errors:
         print("monzen: " + refused(error), file=sys.stderr)
@@ -200,8 +200,11 @@ def _show(title: str, tally: Tally, denied: Denied, top: int | None) -> None:
     """The same for people."""
     top = top or 20
     packets = ngettext("{n} packet", "{n} packets", sum(s.count for s in tally.sources.values()) + tally.others)
-    say(f"{title}: " + _("{packets} of {clients}.").format(
-        packets=packets, clients=ngettext("{n} client", "{n} clients", len(tally.sources))), "bold")
+    say(
+        f"{title}: "
+        + _("{packets} of {clients}.").format(packets=packets, clients=ngettext("{n} client", "{n} clients", len(tally.sources))),
+        "bold",
+    )
     if not tally.sources:
         return
     rows = table("SRC", _("packets"), _("last"), _("denied"), "DPT", right=(1,))

@@ -30,13 +30,24 @@ MEANS: Final = {
 }
 
 
-def add(parts: Any) -> None:  # argparse's own class has no public name
+def add(parts: argparse._SubParsersAction[Any]) -> None:
     """The three verbs below `gate`."""
-    p = parts.add_parser("enable", help=_("turn on a firewall (ufw) for a machine that has none, to be confirmed"), add_help=False)
+    p = parts.add_parser(
+        "enable", help=_("turn on a firewall (ufw) for a machine that has none, to be confirmed"), add_help=False
+    )
     p.add_argument("-h", "--help", action="help", help=_("show this help"))
     p.add_argument("--default", choices=tuple(MEANS), required=True, help=_("what happens to connections that no rule decides"))
-    p.add_argument("--open", action="append", type=port, default=[], metavar=_("PORT"), help=_("with deny or reject: a further port that stays open; may be repeated"))
-    p.add_argument("--wait", type=seconds, default=WAIT, metavar=_("TIME"), help=_("how long to wait for a confirmation (default: 3m)"))
+    p.add_argument(
+        "--open",
+        action="append",
+        type=port,
+        default=[],
+        metavar=_("PORT"),
+        help=_("with deny or reject: a further port that stays open; may be repeated"),
+    )
+    p.add_argument(
+        "--wait", type=seconds, default=WAIT, metavar=_("TIME"), help=_("how long to wait for a confirmation (default: 3m)")
+    )
     p.add_argument("--yes", action="store_true", help=_("do not ask before (a confirmation is needed all the same)"))
     p.add_argument("--dry-run", action="store_true", help=_("say what would be done, and do nothing"))
     p.add_argument("--json", action="store_true", help=_("for programs; never translated"))
@@ -81,7 +92,11 @@ def run_enable(options: argparse.Namespace) -> int:
     say("")
     say("    sudo monzen gate confirm")
     say("")
-    say(_("Without it everything is as it was before at {time}, whatever happens to this session, to monzen or to the machine.").format(time=until))
+    say(
+        _(
+            "Without it everything is as it was before at {time}, whatever happens to this session, to monzen or to the machine."
+        ).format(time=until)
+    )
     return 0
 
 
@@ -92,7 +107,12 @@ def run_confirm(options: argparse.Namespace) -> int:
     if options.json:
         print(as_json({"confirmed": True, "default": state.default}))
     else:
-        say(_("Confirmed: the firewall stays on, also after a restart (default: {default}). Undo: monzen gate disable").format(default=state.default), "green")
+        say(
+            _("Confirmed: the firewall stays on, also after a restart (default: {default}). Undo: monzen gate disable").format(
+                default=state.default
+            ),
+            "green",
+        )
     return 0
 
 
@@ -103,7 +123,7 @@ def run_disable(options: argparse.Namespace) -> int:
     if options.json:
         print(as_json({"restored": done}))
     elif done:
-        say(_("As it was before: the rules and the default that monzen had set are gone. Who is denied stays denied (monzen list)."))
+        say(_("As it was before: the rules and the default that monzen had set are gone. Who is denied stays denied."))
     else:
         say(_("There is nothing to undo: monzen did not turn on this firewall. ufw's own switch: ufw disable"))
     return 0 if done else EXIT_NO
@@ -134,11 +154,17 @@ def _show(chosen: Plan) -> None:
         say(_("ufw is active, default {default}. Its rules stay.").format(default=chosen.was_default))
     say(_("SSH stays open to everybody: {ports}").format(ports=named(chosen.ssh)))
     for address in chosen.admin:
-        say(_("You come from {address}, which is let in to SSH before all else.").format(address=network(address, 8 * len(address))))
+        say(
+            _("You come from {address}, which is let in to SSH before all else.").format(
+                address=network(address, 8 * len(address))
+            )
+        )
     if chosen.default != "allow":
         if chosen.open:
             say(_("These stay open: {ports}").format(ports=named(chosen.open)))
         if chosen.closed:
-            doors = ", ".join(f"{p}/{PROTOCOLS[protocol]}" + (f" {PORTS[p]}" if p in PORTS else "") for p, protocol in chosen.closed)
+            doors = ", ".join(
+                f"{p}/{PROTOCOLS[protocol]}" + (f" {PORTS[p]}" if p in PORTS else "") for p, protocol in chosen.closed
+            )
             say(_("THESE WILL BE CLOSED (to keep one: --open PORT): {ports}").format(ports=doors), "yellow")
     say("")
