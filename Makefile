@@ -13,10 +13,10 @@ POT      = $(VENV)/monzen.pot
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help try test lint bench arena fuzz locale formats clean run-setup dev-setup
+.PHONY: help try test lint bench bench-gate arena fuzz locale formats clean run-setup dev-setup
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 try: run-setup ## See what monzen makes of two sample logs; it only reads
 	@scripts/try.sh
@@ -34,6 +34,9 @@ bench: dev-setup ## Speed and memory beside fail2ban, sshguard and grep (LINES=1
 	@$(BIN)/python -m bench.read --lines $(LINES) --peers $(VENV)/peers
 	@$(BIN)/python -m bench.flat --lines $(LINES)
 	@$(BIN)/python -m bench.judge --events $(LINES)
+
+bench-gate: dev-setup ## What denying costs: one decision, a million, a packet (as root, in a namespace of its own)
+	@$(BIN)/python -m bench.gate
 
 arena: dev-setup ## The judge against simulated attacks (SEEDS=11,12,13 DAYS=14; needs ../shared/arena)
 	@$(BIN)/python -m bench.arena --seeds $(SEEDS) --days $(DAYS)

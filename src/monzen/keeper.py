@@ -459,9 +459,9 @@ class Keeper:
         return len(orders)
 
     def held(self, entries: Iterable[Entry]) -> dict[int, Held]:
-        """What the kernel really holds of these denials, by their numbers; of its own time."""
+        """What the kernel really holds of these denials, by their numbers; of very many the newest are looked at."""
         now = self.now()
-        chosen = list(entries)
+        chosen = list(entries)[-LOOKED_AT:]
         if self.firewall() == "ufw":
             rules = self.ufw.held()
             return {e.number: rules[target_of(e)] for e in chosen if target_of(e) in rules}

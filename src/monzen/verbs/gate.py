@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from monzen.gate.look import chains, drops_incoming, ufw_settings
 from monzen.gate.target import PROTOCOLS
-from monzen.keeper import Applied, Keeper, covering, target_of
+from monzen.keeper import LOOKED_AT, Applied, Keeper, covering, target_of
 from monzen.ledger import Entry
 from monzen.show.text import PORTS, as_json, network, safe
 from monzen.show.words import _, ngettext
@@ -135,7 +135,8 @@ def status(keeper: Keeper) -> dict[str, Any]:
     firewall = keeper.firewall()
     entries = keeper.ledger.active(now)
     held = keeper.held(entries)
-    missing = [e for e in entries if e.number not in held and (e.until is None or e.until > now + 2)]
+    looked_at = entries[-LOOKED_AT:]
+    missing = [e for e in looked_at if e.number not in held and (e.until is None or e.until > now + 2)]
     settings = ufw_settings(keeper.root)
     base = chains()
     packets = octets = 0
@@ -154,6 +155,7 @@ def status(keeper: Keeper) -> dict[str, Any]:
         "as_it_should_be": not missing and (table_state == "whole" or not entries or firewall != "nftables"),
         "denied": len(entries),
         "held": len(held),
+        "looked_at": len(looked_at),
         "missing": [named(e) for e in missing[:1000]],
         "dropped": {"packets": packets, "bytes": octets},
         "targets": [
