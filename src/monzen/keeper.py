@@ -71,6 +71,7 @@ class Keeper:
         self.path = os.path.join(root, LEDGER)
         self._nft: Nftables | None = None
         self._ledger: Ledger | None = None
+        self._lasting: int | None = None  # denials that last, at most: counted once, then with what came
 
     def __enter__(self) -> Keeper:
         return self
@@ -269,7 +270,8 @@ class Keeper:
         denials = [Denial(target_of(e), e.until) for e in new]
         shielded = [Target(a, 8 * len(a)) for a in guarded.single()]
         try:
-            if self.nft.state().whole:
+            self._lasting = len(new) + (self.ledger.count() if self._lasting is None else self._lasting)
+            if self.nft.state().whole and self._lasting <= self.config.gate.limit:
                 self.nft.allow(guarded.allowed(), shielded)
                 self.nft.release(gone)
                 self.nft.deny(denials, now)
@@ -289,6 +291,7 @@ class Keeper:
 
     def _load(self, guarded: Wards, now: float) -> int:
         """The whole table anew. What there is no room for ends, with an alarm."""
+        self._lasting = None
         left = self.nft.load(self._everything(now), guarded.allowed(), [Target(a, 8 * len(a)) for a in guarded.single()], now)
         if left:
             numbers = [

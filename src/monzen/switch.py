@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import shutil
@@ -68,12 +69,12 @@ class Armed(NamedTuple):
     policies: tuple[tuple[str, str, str], ...]  # program, chain and policy of iptables as they were
 
 
-def plan(default: str, open_ports: Sequence[int] = (), root: str = "/") -> Plan:
+def plan(default: str, open_ports: Sequence[int] = (), ssh: Sequence[int] = (), root: str = "/") -> Plan:
     """What to do, from what the machine is now. Raises GateError where it cannot be done safely."""
     settings = ufw_settings(root)
     if settings is None:
         raise GateError(_("ufw is not installed. Install it, then try again: apt install ufw"))
-    ssh = sorted({*ssh_ports(root), *_configured_ssh()})
+    ssh = sorted({*ssh, *ssh_ports(root), *_configured_ssh()})
     if not ssh:
         raise GateError(
             _("no sshd was found listening, so nothing was changed: you might be locked out. Name its port: --ssh-port 22")
@@ -103,7 +104,7 @@ def arm(chosen: Plan, wait: float = WAIT, root: str = "/") -> Armed:
     keep(root)
     rules = _rules(chosen)
     state = Armed(
-        time.time() + wait, chosen.default, os.environ.get("SSH_CONNECTION", "") or _session(root), _connections(root),
+        math.ceil(time.time() + wait), chosen.default, os.environ.get("SSH_CONNECTION", "") or _session(root), _connections(root),
         tuple(undo for _do, undo in rules), chosen.was_active, chosen.was_default, False, 0, _policies(),
     )  # fmt: skip
     _write(root, state)

@@ -126,6 +126,11 @@ class Ledger:
         with self._reading():
             yield from self.db.execute(query, (now,))
 
+    def count(self) -> int:
+        """How many last, those that are just over among them."""
+        with self._reading():
+            return int(self.db.execute("SELECT count(*) FROM denial WHERE ended IS NULL").fetchone()[0])
+
     def find(self, number: int) -> Entry | None:
         """The denial of this number, also one that ended."""
         return self._one(f"SELECT {COLUMNS} FROM denial WHERE number = ?", (number,)) if 0 < number < 1 << 62 else None

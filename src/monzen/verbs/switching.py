@@ -46,6 +46,14 @@ def add(parts: argparse._SubParsersAction[Any]) -> None:
         help=_("with deny or reject: a further port that stays open; may be repeated"),
     )
     p.add_argument(
+        "--ssh-port",
+        action="append",
+        type=port,
+        default=[],
+        metavar=_("PORT"),
+        help=_("where sshd listens, if it is not found; may be repeated"),
+    )
+    p.add_argument(
         "--wait", type=seconds, default=WAIT, metavar=_("TIME"), help=_("how long to wait for a confirmation (default: 3m)")
     )
     p.add_argument("--yes", action="store_true", help=_("do not ask before (a confirmation is needed all the same)"))
@@ -65,7 +73,7 @@ def add(parts: argparse._SubParsersAction[Any]) -> None:
 def run_enable(options: argparse.Namespace) -> int:
     """`monzen gate enable`: 0 armed (or shown), 1 not wanted, 2 not possible."""
     _root()
-    chosen = plan(options.default, [p.number for p in options.open])
+    chosen = plan(options.default, [p.number for p in options.open], [p.number for p in options.ssh_port])
     if not options.json:
         _show(chosen)
     if options.dry_run:
