@@ -2,8 +2,8 @@
 
     python -m bench.gate [--sizes 1000,100000,1000000] [--packets 100000]
 
-Ratios against a peer of the same run: a decision against the `nft` program, a packet against an empty firewall and against as many
-rules of ufw as its user might have (5,000 denies, one after the other). CPU time of this process and of the programs it starts;
+Ratios against a peer of the same run: a decision against the `nft` program, a packet against an empty firewall and against as
+many rules of ufw as its user might have (5,000 denies, one after the other). CPU time of this process and of the programs it starts;
 the kernel's work for a packet that crosses a pair of virtual interfaces is done on the sender's time.
 """
 
@@ -133,7 +133,7 @@ def main() -> int:
         print(f"bench.gate: {error}", file=sys.stderr)
         return 0
     try:
-        print(f"{'denied':>10} {'bulk, s':>9} {'us each':>8} {'one, ms':>8} {'release, ms':>12} {'nft program, ms':>16} {'ratio':>8}")
+        print(f"{'denied':>9} {'bulk, s':>9} {'us each':>8} {'one, ms':>8} {'release, ms':>12} {'nft program, ms':>16} {'ratio':>6}")
         empty = packet(sender, chosen.packets)
         rows = []
         for size in map(int, chosen.sizes.split(",")):
@@ -141,8 +141,8 @@ def main() -> int:
             nft = program(size)
             ratio = f"{nft / one:,.0f}" if nft else "-"
             print(
-                f"{size:>10,} {bulk:>9.3f} {bulk / size * 1e6:>8.2f} {one * 1e3:>8.3f} {released * 1e3:>12.3f} "
-                f"{nft * 1e3:>16.1f} {ratio:>8}"
+                f"{size:>9,} {bulk:>9.3f} {bulk / size * 1e6:>8.2f} {one * 1e3:>8.3f} {released * 1e3:>12.3f} "
+                f"{nft * 1e3:>16.1f} {ratio:>6}"
             )
             rows.append((size, packet(sender, chosen.packets)))
         gate.remove()

@@ -9,8 +9,8 @@ from monzen.gate.netlink import attributes
 from monzen.gate.target import TCP, UDP, Target, target
 
 TARGETS = st.one_of(
-    st.builds(lambda a, b, p, q: target(a, b, p, q), st.binary(min_size=4, max_size=4), st.integers(0, 32), st.integers(0, 65535), st.sampled_from([0, TCP, UDP])),
-    st.builds(lambda a, b, p, q: target(a, b, p, q), st.binary(min_size=16, max_size=16), st.integers(0, 128), st.integers(0, 65535), st.sampled_from([0, TCP, UDP])),
+    st.builds(target, st.binary(min_size=4, max_size=4), st.integers(0, 32), st.integers(0, 65535), st.sampled_from([0, TCP, UDP])),
+    st.builds(target, st.binary(min_size=16, max_size=16), st.integers(0, 128), st.integers(0, 65535), st.sampled_from([0, TCP, UDP])),
 )
 
 

@@ -82,7 +82,8 @@ def test_the_mirror_shows_what_was_typed_and_never_hides_who_is_allowed():
     ns("srv", "ufw allow 25/tcp; ufw --force enable")
     monzen("deny", "203.0.113.0/24", "198.51.100.200")
     status = ns("srv", "ufw status").stdout
-    assert "DENY        203.0.113.0/24             # monzen 1" in status and "198.51.100.200" in status
+    assert "DENY        203.0.113.0/24             # monzen 1" in status
+    assert "198.51.100.200" in status
     assert probes([("atk", 25, "203.0.113.7"), ("good", 25)]) == ["silence", "open"]
     monzen("allow", "203.0.113.7", "--note", "a customer")
     assert "203.0.113.0/24" not in ns("srv", "ufw status").stdout
@@ -188,10 +189,7 @@ def test_no_sequence_of_changes_puts_somebody_shielded_behind_a_drop():
         value, octets = int(ip_address(one)), len(ip_address(one).packed)
         if any(o == octets and low <= value <= high for o, low, high in spans) or any(t.network == ip_address(one).packed for t in single):
             return False
-        for t in gate.held():
-            if len(t.network) == octets and ip_address(one) in ip_network((t.network, t.bits)):
-                return True
-        return False
+        return any(len(t.network) == octets and ip_address(one) in ip_network((t.network, t.bits)) for t in gate.held())
 
     @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink])
     @given(st.lists(steps, min_size=1, max_size=8))
@@ -292,12 +290,13 @@ def test_scan_apply_asks_imposes_and_keeps_to_releases():
         file.writelines(lines)
     assert "--yes" in monzen("scan", "--apply", status=2)
     assert "203.0.113.0/24" in monzen("scan", "--apply", "--dry-run")
-    assert not os.path.exists("/proc/sys/none") and probe("atk", 25, "203.0.113.10") == "open"
+    assert probe("atk", 25, "203.0.113.10") == "open"
     said = told("scan", "--apply", "--yes")
     assert [d["target"] for d in said["applied"]["denied"]] == ["203.0.113.0/24"]
     assert probe("atk", 25, "203.0.113.99") == "silence"
     why = told("why", "203.0.113.10")["ledger"]["denials"]
-    assert why[0]["rule"] in ("crowd", "gang") and why[0]["evidence"]
+    assert why[0]["rule"] in ("crowd", "gang")
+    assert why[0]["evidence"]
     monzen("release", "203.0.113.0/24")
     assert told("scan", "--apply", "--yes")["applied"]["denied"] == []
     with open("/var/log/mail.log", "a") as file:

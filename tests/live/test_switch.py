@@ -41,7 +41,9 @@ def test_without_a_confirmation_everything_is_as_it_was():
     before = CONF.read_text(), DEFAULT.read_text(), ns("srv", "iptables -S; ip6tables -S").stdout
     session = ready()
     said = enable(session, "--default", "deny", "--dry-run")
-    assert "8080" in said and "22 ssh, 2222" in said and "192.0.2.130" in said
+    assert "8080" in said
+    assert "22 ssh, 2222" in said
+    assert "192.0.2.130" in said
     assert "nobody can be asked" in enable(session, "--default", "deny", status=2)
     assert (CONF.read_text(), DEFAULT.read_text(), ns("srv", "iptables -S; ip6tables -S").stdout) == before
     enable(session, "--default", "deny", "--yes", "--wait", "6s")
@@ -79,7 +81,8 @@ def test_confirmed_from_a_new_connection_it_stays_and_can_be_undone():
     enable(session, "--default", "deny", "--open", "8080", "--yes")
     new = connect("admin", 22).socket
     monzen("gate", "confirm", SSH_CONNECTION=f"192.0.2.130 {new.getsockname()[1]} 198.51.100.10 22")
-    assert "ENABLED=yes" in CONF.read_text() and 'DEFAULT_INPUT_POLICY="DROP"' in DEFAULT.read_text()
+    assert "ENABLED=yes" in CONF.read_text()
+    assert 'DEFAULT_INPUT_POLICY="DROP"' in DEFAULT.read_text()
     assert "--datestart" not in ns("srv", "iptables -S; ip6tables -S").stdout
     assert not run("ps -eo args | grep '[m]onzen gate'", check=False).stdout, "the watcher has ended"
     spawn("srv", ["python3", "-m", "http.server", "8081"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -90,7 +93,9 @@ def test_confirmed_from_a_new_connection_it_stays_and_can_be_undone():
     monzen("gate", "disable")
     assert seen(("good", 8081)) == ["open"]
     added = ns("srv", "ufw show added").stdout
-    assert "9999" in added and "monzen" not in added and "8080" not in added
+    assert "9999" in added
+    assert "monzen" not in added
+    assert "8080" not in added
     assert "-P FORWARD DROP" in ns("srv", "iptables -S").stdout
     assert "nothing to undo" in monzen("gate", "disable", status=1)
 
