@@ -3,8 +3,8 @@
     python -m bench.gate [--sizes 1000,100000,1000000] [--packets 100000]
 
 Ratios against a peer of the same run: a decision against the `nft` program, a packet against an empty firewall and against as
-many rules of ufw as its user might have (5,000 denies, one after the other). CPU time of this process and of the programs it starts;
-the kernel's work for a packet that crosses a pair of virtual interfaces is done on the sender's time.
+many rules of ufw as its user might have (5,000 denies, one after the other). CPU time of this process and of the programs it
+starts; the kernel's work for a packet that crosses a pair of virtual interfaces is done on the sender's time.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def main() -> int:
         print(f"bench.gate: {error}", file=sys.stderr)
         return 0
     try:
-        print(f"{'denied':>9} {'bulk, s':>9} {'us each':>8} {'one, ms':>8} {'release, ms':>12} {'nft program, ms':>16} {'ratio':>6}")
+        print(f"{'denied':>9} {'bulk, s':>9} {'us each':>8} {'one, ms':>8} {'release, ms':>12} {'nft program, ms':>16}  ratio")
         empty = packet(sender, chosen.packets)
         rows = []
         for size in map(int, chosen.sizes.split(",")):

@@ -1,6 +1,7 @@
 """Ledger, kernel and ufw stay one thing, whatever happens in between; and nobody who is needed stands behind a drop."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -135,7 +136,7 @@ def test_who_is_logged_in_over_ssh_stays():
     # through sudo, where the variable is gone: from the shell above
     script = f"env -i PATH=$PATH PYTHONPATH={os.environ['PYTHONPATH']} {sys.executable} -m monzen deny 198.51.100.200"
     said = ns("srv", ["env", "SSH_CONNECTION=198.51.100.200 50000 198.51.100.10 22", "sh", "-c", f"{script}; exit $?"], check=False)
-    assert said.returncode == 1 and "logged in" in said.stdout, said.stdout
+    assert (said.returncode, "logged in" in said.stdout) == (1, True), said.stdout
 
 
 @live(needs=NEEDS)
@@ -237,7 +238,7 @@ def test_a_damaged_or_lost_ledger_lifts_nothing():
         file.write(b"nothing like a database" * 40)
     for command in (("list",), ("deny", "203.0.113.9"), ("gate", "apply"), ("allow",)):
         said = monzen(*command, status=2)
-        assert "damaged" in said and "--rescue" in said, said
+        assert re.search("damaged.*--rescue", said), said
     assert "damaged" in monzen("check", status=1)
     assert probe("atk", 25, "203.0.113.7") == "silence"
     monzen("gate", "apply", "--rescue")
