@@ -323,7 +323,7 @@ class Keeper:
             chosen.sort(key=lambda e: (e.origin != "hand", -(e.until or float("inf"))))
             chosen = chosen[: gate.mirror_limit]
         made = [Denial(target_of(e), e.until) for e in chosen]
-        return ufw.mirror(made, {target_of(e): e.number for e in chosen}, list(dict.fromkeys(exceptions)))
+        return ufw.mirror(made, {target_of(e): e.number for e in chosen}, list(dict.fromkeys(exceptions))).changed
 
     def _cut(self, new: Iterable[Entry]) -> None:
         """End the open connections of those denied: their sessions free the daemon's slots at once."""

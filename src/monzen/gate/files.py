@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
-import tempfile
 
 from monzen.gate.target import GateError
 from monzen.show.words import _
@@ -32,13 +32,27 @@ def check(path: str, found: os.stat_result) -> None:
         )
 
 
+def _check_folder(path: str, found: os.stat_result) -> None:
+    """Only a folder in which nobody else can put another file in the place of ours."""
+    if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+        said = _("others than root may write in the folder {path}: nothing was written. Mend it: chown root; chmod go-w")
+        raise GateError(said.format(path=path))
+
+
 def replace(path: str, text: bytes) -> None:
-    """Put `text` in its place, wholly or not at all; mode and owner are kept. On the disk when it returns."""
+    """Put `text` in its place, wholly or not at all; mode and owner are kept. On the disk when it returns.
+
+    One writer at a time: the caller holds a lock. A kill leaves the old file, and at most one beside it: the next removes it.
+    """
     folder = os.path.dirname(path)
     try:
         before = os.lstat(path)
         check(path, before)
-        descriptor, name = tempfile.mkstemp(prefix=".monzen-", dir=folder)
+        _check_folder(folder, os.stat(folder))
+        name = os.path.join(folder, f".{os.path.basename(path)}.monzen")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)  # of one of us that was killed; our lock says that nobody writes it now
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             with open(descriptor, "wb") as file:
                 file.write(text)
@@ -62,4 +76,10 @@ def replace(path: str, text: bytes) -> None:
 
 def _refused(path: str, error: OSError) -> GateError:
     detail = _(error.strerror or str(error))
-    return GateError(_("cannot use {path}: {detail}. Run as root").format(path=path, detail=detail), error.errno or 0)
+    if error.errno in (errno.EPERM, errno.EACCES):
+        said = _("cannot use {path}: {detail}. Run as root")
+    elif error.errno == errno.ELOOP:
+        said = _("{path} is a symbolic link, so it was left alone. Put the file itself in its place")
+    else:
+        said = _("cannot use {path}: {detail}. Mend that, and try again")
+    return GateError(said.format(path=path, detail=detail), error.errno or 0)

@@ -1,33 +1,35 @@
 """The gate in ufw: denials as rules that `ufw status` shows, `ufw delete` deletes and `ufw reload` keeps.
 
 What the first user typed, done right: above every allow, many at once without `ufw reload` (which leaves the gate open for a
-second), under ufw's own lock. A rule of ufw does not stop what is established already (before.rules accepts it first), nor what
-Docker forwards: the table of gate/nftables.py does. ufw reads its files before it takes its lock: a `ufw` that started before us
-and ends after us writes a file without our rules; they stay in the kernel, and the next `mirror` writes them again.
+second), under ufw's own lock, in file and kernel. Not covered: what is established already goes on (before.rules accepts it
+first), and ports that Docker publishes are forwarded, past these rules. The table of gate/nftables.py covers both.
+
+An exception is a real `allow from ADDRESS`: it opens for that address whatever ufw's default policy closes.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from monzen.gate.files import read, replace
 from monzen.gate.look import UfwSettings, ufw_settings
 from monzen.gate.target import Denial, GateError, Held, Target
-from monzen.gate.ufw_rules import CHAIN, Kept, Rule, commands, is_ours, of_kernel, restore, specs_of, take_apart, together
+from monzen.gate.ufw_chain import Row, ours, plan, restore
+from monzen.gate.ufw_chain import read as read_row
+from monzen.gate.ufw_lock import at_work, locked, wait_for
+from monzen.gate.ufw_rules import CHAIN, Kept, Rule, commands, foreign, take_apart, together
 from monzen.show.words import _
 
 FILES: Final = {4: "etc/ufw/user.rules", 6: "etc/ufw/user6.rules"}
 PROGRAMS: Final = {4: "iptables", 6: "ip6tables"}
-LOCK: Final = "run/ufw.lock"  # ufw 0.36, util.py create_lock: lockf on this file
 JOURNAL: Final = "run/monzen/ufw.json"  # what of the kernel's rules is ours: it is forgotten when they are, at the next start
-PATIENCE: Final = 30.0
+ROUNDS: Final = 3  # of writing again what a `ufw` that had read the file before us wrote without it
+COURTESY: Final = 2.0  # seconds for it to end: one `ufw` takes 0.3; one that waits for a person's yes is left alone
+NO_CHAIN: Final = 1  # exit status of iptables 1.8.9, nft and legacy: "No chain/target/match by that name"; 3 and 4: no right to
 ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "LANGUAGE": "C"}
 
 Run = Callable[[Sequence[str], bytes], "subprocess.CompletedProcess[bytes]"]
@@ -42,138 +44,97 @@ def run(command: Sequence[str], given: bytes = b"") -> subprocess.CompletedProce
         raise GateError(said.format(program=command[0], detail=error)) from None
 
 
+class Mirrored(NamedTuple):
+    """What `mirror` did: how many rules it made or took away, and whether that holds in the kernel or only in the file."""
+
+    changed: int
+    active: bool
+
+
+class Standing(NamedTuple):
+    """A rule of ours, and where it stands."""
+
+    rule: Rule
+    in_file: bool
+    in_kernel: bool
+    packets: int  # that the kernel counted for it
+    octets: int
+
+
 class Ufw:
     """ufw's rules below `root`. `step` is called between the steps of a change, for tests that end there."""
 
     def __init__(self, root: str = "/", run: Run = run, step: Callable[[str], None] = lambda name: None) -> None:
         self.root, self.run, self.step = root, run, step
 
-    def settings(self) -> UfwSettings | None:
-        """ufw's own settings; None where it is not installed."""
+    def defaults(self) -> UfwSettings | None:
+        """Its policies, logging level, IPv6 on or off, as its files have them; None where it is not installed."""
         return ufw_settings(self.root)
 
     def present(self) -> bool:
         """Whether ufw is installed."""
-        return self.settings() is not None and os.path.exists(self._path(4))
+        return self.defaults() is not None and os.path.exists(self._path(4))
 
     def active(self) -> bool:
         """Whether ufw's rules are in the kernel: `ufw status` tells what the file says."""
-        settings = self.settings()
-        return settings is not None and settings.enabled and self._chain(4) is not None
+        return self._enabled() and self._chain(4) is not None
 
-    def mirror(self, denials: Sequence[Denial], numbers: Mapping[Target, int], exceptions: Sequence[Target] = ()) -> int:
-        """Make our rules in files and kernel these, and no others. Returns how many were made or taken away.
+    # ---- change -------------------------------------------------------------------------------------------------------
 
-        `exceptions` are allowed above the denials. Where ufw is not active only the files change. Raises GateError.
+    def mirror(
+        self, denials: Sequence[Denial], numbers: Mapping[Target, int] | None = None, exceptions: Sequence[Target] = ()
+    ) -> Mirrored:
+        """Make our rules in file and kernel these, and no others; nothing is touched where they are.
+
+        `numbers` are those of `monzen list`, for the comments. `exceptions` are allowed above the denials. Where ufw is not
+        active only the files change. The caller holds monzen's lock. Killed anywhere, the next one mends it. Raises GateError.
         """
         if not self.present():
-            return 0
-        rules = [Rule(t, True, 0) for t in exceptions] + [Rule(d.target, False, numbers.get(d.target, 0)) for d in denials]
-        changed = 0
-        with self._lock():
-            for version in (4, 6):
-                if version == 6 and not os.path.exists(self._path(6)):
-                    continue
-                changed += self._mirror(version, [r for r in rules if r.version == version])
-        return changed
+            return Mirrored(0, False)
+        known = numbers or {}
+        rules = [Rule(t, True) for t in exceptions] + [Rule(d.target, False, known.get(d.target, 0)) for d in denials]
+        changed, active = 0, False
+        for _round in range(ROUNDS):
+            with locked(self.root):
+                chains = {version: self._chain(version) for version in (4, 6)} if self._enabled() else {}
+                active = chains.get(4) is not None
+                done = sum(
+                    self._mirror(version, [r for r in rules if r.version == version], chains.get(version) if active else None)
+                    for version in (4, 6)
+                    if os.path.exists(self._path(version))
+                )
+                others = at_work(self.root) if done else set()
+            changed = max(changed, done)
+            if not others or not wait_for(self.root, others, COURTESY):
+                break
+        return Mirrored(changed, active)
 
-    def _mirror(self, version: int, rules: list[Rule]) -> int:
+    def _mirror(self, version: int, rules: list[Rule], chain: list[Row | None] | None) -> int:
         path = self._path(version)
         text = read(path)
         kept = take_apart(text, path)
         new_text, wanted = together(kept, rules)
-        old = {spec for block in kept.blocks if is_ours(block) for spec in specs_of(block)}
         new = [spec for rule in wanted for spec in rule.specs()]
-        journal = self._remembered()
-        ours = old | set(journal.get(str(version), ()))
-        chain = self._chain(version) if self.active() else None
-        in_kernel = [] if chain is None else [row[2] for line in chain if (row := of_kernel(line)) is not None]
-        top = [] if chain is None else [row[2] if (row := of_kernel(line)) is not None else "" for line in chain[: len(new)]]
-        stale = [spec for spec in in_kernel if spec in ours and spec not in new]
-        kernel_differs = chain is not None and (top != new or bool(stale))
-        if new_text == text and not kernel_differs:
+        old = {spec for rule in kept.ours for spec in rule.specs()}
+        remembered = self._remembered(version)
+        orders = [] if chain is None else plan(chain, foreign(kept), old | remembered, new)
+        if new_text == text and not orders and remembered == set(new):
             return 0
-        self._remember({**journal, str(version): sorted(ours | set(new))})
+        # first what may become ours: a rule in the kernel that nobody knows would stay for ever
+        self._remember(version, old | remembered | set(new))
         self.step("journal")
         if new_text != text:
             replace(path, new_text)
         self.step("file")
-        if kernel_differs:
-            # of a rule that the user has too, once: what he typed has its own place further down
-            going = [spec for spec in dict.fromkeys(in_kernel) if spec in ours]
-            self._restore(version, restore(version, going, new))
+        if orders:
+            self._restore(version, restore(version, orders))
             self.step("kernel")
             self._verify(version, new)
-        self._remember({**journal, str(version): sorted(new)})
-        return max(1, len(set(new) ^ (old if new_text != text else set(in_kernel) & ours)))
-
-    def held(self) -> dict[Target, Held]:
-        """Our denials that ufw really has: in the kernel where it is active (with what they dropped), else in its file."""
-        found: dict[Target, Held] = {}
-        if not self.present():
-            return found
-        for version in (4, 6):
-            if not os.path.exists(self._path(version)):
-                continue
-            kept = take_apart(read(self._path(version)), self._path(version))
-            ours = {spec for block in kept.blocks if is_ours(block) for spec in specs_of(block)}
-            if not self.active():
-                lines = [f"-A {CHAIN[version]} {spec}" for spec in ours]
-                rows = [of_kernel(_kernel_form(line)) for line in lines]
-            else:
-                rows = [of_kernel(line) for line in self._chain(version) or ()]
-            for row in rows:
-                if row is not None and not row[1] and row[2] in ours:
-                    known = found.get(row[0], Held(None, 0, 0))
-                    found[row[0]] = Held(None, known.packets + row[3], known.octets + row[4])
-        for target, held in list(found.items()):  # TCP and UDP of one port are one rule of ufw
-            other = target._replace(protocol={6: 17, 17: 6}.get(target.protocol, 0))
-            if target.protocol == 6 and other in found:
-                both = target._replace(protocol=0)
-                found[both] = Held(None, held.packets + found[other].packets, held.octets + found[other].octets)
-        return found
-
-    def commands(self, denials: Sequence[Denial]) -> list[str]:
-        """What a person would type for these."""
-        rules = [Rule(d.target) for d in denials]
-        kept: dict[int, Kept | None] = {}
-        for version in (4, 6):
-            path = self._path(version)
-            kept[version] = take_apart(read(path), path) if os.path.exists(path) else None
-        return [line for rule in rules for line in commands([rule], kept[rule.version])]
-
-    def _path(self, version: int) -> str:
-        return os.path.join(self.root, FILES[version])
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """ufw's own lock: no `ufw` writes while we do."""
-        path = os.path.join(self.root, LOCK)
-        try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            said = _("cannot take ufw's lock {path}: {detail}. Run as root")
-            raise GateError(said.format(path=path, detail=_(error.strerror or str(error)))) from None
-        try:
-            end = time.monotonic() + PATIENCE
-            while True:
-                try:
-                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except (BlockingIOError, PermissionError):
-                    if time.monotonic() > end:
-                        raise GateError(_("ufw is at work since long: its lock is held. See: ps -C ufw, and try again")) from None
-                    time.sleep(0.02)
-            yield
-        finally:
-            os.close(file)
-
-    def _chain(self, version: int) -> list[str] | None:
-        """The rules of ufw's chain for what the user typed, as the kernel has them; None where there is no such chain."""
-        done = self.run([PROGRAMS[version], "-w", "-v", "-S", CHAIN[version]], b"")
-        if done.returncode != 0:
-            return None
-        return [line for line in done.stdout.decode("ascii", "replace").splitlines() if line.startswith("-A ")]
+        self._remember(version, set(new))
+        self.step("done")
+        if new_text == text:
+            return len(orders)
+        return max(len({rule.tuple() for rule in kept.ours} ^ {rule.tuple() for rule in wanted}), 1)
 
     def _restore(self, version: int, text: bytes) -> None:
         done = self.run([f"{PROGRAMS[version]}-restore", "-n", "-w"], text)
@@ -185,36 +146,93 @@ class Ufw:
     def _verify(self, version: int, new: list[str]) -> None:
         """Our rules come first: each drop before every accept of the user's."""
         chain = self._chain(version) or []
-        top = [row[2] if (row := of_kernel(line)) is not None else "" for line in chain[: len(new)]]
-        if top != new:
+        if [row.spec if row is not None else "" for row in chain[: len(new)]] != new:
             raise GateError(_("the kernel took ufw's rules and has them in another order. Try: monzen gate apply"))
 
-    def _remembered(self) -> dict[str, list[str]]:
-        """What of the kernel's rules is ours."""
+    # ---- look ---------------------------------------------------------------------------------------------------------
+
+    def standing(self) -> list[Standing]:
+        """Every rule of ours that is in the file, in the kernel, or both."""
+        found: list[Standing] = []
+        if not self.present():
+            return found
+        active = self.active()
+        for version in (4, 6):
+            if (kept := self._kept(version)) is None:
+                continue
+            in_file = {spec for rule in kept.ours for spec in rule.specs()}
+            chain = (self._chain(version) if active else None) or []
+            rows = {row.spec: row for n in ours(chain, foreign(kept), in_file | self._remembered(version)) if (row := chain[n])}
+            for rule in kept.ours:
+                here = [rows[spec] for spec in rule.specs() if spec in rows]
+                whole = len(here) == len(rule.specs())
+                found.append(Standing(rule, True, whole, sum(r.packets for r in here), sum(r.octets for r in here)))
+            found += [
+                Standing(row.rule, False, True, row.packets, row.octets) for spec, row in rows.items() if spec not in in_file
+            ]
+        return found
+
+    def held(self) -> dict[Target, Held]:
+        """Our denials that ufw really has: in file and kernel where it is active (with what they dropped), else in its file."""
+        all_ = self.standing()
+        active = any(s.in_kernel for s in all_) or self.active()
+        return {
+            s.rule.target: Held(None, s.packets, s.octets)
+            for s in all_
+            if s.in_file and not s.rule.allow and (s.in_kernel or not active)
+        }
+
+    def commands(self, denials: Sequence[Denial]) -> list[str]:
+        """What a person would type for these; nothing for what ufw denies already."""
+        kept = {version: self._kept(version) for version in (4, 6)}
+        return [line for rule in (Rule(d.target) for d in denials) for line in commands([rule], kept[rule.version])]
+
+    def _path(self, version: int) -> str:
+        return os.path.join(self.root, FILES[version])
+
+    def _kept(self, version: int) -> Kept | None:
+        path = self._path(version)
+        return take_apart(read(path), path) if os.path.exists(path) else None
+
+    def _enabled(self) -> bool:
+        settings = self.defaults()
+        return settings is not None and settings.enabled
+
+    def _chain(self, version: int) -> list[Row | None] | None:
+        """ufw's chain for what the user typed, as the kernel has it; None where there is none. Raises GateError."""
+        done = self.run([PROGRAMS[version], "-w", "-v", "-S", CHAIN[version]], b"")
+        if done.returncode == NO_CHAIN:
+            return None
+        if done.returncode != 0:
+            detail = " ".join(done.stderr.decode("ascii", "replace").split())[:300]
+            said = _("cannot read ufw's rules in the kernel: {detail}. Run as root: sudo monzen")
+            raise GateError(said.format(detail=detail))
+        lines = done.stdout.decode("ascii", "replace").splitlines()
+        return [read_row(line) for line in lines if line.startswith("-A ")]
+
+    # ---- what of the kernel's rules is ours ---------------------------------------------------------------------------
+
+    def _journal(self) -> dict[str, list[str]]:
         path = os.path.join(self.root, JOURNAL)
         if not os.path.lexists(path):
             return {}
         try:
             found = json.loads(read(path))
         except ValueError:
-            return {}
-        return {k: [str(s) for s in v] for k, v in found.items() if k in ("4", "6")} if isinstance(found, dict) else {}
+            return {}  # cut short by a full disk: what is in ufw's file is known without it
+        pairs = found.items() if isinstance(found, dict) else ()
+        return {k: [s for s in v if isinstance(s, str)] for k, v in pairs if isinstance(v, list)}
 
-    def _remember(self, specs: dict[str, list[str]]) -> None:
+    def _remembered(self, version: int) -> set[str]:
+        return set(self._journal().get(str(version), ()))
+
+    def _remember(self, version: int, specs: set[str]) -> None:
         path = os.path.join(self.root, JOURNAL)
         try:
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
             if not os.path.lexists(path):
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         except OSError as error:
-            raise GateError(_("cannot write {path}: {detail}").format(path=path, detail=error.strerror)) from None
-        replace(path, json.dumps(specs).encode("ascii"))
-
-
-def _kernel_form(line: str) -> str:
-    """A line of the file as the kernel would tell it."""
-    words = line.split(" ")
-    if "--dport" in words:  # -A chain -p tcp --dport 25 -s 192.0.2.7 -j DROP
-        chain, protocol, port, source, verdict = words[1], words[3], words[5], words[7], words[9]
-        return f"-A {chain} -s {source} -p {protocol} -m {protocol} --dport {port} -j {verdict}"
-    return line
+            detail = _(error.strerror or str(error))
+            raise GateError(_("cannot write {path}: {detail}. Run as root").format(path=path, detail=detail)) from None
+        replace(path, json.dumps({**self._journal(), str(version): sorted(specs)}).encode("ascii"))
