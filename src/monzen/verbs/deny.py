@@ -32,6 +32,8 @@ from monzen.verbs.common import (
     values,
 )
 
+ALLOWED4, ALLOWED6 = 8, 16  # the widest network that can be allowed: more than a /8 nobody holds, and a /16 is a continent
+
 
 def add(verb: Adder) -> None:
     """The three verbs."""
@@ -183,11 +185,16 @@ def run_release(options: argparse.Namespace) -> int:
         entries = keeper.release(numbers, networks, note=options.note, dry=options.dry_run)
         ledger: Ledger = keeper.ledger
         allowed = {p for a in ledger.allowed() for p in a.prefixes}
+        gone = {e.number for e in entries}
         wider = [
             (target, e)
             for target in networks
             for e in ledger.history(*target)
-            if target not in allowed and e.ended is None and e.bits < target[1] and (e.until is None or e.until > time.time())
+            if target not in allowed
+            and e.number not in gone
+            and e.ended is None
+            and e.bits < target[1]
+            and (e.until is None or e.until > time.time())
         ]
     found = {e.number for e in entries}
     missing = [str(n) for n in numbers if n not in found]
@@ -230,6 +237,10 @@ def run_allow(options: argparse.Namespace) -> int:
             found = prefix_of(text)
             if found is None and not HOST(text):
                 print(f"monzen: {_('{text!r} is no address, network or host name').format(text=safe(text, 60))}", file=sys.stderr)
+                return EXIT_USE
+            if found is not None and not options.remove and found[1] < (ALLOWED4 if len(found[0]) == 4 else ALLOWED6):
+                said = _("{text} is so wide that hardly anybody would be denied, so it was not allowed. Name narrower networks")
+                print("monzen: " + said.format(text=safe(text, 60)), file=sys.stderr)
                 return EXIT_USE
             name = found is None
             full = None if found is None else (_full(*found), found[1])

@@ -264,6 +264,8 @@ def _show(facts: dict[str, Any]) -> None:
         say(said, "bold red")
         for name in facts["missing"][:SHOWN]:
             say("  " + name)
+    elif not facts["denied"]:
+        say(_("Nobody is denied."))
     elif facts["firewall"] != "dry":
         said = ngettext(
             "{n} target is denied, and the firewall holds it.",

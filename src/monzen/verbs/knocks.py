@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import glob
+import os
 import sys
 import time
 from typing import Any, Final
@@ -122,7 +123,11 @@ def run_knocks(options: argparse.Namespace) -> int:
         if files:
             _show(_("In the log"), tally, denied, options.top)
         if not seen_kernel and not files:
-            say(_("There is no log of the firewall, and no right to ask the kernel. Name a log, or: sudo monzen knocks"))
+            if os.geteuid() == 0:
+                said = _("There is no log of the firewall, and the kernel counts nobody: nobody is denied. Name a log")
+            else:
+                said = _("There is no log of the firewall, and no right to ask the kernel. Name a log, or: sudo monzen knocks")
+            print("monzen: " + said, file=sys.stderr)
     sys.stdout.flush()
     for error in errors:
         print("monzen: " + refused(error), file=sys.stderr)
