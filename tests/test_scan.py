@@ -206,7 +206,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(tmp_path, name, conten
     (sentence,) = sentences(done)
     assert name in sentence
     assert json.loads(done.stdout)["attempts"] == 6
-    assert b"Traceback" not in done.stderr
+    assert b"Traceback" not in done.stderr.decode()
 
 
 def test_an_unreadable_file(tmp_path):
@@ -240,7 +240,7 @@ def sentences_or_help(done):
 def test_no_line_at_all():
     done = monzen("scan", "-")
     assert done.returncode == 0
-    assert b"Traceback" not in done.stderr
+    assert b"Traceback" not in done.stderr.decode()
 
 
 def test_a_broken_pipe_is_quiet():
@@ -341,7 +341,7 @@ def test_columns_that_are_none(columns):
 def test_letters_that_a_terminal_lacks():
     done = monzen("scan", FIRST, LANGUAGE="ja", LC_ALL="C", PYTHONIOENCODING="ascii")
     assert done.returncode == 0
-    assert b"Traceback" not in done.stderr
+    assert b"Traceback" not in done.stderr.decode()
 
 
 def test_lines_without_a_stamp_are_said_and_blame_nobody(tmp_path):
@@ -384,3 +384,18 @@ def test_a_damaged_archive_hides_no_twin(tmp_path):
     said = json.loads(done.stdout)
     assert (done.returncode, said["lines"], said["attempts"]) == (2, alone["lines"], alone["attempts"])
     assert done.stderr.decode() == f"monzen: cannot read all of {tmp_path}/mail.log.gz: {tmp_path}/mail.log.xz holds the same and was read instead. Remove {tmp_path}/mail.log.gz if it is damaged\n"
+
+
+def test_users_who_mistype_stand_apart_from_attackers():
+    text = monzen("scan", ROOT / "samples/one_week.log").stdout.decode()
+    attackers, users = text.split("Your own users who failed")[0], text.split("Your own users who failed")[1].split("\n\n")[0]
+    assert "17 clients attacked (304 attempts)" in text
+    assert "2 users of yours failed too" in text
+    assert "192.0.2.44" in users
+    assert "192.0.2.44" not in attackers
+
+
+def test_an_allow_list_that_allows_everybody_is_said(tmp_path):
+    (tmp_path / "p.toml").write_text('[shield]\nallow = ["0.0.0.0/0"]\n')
+    done = monzen("scan", "--policy", tmp_path / "p.toml", ROOT / "samples/first_user.log")
+    assert "hardly anybody is denied" in done.stderr.decode()

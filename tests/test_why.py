@@ -115,3 +115,26 @@ def test_what_is_no_target(wrong):
 )
 def test_targets(text, target):
     assert target_of(text) == target
+
+
+def test_options_may_stand_anywhere():
+    policy = str(ROOT / "docs/policy.toml")
+    wanted = monzen("why", "198.51.100.66", WEEK, "--policy", policy, "--json").stdout
+    assert wanted == monzen("why", "198.51.100.66", "--policy", policy, "--json", WEEK).stdout
+    assert wanted == monzen("why", "--json", f"--policy={policy}", "198.51.100.66", WEEK).stdout
+    assert wanted == monzen("why", "--json", "--policy", policy, "--", "198.51.100.66", WEEK).stdout
+
+
+def test_whom_it_is_about_must_be_said():
+    done = monzen("why")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"monzen why 203.0.113.7" in done.stderr
+
+
+def test_how_near_a_network_is():
+    log = "".join(
+        f"Sep  4 16:0{n}:00 mail postfix/smtpd[7]: warning: unknown[203.0.113.{n}]: SASL LOGIN authentication failed: x\n" for n in (1, 2)
+    )
+    done = monzen("why", "203.0.113.0/24", "-", "--json", stdin=log.encode())
+    assert [(d["rule"], d["have"], d["need"]) for d in json.loads(done.stdout)["distances"]] == [("crowd", 2, 3), ("slow_crowd", 2, 3)]
+    assert "2 of 3  clients of it that offended within 10 minutes" in monzen("why", "203.0.113.0/24", "-", stdin=log.encode()).stdout.decode()

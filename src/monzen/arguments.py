@@ -66,8 +66,8 @@ def year(text: str) -> int:
 
 def count(text: str) -> int:
     """A number of rows, 1 or more."""
-    if text.isascii() and text.isdigit() and 0 < int(text) < 10**9:
-        return int(text)
+    if text.isascii() and text.isdigit() and len(text) < 40 and int(text) > 0:
+        return min(int(text), 10**9)
     raise argparse.ArgumentTypeError(_("{text!r} is not a number of rows. Use 1 or more").format(text=text))
 
 

@@ -109,7 +109,7 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         _("Say why an address or a network would be turned away, or why not."),
         "  monzen why 203.0.113.7\n  monzen why 203.0.113.0/24 /var/log/mail.log*\n  monzen why 2001:db8::1 --json",
     )
-    p.add_argument("target", metavar=_("ADDRESS"), help=_("an address or a network"))
+    p.add_argument("target", metavar=_("ADDRESS"), nargs="?", help=_("an address or a network"))
     files_argument(p)
     p.add_argument("--top", type=count, metavar=_("N"), help=_("rows of each table (default 10)"))
     p.add_argument("--names", action="store_true", help=_("show the names of users, which are hidden otherwise"))
@@ -185,6 +185,8 @@ def judge_of(options: argparse.Namespace) -> Judge | None:
             said = _("{name} has no address now, so it is not allowed this time. Check the name, or write its address")
             complain(said.format(name=name))
         policy, own, allow, private = config.policy, [*config.own], [*config.allow, *found], config.private
+        if any(bits < (8 if len(packed) <= 4 else 16) for packed, bits in config.allow):
+            complain(_("[shield] allow names a network so wide that hardly anybody is denied. Name narrower ones"))
     if not options.files or getattr(options, "apply", False):
         from monzen.machine import admin, prefixes
 
@@ -203,7 +205,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 stream.reconfigure(errors="backslashreplace")
         speak_also(gettext)
         given = sys.argv[1:] if arguments is None else list(arguments)
-        options = parser(given[0] if given else None).parse_args(given)
+        verb = given[0] if given else None
+        # options may stand between the arguments; argparse can do that only where there are no further verbs
+        options = parser(verb).parse_args(_options_last(given) if verb in ("scan", "why", "explain") else given)
         if options.version:
             from importlib.metadata import version
 
@@ -226,6 +230,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         complain(_("cannot write the answer: {detail}").format(detail=_(error.strerror or str(error))))
         return EXIT_USE
+
+
+FLAGS = ("-h", "--help", "--json", "--names", "--apply", "--yes", "--dry-run")
+
+
+def _options_last(given: list[str]) -> list[str]:
+    """`why 203.0.113.7 --policy p.toml mail.log` as argparse takes it: what is no option first, in its order, options behind."""
+    plain: list[str] = []
+    options: list[str] = []
+    rest = iter(given[1:])
+    for word in rest:
+        if word == "--":
+            return [given[0], *options, "--", *plain, *rest]
+        if word.startswith("-") and len(word) > 1:
+            options.append(word)
+            if "=" not in word and word not in FLAGS:
+                options += [value for value in [next(rest, None)] if value is not None]
+        else:
+            plain.append(word)
+    return [given[0], *plain, *options]
 
 
 def complain(message: str) -> None:
@@ -329,6 +353,9 @@ def run_why(options: argparse.Namespace) -> int:
     from monzen.sources import plan
     from monzen.why import Watch, target_of
 
+    if options.target is None:
+        complain(_("whom is it about? Name an address or a network: monzen why 203.0.113.7"))
+        return EXIT_USE
     try:
         target, bits = target_of(options.target)
     except ValueError:

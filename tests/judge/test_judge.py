@@ -221,6 +221,14 @@ def test_failures_and_successes_in_one_session(failures, breaches):
     assert len(judge.breaches) == breaches
 
 
+def test_a_login_before_the_guessing_is_an_alarm():
+    bought = [success(0, "203.0.113.5", b"alice"), *ghosts(7 * 3600, "203.0.113.5", [b"admin", b"backup", b"scanner", b"oracle"])]
+    judge = judged(bought)
+    assert targets(judge) == [(packed("203.0.113.5"), 32, "names")]
+    assert [(a.what, a.client) for a in judge.alarmed()] == [("login-before", packed("203.0.113.5"))]
+    assert judged(bought[1:]).alarmed() == []
+
+
 def test_a_denial_ends_when_it_has_been_quiet():
     events = [event(i, "203.0.113.5") for i in range(8)]
     knocks = [event(1000 * i, "203.0.113.5") for i in range(1, 10)]

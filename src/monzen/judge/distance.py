@@ -68,6 +68,18 @@ def distances(judge: Judge, key: bytes) -> list[Distance]:
     return sorted((d for d in found if d.have), key=lambda d: (-d.have / d.need, d.rule))
 
 
+def network_distances(judge: Judge, target: bytes, bits: int) -> list[Distance]:
+    """How near a /24 is to being closed, and to one failure being enough in it; nothing of other networks."""
+    network = judge.networks.get(target) if (len(target), bits) == (3, 24) else None
+    if network is None:
+        return []
+    policy, now = judge.policy, judge.now
+    at_once = len(network.recent_members(now - policy.window))
+    slowly = len(network.recent_members(now - policy.memory))
+    found = [Distance("crowd", at_once, policy.crowd), Distance("slow_crowd", slowly, policy.offenders)]
+    return [d for d in found if d.have]
+
+
 def sentences(judge: Judge, target: bytes, bits: int) -> list[tuple[Sentence, float]]:
     """The denials of an address and of the networks around it, or inside a network, and from when; in order of time."""
     found = [(s, at) for s, at in judge.imposed() if within(s.target, target, bits) or within(target, s.target, s.bits)]

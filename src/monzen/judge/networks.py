@@ -267,6 +267,8 @@ class Networks(Routed):
             length = min(length * policy.growth**client.returns, policy.longest)
         sentence = self._sentence(key, bits, now, length, rule, 1, client.attempts + client.weak, self.evidence(key, client))
         client.sentence = sentence
+        if rule not in MACHINES and rule != "knocks" and client.trust is not None and client.trust.logins:
+            self._alarm("login-before", now, key, sentence.evidence[-1] if sentence.evidence else b"")
         record = client.record
         if detail or record is None:
             sentence.detail = detail or 1

@@ -53,7 +53,7 @@ class Breach(NamedTuple):
 
 class Alarm(NamedTuple):
     """Something the admin should look at. `what`: "outage", "silent-outage", "hidden-clients", "known-client-fails", "device",
-    "late-login"."""
+    "late-login", "login-before"."""
 
     what: str
     at: float

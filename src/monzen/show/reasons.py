@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from monzen.judge.client import Sentence
+from monzen.judge.judge import Judge, Spared
 from monzen.judge.policy import Policy
 from monzen.show.words import N_
 
@@ -46,8 +47,13 @@ TEXTS = {
         "{tries}, as {detail:,} other networks make them: the same kind of session, names that never worked, then silence"
     ),
     "targeted": N_("{tries} over hours for one account that many unrelated networks guess at; no success from here"),
-    "relay": N_("probes for an open relay: mail for {detail:,} addresses elsewhere"),
-    "harvest": N_("looks for mailboxes: asked for {detail:,} that are not here"),
+    "relay": N_(
+        "probes for an open relay: mail for {detail:,} addresses elsewhere; {relay} addresses or {relay} separate times are too"
+        " many, or one after a denial"
+    ),
+    "harvest": N_(
+        "looks for mailboxes: asked for {detail:,} that are not here; {recipients} are too many, or one after a denial"
+    ),
     "abuse": "{signs}",
     "knocks": N_("{detail:,} packets at closed ports, from a client or a network that offended before"),
     "wide": N_(
@@ -77,6 +83,8 @@ def reason(
         slow=policy.slow,
         often=policy.one_name_hour,
         ssh=policy.ssh,
+        relay=policy.relay,
+        recipients=policy.recipients,
         week=span(policy.memory, _) if "{week}" in text else "",
         window=span(policy.window, _) if "{window}" in text else "",
     )
@@ -89,4 +97,13 @@ def spared(reason_: str, _: Callable[[str], str]) -> str:
         "device": _("one name over and over, as a device with an old password does: no list of names"),
         "shielded": _("is never denied: what you allow, this machine and what it needs, or a private or local address"),
         "known-neighbour": _("the network has a user of yours, or brings you mail: only its offenders are denied, one by one"),
+        "known-neighbour-parts": _(
+            "a user of yours is in the network: only the parts of it are denied in which none of yours is"
+        ),
     }[reason_]
+
+
+def spared_as(s: Spared, judge: Judge) -> str:
+    """The reason, told apart where a hopper's network was denied but for the parts in which somebody lives."""
+    network = judge.networks.get(s.target[:3]) if s.bits == 24 else None
+    return "known-neighbour-parts" if s.reason == "known-neighbour" and network is not None and network.parts else s.reason

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from monzen.judge.client import Sentence
-from monzen.judge.judge import Judge
+from monzen.judge.client import Client, Sentence
+from monzen.judge.judge import Alarm, Judge
 from monzen.judge.prefixes import cut, merge
 from monzen.judge.proposals import proposals
 from monzen.parse.address import text as address
@@ -66,6 +66,24 @@ def got_in(judge: Judge, s: Sentence) -> bool:
     client = judge.clients.get(s.target)
     trust = client.trust if client is not None else None
     return bool(s.hurt) or (trust is not None and trust.logins > 0 and trust.last > s.at)
+
+
+def account(judge: Judge, alarm: Alarm, names: bool) -> str | None:
+    """The account that an alarm is about, where it is about one and names are shown."""
+    client = judge.clients.get(alarm.client)
+    if not names or alarm.what != "login-before" or client is None or client.trust is None:
+        return None
+    return client.trust.name.decode("utf-8", "replace")
+
+
+def users(judge: Judge) -> list[tuple[bytes, Client]]:
+    """Your own users among those who failed: they logged in, were not turned away, and did not get in by guessing."""
+    got = {b.client for b in judge.breaches}
+    return [
+        (key, c)
+        for key, c in judge.clients.items()
+        if (c.attempts or c.weak) and c.trust is not None and c.trust.logins and c.sentence is None and key not in got
+    ]
 
 
 def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str, Any]:
@@ -131,6 +149,7 @@ def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str
                 "at": iso(a.at),
                 "until": iso(a.until),
                 "count": a.times,
+                "user": account(judge, a, names),
                 "evidence": [line_text(a.line, names)],
             }
             for a in limited(judge.alarmed())

@@ -9,16 +9,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from monzen.judge.client import Client, Sentence
-from monzen.judge.judge import Alarm, Breach, Judge, Spared
+from monzen.judge.judge import Alarm, Breach, Judge
 from monzen.judge.proposals import proposals
 from monzen.parse.address import text as address
 from monzen.show.deeds import deeds
 from monzen.show.page import Page, Table, Text
 from monzen.show.page import console as rich_console
 from monzen.show.reading import Reading
-from monzen.show.reasons import reason
+from monzen.show.reasons import reason, spared_as
 from monzen.show.reasons import spared as why_spared
-from monzen.show.report import commands, standing
+from monzen.show.report import account, commands, standing, users
 from monzen.show.text import client_name, masked, network, port, safe, stamp
 from monzen.show.words import _, ngettext
 
@@ -53,12 +53,13 @@ class Terminal:
         self._headline(reading)
         self._breaches(judge.breaches)
         self._attackers(judge)
+        self._users(judge)
         self._verdicts(judge)
-        self._spared(list(judge.spared.values()))
+        self._spared(judge)
         self._hurt(judge)
         if reading.comparison is not None:
             self._compared(reading.comparison.rows())
-        self._alarms(judge.alarmed())
+        self._alarms(judge)
         self._knocks(judge)
         self._proposals(judge)
         self._commands(judge)
@@ -132,12 +133,16 @@ class Terminal:
         if not judge.offenders:
             self.console.print(Text(_("Nobody attacked. None got in."), style="bold green"))
             return
-        who = ngettext("{n} client attacked", "{n} clients attacked", judge.offenders)
-        tries = ngettext("{n} attempt", "{n} attempts", judge.attempts)
+        own = users(judge)
+        who = ngettext("{n} client attacked", "{n} clients attacked", judge.offenders - len(own))
+        tries = ngettext("{n} attempt", "{n} attempts", judge.attempts - sum(c.attempts for _k, c in own))
         got_in = {b.client for b in judge.breaches}
         end = ngettext("{n} OF THEM GOT IN.", "{n} OF THEM GOT IN.", len(got_in)) if got_in else _("None got in.")
         text = _("{who} ({tries}). {end}").format(who=who, tries=tries, end=end)
         self.console.print(Text(text, style="bold red" if got_in else "bold green"))
+        if own:
+            said = ngettext("{n} user of yours failed too, and got in.", "{n} users of yours failed too, and got in.", len(own))
+            self.console.print(Text(said))
 
     def _breaches(self, breaches: list[Breach]) -> None:
         if not breaches:
@@ -168,8 +173,9 @@ class Terminal:
 
     def _attackers(self, judge: Judge) -> None:
         groups: dict[bytes, list[tuple[bytes, Client]]] = {}
+        own = {key for key, _client in users(judge)}
         for key, client in judge.clients.items():
-            if client.attempts or client.weak:
+            if (client.attempts or client.weak) and key not in own:
                 groups.setdefault(key[:3] if len(key) == 4 else key[:7], []).append((key, client))
         if not groups:
             return
@@ -200,6 +206,21 @@ class Terminal:
         self._show(table)
         self._more(len(ordered) - self.top)
 
+    def _users(self, judge: Judge) -> None:
+        own = users(judge)
+        if not own:
+            return
+        self._title(_("Your own users who failed"))
+        table = self._table(_("client"), _("attempts"), _("logins"), _("last"), _("what they did"), right=(1, 2))
+        own.sort(key=lambda m: (-m[1].attempts, -m[1].weak, m[0]))
+        for key, client in own[: self.top]:
+            table.add_row(
+                client_name(key, client.addresses), f"{client.attempts:,}", f"{client.good:,}", self._when(client.last),
+                Text(deeds(client, self.names)),
+            )  # fmt: skip
+        self._show(table)
+        self._more(len(own) - self.top)
+
     def _verdicts(self, judge: Judge) -> None:
         sentences = self.standing = standing(judge)
         if not sentences:
@@ -217,13 +238,14 @@ class Terminal:
         self._show(table)
         self._more(len(sentences) - self.top)
 
-    def _spared(self, spared: list[Spared]) -> None:
+    def _spared(self, judge: Judge) -> None:
+        spared = list(judge.spared.values())
         if not spared:
             return
         self._title(_("Who was spared, and why"))
         table = self._table(_("who"), _("when"), _("attempts"), _("why"), right=(2,))
         for s in spared[: self.top]:
-            table.add_row(network(s.target, s.bits), self._when(s.at), f"{s.attempts:,}", why_spared(s.reason, _))
+            table.add_row(network(s.target, s.bits), self._when(s.at), f"{s.attempts:,}", why_spared(spared_as(s, judge), _))
         self._show(table)
         self._more(len(spared) - self.top)
 
@@ -276,7 +298,12 @@ class Terminal:
         for sentence in said:
             self.console.print(Text("  " + sentence, style="dim"))
 
-    def _alarms(self, alarms: list[Alarm]) -> None:
+    def _account(self, alarm: Alarm, judge: Judge) -> str:
+        name = account(judge, alarm, self.names)
+        return " " + _("as {name}").format(name=safe(name, 80)) if name else ""
+
+    def _alarms(self, judge: Judge) -> None:
+        alarms = judge.alarmed()
         if not alarms:
             return
         self._title(_("What you should look at"))
@@ -294,9 +321,10 @@ class Terminal:
                 "late-login": _(
                     "{who} failed by the clock, then logged in: a device with its new password, or a guess that hit. Ask its user"
                 ),
+                "login-before": _("{who} logged in{user} before it began to guess: ask that user, or change the password"),
                 "device": _("{who} tries one name over and over: probably an old password on a device"),
                 "known-client-fails": _("{who}, a client you know, keeps failing: probably an old password on a device"),
-            }[a.what].format(who=network(a.client, len(a.client) * 8) if a.client else "")
+            }[a.what].format(who=network(a.client, len(a.client) * 8) if a.client else "", user=self._account(a, judge))
             line = _("{when}  {said} ({times})").format(when=when, said=said, times=times)
             self.console.print(Text("  " + line, style="yellow"))
         self._more(len(alarms) - self.top)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from monzen.judge.client import Client, Sentence
-from monzen.judge.distance import Distance, distances, mercies, sentences
+from monzen.judge.distance import Distance, distances, mercies, network_distances, sentences
 from monzen.judge.judge import Breach, Judge, Spared
 from monzen.judge.policy import Policy
 from monzen.judge.prefixes import within
 from monzen.parse.address import text as address
 from monzen.show.deeds import SERVICES, deeds
-from monzen.show.reasons import english, reason, span, spared
+from monzen.show.reasons import english, reason, span, spared, spared_as
 from monzen.show.text import client_name, iso, masked, network, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.types import Event, Kind
@@ -37,7 +37,7 @@ class Subject:
             s for s in judge.spared.values() if within(s.target, target, bits) or within(target, s.target, s.bits)
         ]
         self.knocks = sum(k.count for key, k in judge.knockers.items() if within(key, target, bits))
-        self.distances: list[Distance] = distances(judge, target) if self.single else []
+        self.distances: list[Distance] = distances(judge, target) if self.single else network_distances(judge, target, bits)
         self.mercies: list[str] = mercies(judge, target, judge.clients.get(target)) if self.single else []
 
     @property
@@ -72,7 +72,9 @@ def limit_words(rule: str, policy: Policy, _: Callable[[str], str]) -> str:
         "relay": _("addresses elsewhere that it wanted to reach"),
         "recipients": _("addresses here that do not exist"),
         "abuse": _("signs of no mail program"),
-        "offenders": _("neighbours in its /24 that offended within {week}"),
+        "offenders": _("clients in its /24 beside it that offended within {week}: then its own next failure is enough"),
+        "crowd": _("clients of it that offended within {window}: so many at once close it"),
+        "slow_crowd": _("clients of it that offended within {week}: then the next failure of any other is enough"),
     }[rule].format(week=week, window=window)
 
 
@@ -222,7 +224,7 @@ def in_words(s: Subject, zone: dt.tzinfo, *, names: bool, top: int = 10) -> Iter
         yield _("It would not be denied.")
     for p in s.spared:
         yield _("  {target}  spared at {at}: {why}").format(
-            target=network(p.target, p.bits), at=when(p.at), why=spared(p.reason, _)
+            target=network(p.target, p.bits), at=when(p.at), why=spared(spared_as(p, s.judge), _)
         )
     if s.mercies:
         yield ""
@@ -233,7 +235,9 @@ def in_words(s: Subject, zone: dt.tzinfo, *, names: bool, top: int = 10) -> Iter
         yield ""
         yield _("What was counted of it since its last denial, if any, and the limit of each")
         for d in s.distances:
-            yield _("  {have} of {need}  {what}").format(have=d.have, need=d.need, what=limit_words(d.rule, policy, _))
+            said = _("  {have} of {need}  {what} ({key})")
+            name = {"slow_crowd": "offenders"}.get(d.rule, d.rule)
+            yield said.format(have=d.have, need=d.need, what=limit_words(d.rule, policy, _), key=name)
     if s.knocks:
         yield ""
         yield ngettext(
