@@ -19,6 +19,7 @@ from monzen.show.words import _
 
 LOCK: Final = "run/ufw.lock"
 PATIENCE: Final = 30.0  # seconds for the lock: `ufw enable` of thousands of rules takes some
+ROOT: Final = 0  # whose `ufw` counts: what others call so cannot write these files, and shall not hold us up
 TURN: Final = 0.02  # seconds between two looks: below what one sees, above what costs
 
 
@@ -60,8 +61,8 @@ def at_work(root: str) -> set[int]:
                 owner = os.fstat(file.fileno()).st_uid
         except OSError:
             continue  # it ended
-        names = [os.path.basename(word) for word in words[:3]]
-        if owner == 0 and names[0].startswith(b"python") and b"ufw" in names[1:]:
+        script = next((word for word in words[1:] if not word.startswith(b"-")), b"")
+        if owner == ROOT and os.path.basename(words[0]).startswith(b"python") and os.path.basename(script) == b"ufw":
             found.add(int(name))
     return found
 
