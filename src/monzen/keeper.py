@@ -307,8 +307,7 @@ class Keeper:
         gate, ufw = self.config.gate, self.ufw
         if not alone and not (gate.mirror and ufw.present()):
             return 0
-        chosen: list[Entry] = []
-        exceptions: list[Target] = []
+        chosen: list[tuple[Entry, list[Ward]]] = []
         if alone or ufw.active():
             for entry in self.ledger.active(now):
                 wide = entry.bits < 8 * len(entry.network)
@@ -318,12 +317,13 @@ class Keeper:
                 inside = guarded.inside(entry.network, entry.bits)
                 if inside and not alone:
                     continue  # an accept of ours does not overrule a deny of ufw (FACTS D)
-                exceptions += [Target(w.network, w.bits) for w in inside]
-                chosen.append(entry)
-            chosen.sort(key=lambda e: (e.origin != "hand", -(e.until or float("inf"))))
+                chosen.append((entry, inside))
+            chosen.sort(key=lambda pair: (pair[0].origin != "hand", -(pair[0].until or float("inf"))))
             chosen = chosen[: gate.mirror_limit]
-        made = [Denial(target_of(e), e.until) for e in chosen]
-        return ufw.mirror(made, {target_of(e): e.number for e in chosen}, list(dict.fromkeys(exceptions))).changed
+        made = [Denial(target_of(e), e.until) for e, _inside in chosen]
+        # an allow of ufw's opens what its default policy closes: no more doors than the denial has, and none without a denial
+        doors = (Target(w.network, w.bits, e.port, e.protocol) for e, inside in chosen for w in inside)
+        return ufw.mirror(made, {target_of(e): e.number for e, _inside in chosen}, list(dict.fromkeys(doors))).changed
 
     def _cut(self, new: Iterable[Entry]) -> None:
         """End the open connections of those denied: their sessions free the daemon's slots at once."""

@@ -16,8 +16,8 @@ from monzen.gate.target import Denial, GateError, Target
 from monzen.gate.ufw import Mirrored, Ufw
 from monzen.gate.ufw_rules import take_apart
 from tests.lab import live
-from tests.lab.net import connect, inside, ns, probe, probes, spawn, until
-from tests.lab.server import listen
+from tests.lab.net import connect, inside, ns, probe, probes, run, spawn, until
+from tests.lab.server import listen, monzen
 
 NEEDS = ("ufw", "iptables")
 RULES, RULES6 = Path("/etc/ufw/user.rules"), Path("/etc/ufw/user6.rules")
@@ -187,6 +187,18 @@ def test_an_exception_is_reachable_inside_a_denied_network():
     ) == ["open", "silence", "open", "silence"]
     mirror(GANG, GANG6)
     assert probes([("atk", 25, "203.0.113.9"), ("atk", 25, "2001:db8:bad::9")], timeout=1.5) == ["silence", "silence"]
+
+
+@live(needs=(*NEEDS, "nft", "ss"))
+def test_an_exception_opens_no_more_doors_than_the_denial_closes():
+    listen(25, 587)
+    start("default deny incoming")
+    run("mkdir -p /etc/monzen; printf '[gate]\\nfirewall = \"ufw\"\\n' > /etc/monzen/monzen.toml")
+    monzen("allow", "192.0.2.50")
+    monzen("deny", "192.0.2.0/24", "--port", "25", "--keep-shielded")
+    assert probes([("good", 25), ("good", 587), ("admin", 25)], timeout=1.5) == ["open", "silence", "silence"]
+    monzen("release", "192.0.2.0/24")
+    assert "monzen" not in ufw("status")
 
 
 @live(needs=NEEDS)
