@@ -24,6 +24,7 @@ APART: Final = 600.0  # seconds without a sign of it after which an outage is ov
 DAY: Final = 86400.0
 FOUND: Final = 1000  # kept of those that were spared, of breaches and of alarms
 FAR: Final = float("inf")
+SINGLE: Final = (32, 64)  # bits of a sentence of one client
 SIX: Final = 1 << 60  # apart from the blocks of IPv4
 
 
@@ -344,19 +345,50 @@ class Tables:
         _forget_quiet(self.wide, now, self.policy.networks * 4 // 5)
 
     def _forget_sentences(self, now: float) -> None:
-        """Drops a tenth of the sentences, the oldest: first those that ended."""
+        """Drops a tenth of the sentences, the oldest: first those that ended, then those of single clients, then of networks.
+
+        What is not imposed any more does not last: its source's next offence counts again."""
         sentences = self.sentences
         many = max(1, self.policy.sentences // 10)
-        ended = [s for s in sentences if s.until < now]
-        lasting = [s for s in sentences if s.until >= now]
-        single = [s for s in lasting if s.bits in (32, 64)]  # before those of networks, each of which holds many
-        gone = {id(s) for s in (ended + single + [s for s in lasting if s.bits not in (32, 64)])[:many]}
+        ended = 0
         for s in sentences:
-            if id(s) in gone:
-                s.evidence = ()
-                s.until = min(s.until, now)  # what is not imposed any more does not last: its source's next offence counts again
-        self.sentences = [s for s in sentences if id(s) not in gone]
-        self.forgotten += len(gone)
+            if s.until < now:
+                ended += 1
+                if ended == many:
+                    break
+        single = 0
+        if ended < many:
+            for s in sentences:
+                if s.until >= now and s.bits in SINGLE:
+                    single += 1
+                    if ended + single == many:
+                        break
+        wide = many - ended - single
+        kept: list[Sentence] = []
+        at = 0
+        while ended or single or wide:
+            s = sentences[at]
+            at += 1
+            if s.until < now:
+                if not ended:
+                    kept.append(s)
+                    continue
+                ended -= 1
+            elif s.bits in SINGLE:
+                if not single:
+                    kept.append(s)
+                    continue
+                single -= 1
+            elif not wide:
+                kept.append(s)
+                continue
+            else:
+                wide -= 1
+            s.evidence = ()
+            s.until = min(s.until, now)
+        kept += sentences[at:]
+        self.sentences = kept
+        self.forgotten += many
 
 
 def _drop(table: dict[bytes, list[bytes]], where: bytes, key: bytes) -> None:
