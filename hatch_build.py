@@ -28,7 +28,7 @@ class CompileHook(BuildHookInterface):
 
     def dependencies(self) -> list[str]:
         """mypyc, only where it is used."""
-        return ["mypy>=1.11", "setuptools>=70"] if self.wanted() == "all" else []
+        return ["mypy>=1.20", "setuptools>=70"] if self.wanted() == "all" else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compiles in a copy and hands the results to the wheel; whatever fails leaves the wheel in Python."""

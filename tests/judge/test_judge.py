@@ -1,5 +1,6 @@
 """The judge: one client, its network, who is spared, who got in, what is remembered. Campaigns and the rest: test_rules.py."""
 
+import gc
 from ipaddress import ip_address
 from itertools import pairwise
 
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monzen.judge import Judge, Policy, Shield
+from monzen.judge import client as kept
+from monzen.judge.network import Network
 from monzen.judge.proposals import proposals
 from monzen.types import Event, Fact, Join, Kind, Service, Weight
 
@@ -417,3 +420,38 @@ def test_what_is_kept_is_bounded_and_users_stay(what):
     assert judge.forgotten > 2000
     if what == "bursts":
         assert users <= set(judge.clients)
+
+
+def test_what_goes_first_of_too_many_sentences():
+    """Those that ended, then the oldest of single clients, then the oldest of networks; each a tenth at a time."""
+    judge = Judge(Policy(sentences=10))
+    many = [judge._sentence(bytes((20, 0, n, 7)), 32, 1000.0 + n, 500.0 if n == 7 else 9000.0, "names", 1, 1, ()) for n in range(8)]
+    many += [judge._sentence(bytes((20, 1, n)), 24, 1010.0, 9000.0, "crowd", 3, 9, ()) for n in range(2)]
+    left = []
+    for n in range(11):
+        many.append(judge._sentence(bytes((20, 2, n)), 24, 2000.0 + n, 9000.0, "crowd", 3, 9, ()))
+        left.append(next(s.target for s in many if s not in judge.sentences and s.target not in left))
+        assert len(judge.sentences) == 10
+    single = [bytes((20, 0, n, 7)) for n in (7, 0, 1, 2, 3, 4, 5, 6)]
+    assert left == [*single, bytes((20, 1, 0)), bytes((20, 1, 1)), bytes((20, 2, 0))]
+
+
+def test_a_convict_whose_sentence_was_forgotten_returns():
+    judge = Judge(Policy(sentences=10))
+    judge.hear(ghosts(0, "203.0.113.5", [b"anna", b"bruno", b"carla"]))
+    judge.hear(e for n in range(30) for e in ghosts(1000 + 300 * n, f"{20 + n}.0.0.9", [b"anna", b"bruno", b"carla"], 1))
+    client = judge.clients[packed("203.0.113.5")]
+    assert not isinstance(client.sentence, kept.Sentence)
+    assert (client.sentence.at, client.sentence.rule) == (T + 120, "names")
+    assert client.sentence.until < judge.now
+    judge.hear(ghosts(20_000, "203.0.113.5", [b"dora"]))
+    assert targets(judge)[-1] == (packed("203.0.113.5"), 32, "return")
+
+
+@pytest.mark.skipif(str(kept.__file__).endswith(".py"), reason="not compiled")
+def test_what_there_are_a_million_of_is_small():
+    """Bytes on a 64-bit machine. Without the collector's 16 bytes before each, since no cycle can be among them."""
+    sentence = kept.Sentence(b"", 32, 1.0, 1.0, "names", 1, 1, ())
+    things = [kept.Client(1.0), sentence.past(), kept.Trust(), sentence]
+    assert [t.__sizeof__() for t in things] == [96, 80, 104, 152]
+    assert not any(gc.is_tracked(t) for t in [*things, kept.Record(), Network()])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from zlib import crc32
 
+from monzen.judge.lean import mypyc_attr
 from monzen.judge.names import Name, alike
 from monzen.types import Verdict
 
@@ -20,6 +21,7 @@ NEVER: list[float] = []
 NOTHING: list[int] = []
 
 
+@mypyc_attr(acyclic=True)
 class Record:
     """What a client did that offended more than once, or at once by several tries."""
 
@@ -85,6 +87,7 @@ class Record:
                 del self.nameless[: len(self.nameless) - KEPT]
 
 
+@mypyc_attr(acyclic=True)
 class Trust:
     """What a client did well."""
 
@@ -117,21 +120,21 @@ class Trust:
             self.names.append(name)
 
 
+@mypyc_attr(acyclic=True)
 class Client:
     """One client: an IPv4 address or an IPv6 /64 (its bytes are the key in Judge.clients)."""
 
-    __slots__ = ("attempts", "first", "last", "name", "record", "returns", "sentence", "trust", "weak", "what")
+    __slots__ = ("attempts", "first", "last", "name", "record", "sentence", "trust", "weak", "what")
 
     def __init__(self, time: float) -> None:
         self.first = self.last = time  # offences, or the last sign of life of one that never offended
         self.attempts = 0  # strong ones
         self.weak = 0
         self.what = 0  # kind * 16 + service of the only offence
-        self.returns = 0
         self.name: Name | None = None  # the name of the only offence
         self.record: Record | None = None
         self.trust: Trust | None = None
-        self.sentence: Sentence | None = None
+        self.sentence: Past | None = None
 
     @property
     def good(self) -> int:
@@ -163,26 +166,36 @@ class Client:
         return dict(zip(did[::2], did[1::2], strict=True))
 
 
-class Sentence:
+@mypyc_attr(acyclic=True)
+class Past:
+    """What a client's own record keeps of a sentence: all that its next offence asks for, in half the memory."""
+
+    __slots__ = ("at", "last_knock", "length", "returns", "rule", "shape", "until")
+
+    def __init__(self, at: float, length: float, rule: str) -> None:
+        self.at, self.length, self.rule = at, length, rule
+        self.until = at + length
+        self.last_knock = at
+        self.shape = 0  # of the session that a campaign's member was convicted for
+        self.returns = 0  # how often a client was denied again, -1 of a campaign's member
+
+    def knock(self, time: float, times: int = 1) -> None:
+        """The source is not quiet: its sentence begins anew."""
+        self.until = time + self.length
+        self.last_knock = time
+
+    def past(self) -> Past:
+        """The same, without what only those that are listed have."""
+        past = Past(self.at, self.length, self.rule)
+        past.until, past.last_knock, past.shape, past.returns = self.until, self.last_knock, self.shape, self.returns
+        return past
+
+
+@mypyc_attr(acyclic=True)
+class Sentence(Past):
     """A verdict while it lasts: it ends when the source has been quiet for `length` seconds."""
 
-    __slots__ = (
-        "at",
-        "attempts",
-        "bits",
-        "clients",
-        "days",
-        "detail",
-        "evidence",
-        "hurt",
-        "knocks",
-        "last_knock",
-        "length",
-        "rule",
-        "shape",
-        "target",
-        "until",
-    )
+    __slots__ = ("attempts", "bits", "clients", "days", "detail", "evidence", "hurt", "knocks", "target")
 
     def __init__(
         self,
@@ -195,13 +208,11 @@ class Sentence:
         attempts: int,
         evidence: tuple[bytes, ...],
     ) -> None:
-        self.target, self.bits, self.at, self.length, self.rule = target, bits, at, length, rule
+        super().__init__(at, length, rule)
+        self.target, self.bits = target, bits
         self.clients, self.attempts, self.evidence = clients, attempts, evidence
-        self.until = at + length
-        self.last_knock = at
         self.knocks = 0
         self.days = 1  # on which it was done, or gone on with
-        self.shape = 0  # of the session that a campaign's member was convicted for
         self.detail = 0  # what the rule counted: unlike names, recipients, signs, offenders, networks
         self.hurt: frozenset[bytes] = UNHURT
 

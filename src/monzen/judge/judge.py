@@ -64,10 +64,10 @@ class Judge(Rules):
                     continue
                 client = clients.get(key)
                 if client is not None:
-                    sentence = client.sentence
-                    if sentence is not None and now <= sentence.until:
+                    own = client.sentence
+                    if own is not None and now <= own.until:
                         self._knocked(client, event, now)
-                        sentence.knock(now, event[2])
+                        own.knock(now, event[2])
                         if now <= self.around and len(key) == 4:
                             network = networks.get(key[:3])
                             if network is not None:
@@ -171,9 +171,10 @@ class Judge(Rules):
             if denied or self._guessed(key, client, user, event[3], now):
                 self._breach(client.attempts, event, "guessed" if not denied else "denied" if own is not None else "network")
                 return
-        for sentence in (own, wide):
-            if sentence is not None:
-                sentence.hurt_by(key)
+        if own is not None and isinstance(own, Sentence):
+            own.hurt_by(key)
+        if wide is not None:
+            wide.hurt_by(key)
         self.outages.succeeded(event[4])
         if trust is None:
             trust = client.trust = Trust()
@@ -297,7 +298,8 @@ class Judge(Rules):
         if sentence is not None and now <= sentence.until:
             until = min(now + sentence.length, sentence.last_knock + max(sentence.length, policy.knock_cap))
             sentence.until = max(sentence.until, until)
-            sentence.knocks += 1
+            if isinstance(sentence, Sentence):
+                sentence.knocks += 1
             return
         if client is None or not client.attempts or client.last < now - policy.memory or count < policy.knocks:
             return

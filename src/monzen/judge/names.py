@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from monzen.judge.lean import mypyc_attr
+
 NETWORKS: Final = 8  # unrelated networks kept of a name
 LONGEST_NAME: Final = 64  # bytes kept of a name
 SHORTEST_TYPO: Final = 5  # letters of a name of which slips are looked for: among shorter ones everything is near everything
@@ -15,6 +17,7 @@ split = re.compile(rb"[._+-]+").split
 NOWHERE: list[bytes] = []
 
 
+@mypyc_attr(acyclic=True)
 class Name:
     """One name, as it was tried: in lower case, with its domain if it had one."""
 

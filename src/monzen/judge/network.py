@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from monzen.judge.client import Sentence
+from monzen.judge.lean import mypyc_attr
 
 MEMBERS: Final = 256  # a /24 has no more; of an IPv6 network the last ones
 RECENT: Final = 32  # offences remembered one by one
@@ -12,6 +13,7 @@ FORGIVEN: Final = 30 * 86400.0  # after so long without an offence a network is 
 NOTHING: list[Sentence] = []
 
 
+@mypyc_attr(acyclic=True)
 class Network:
     """One /24, or one /56 or /48 of IPv6."""
 

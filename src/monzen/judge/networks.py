@@ -37,6 +37,11 @@ def empty_parts(residents: list[int]) -> list[tuple[int, int]]:
     return parts
 
 
+def number_of(where: bytes) -> int:
+    """The number of a /24: as a key it is smaller than its bytes."""
+    return where[0] << 16 | where[1] << 8 | where[2]
+
+
 class Networks(Routed):
     """The rules that look at more than one client."""
 
@@ -98,14 +103,15 @@ class Networks(Routed):
         if network is not None:
             return network
         alone = self.alone
-        host = alone.get(where)
+        number = number_of(where)
+        host = alone.get(number)
         if host is None:
             if len(alone) >= self.policy.clients:
                 for old in list(alone)[: self.policy.clients // 10 + 1]:
                     del alone[old]
-            alone[where] = key[3]
+            alone[number] = key[3]
         elif host != key[3]:
-            del alone[where]
+            del alone[number]
             if len(self.networks) >= self.policy.networks:
                 self._forget_networks(window)
             network = self.networks[where] = Network()
@@ -147,7 +153,7 @@ class Networks(Routed):
             for c in range(base, base + 4):
                 if c != key[2]:
                     near = bytes((key[0], key[1], c))
-                    if near in self.networks or near in self.alone:
+                    if near in self.networks or number_of(near) in self.alone:
                         break
             else:
                 return None
@@ -258,14 +264,17 @@ class Networks(Routed):
             return
         if client.sentence is not None and now <= client.sentence.until:
             return
-        new = client.sentence is None
+        before = client.sentence
+        new = before is None
         length = policy.client_sentence
-        if new:
-            client.returns = -1 if rule == "campaign" else 0
-        elif client.returns >= 0 and (rule in MACHINES or client.attempts + client.weak >= policy.returning):
-            client.returns += 1
-            length = min(length * policy.growth**client.returns, policy.longest)
+        returns = -1 if rule == "campaign" else 0
+        if before is not None:
+            returns = before.returns
+            if returns >= 0 and (rule in MACHINES or client.attempts + client.weak >= policy.returning):
+                returns += 1
+                length = min(length * policy.growth**returns, policy.longest)
         sentence = self._sentence(key, bits, now, length, rule, 1, client.attempts + client.weak, self.evidence(key, client))
+        sentence.returns = returns
         client.sentence = sentence
         if rule not in MACHINES and rule != "knocks" and client.trust is not None and client.trust.logins:
             self._alarm("login-before", now, key, sentence.evidence[-1] if sentence.evidence else b"")
@@ -335,7 +344,7 @@ class Networks(Routed):
         attempts, evidence = self._together(members)
         many = len(members)
         if network is None:
-            self.alone.pop(where, None)
+            self.alone.pop(number_of(where), None)
             network = self.networks[where] = Network()
             network.members = members
             network.convicted = 1
@@ -361,7 +370,7 @@ class Networks(Routed):
         network = self.networks.get(where)
         if network is not None:
             return network.members
-        host = self.alone.get(where)
+        host = self.alone.get(number_of(where))
         return [] if host is None else [where + bytes((host,))]
 
     def _together(self, members: list[bytes]) -> tuple[int, tuple[bytes, ...]]:

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from typing import Any, Generic, TypeVar
 
 from monzen.judge.campaign import Shape
-from monzen.judge.client import NAMELESS, NEVER, NOBODY, NOTHING, Client, Record, Sentence, Trust
+from monzen.judge.client import NAMELESS, NEVER, NOBODY, NOTHING, Client, Past, Record, Sentence, Trust
 from monzen.judge.judge import Judge
 from monzen.judge.names import NOWHERE, Name
 from monzen.judge.network import NOTHING as NO_PARTS
@@ -57,12 +57,18 @@ def save(judge: Judge) -> State:
         sentences.row(sentence)
     imposed = len(sentences.objects)
     clients: list[Row] = []
+    pasts: list[Row] = []
     records: list[Row] = []
     trusts: list[Row] = []
     for key, c in judge.clients.items():
-        clients.append(
-            (key, c.first, c.last, c.attempts, c.weak, c.what, c.returns, names.row(c.name), sentences.row(c.sentence))
-        )
+        s = c.sentence
+        listed_as = NOT_THERE
+        if isinstance(s, Sentence):
+            listed_as = sentences.row(s)
+        elif s is not None:
+            pasts.append((key, s.at, s.length, s.rule, s.until, s.last_knock, s.shape, s.returns))
+        returns = s.returns if s is not None else 0
+        clients.append((key, c.first, c.last, c.attempts, c.weak, c.what, returns, names.row(c.name), listed_as))
         if c.record is not None:
             r = c.record
             tried = tuple(names.row(n) for n in r.names)
@@ -95,6 +101,7 @@ def save(judge: Judge) -> State:
             )
         ],
         "clients": clients,
+        "pasts": pasts,
         "records": records,
         "trusts": trusts,
     }
@@ -113,7 +120,8 @@ def save(judge: Judge) -> State:
             for key, n in getattr(judge, table).items()
         ]
     state["routed"] = [(block, tuple(sentences.row(s) for s in lasting)) for block, lasting in judge.routed.items()]
-    for table in ("alone", "firsts", "ports"):
+    state["alone"] = [(number.to_bytes(3, "big"), host) for number, host in judge.alone.items()]
+    for table in ("firsts", "ports"):
         state[table] = list(getattr(judge, table).items())
     for table in ("users", "users6", "senders", "senders6"):
         state[table] = [(key, tuple(keys)) for key, keys in getattr(judge, table).items()]
@@ -189,9 +197,14 @@ def restore(state: State, policy: Policy | None = None, shield: Shield | None = 
     judge.sentences = sentences[:imposed]
     for key, first, last, attempts, weak, what, returns, name, sentence in state["clients"]:
         c = judge.clients[key] = Client(first)
-        c.last, c.attempts, c.weak, c.what, c.returns = last, attempts, weak, what, returns
+        c.last, c.attempts, c.weak, c.what = last, attempts, weak, what
         c.name = names[name] if name >= 0 else None
-        c.sentence = sentences[sentence] if sentence >= 0 else None
+        if sentence >= 0:
+            c.sentence = sentences[sentence]
+            c.sentence.returns = returns
+    for key, at, length, rule, until, last_knock, shape_number, returns in state.get("pasts", []):
+        past = judge.clients[key].sentence = Past(at, length, rule)
+        past.until, past.last_knock, past.shape, past.returns = until, last_knock, shape_number, returns
     for key, *row in state["records"]:
         judge.clients[key].record = _record(row, names)
     for key, *row in state["trusts"]:
@@ -199,7 +212,7 @@ def restore(state: State, policy: Policy | None = None, shield: Shield | None = 
     for table in ("networks", "wide", "groups"):
         setattr(judge, table, {key: _network(row, sentences) for key, *row in state[table]})
     judge.routed = {block: [sentences[n] for n in rows] for block, rows in state.get("routed", [])}
-    judge.alone = dict(state["alone"])
+    judge.alone = {int.from_bytes(where, "big"): host for where, host in state["alone"]}
     judge.firsts = dict(state["firsts"])
     judge.ports = dict(state["ports"])
     for table in ("users", "users6", "senders", "senders6"):

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from monzen.judge.campaign import Campaigns
 from monzen.judge.client import EVIDENCE, Client, Record, Sentence, Trust
+from monzen.judge.lean import mypyc_attr
 from monzen.judge.names import Names
 from monzen.judge.network import Network
 from monzen.judge.outage import Outages
@@ -64,6 +65,7 @@ class Alarm(NamedTuple):
     line: bytes
 
 
+@mypyc_attr(acyclic=True)
 class Knocker:
     """Who knocks at the firewall, how often, at which ports."""
 
@@ -84,7 +86,7 @@ class Tables:
         self.routes = routes  # None: nothing wider than a /24 or a /48 is ever denied
         self.clients: dict[bytes, Client] = {}
         self.networks: dict[bytes, Network] = {}
-        self.alone: dict[bytes, int] = {}  # by /24 in which one client offended: the last byte of its address
+        self.alone: dict[int, int] = {}  # by the number of a /24 in which one client offended: the last byte of its address
         self.wide: dict[bytes, Network] = {}  # /56 and /48 of IPv6
         self.routed: dict[int, list[Sentence]] = {}  # by block (judge/routed.py): of routed prefixes, those that last
         self.groups: dict[bytes, Network] = {}  # /22 with offenders in several /24
@@ -113,6 +115,7 @@ class Tables:
         self.full = self.policy.clients  # clients at which some are forgotten
         self.midnight = 0.0  # when the day of now began, UTC
         self.around = 0.0  # until when any network is denied
+        self.ends = 0.0  # no listed sentence ended before
         self.listen = FAR  # when the oldest of the silent was silent long enough
 
     def _client(self, key: bytes, now: float) -> Client:
@@ -229,6 +232,8 @@ class Tables:
     ) -> Sentence:
         sentence = Sentence(target, bits, now, length, rule, clients, attempts, evidence)
         self.sentences.append(sentence)
+        if sentence.until < self.ends:
+            self.ends = sentence.until
         if len(self.sentences) > self.policy.sentences:
             self._forget_sentences(now)
         return sentence
@@ -350,13 +355,18 @@ class Tables:
         What is not imposed any more does not last: its source's next offence counts again."""
         sentences = self.sentences
         many = max(1, self.policy.sentences // 10)
-        ended = 0
-        for s in sentences:
-            if s.until < now:
-                ended += 1
-                if ended == many:
-                    break
-        single = 0
+        ended = single = 0
+        if now > self.ends:
+            ends = FAR
+            for s in sentences:
+                if s.until < now:
+                    ended += 1
+                    if ended == many:
+                        break
+                elif s.until < ends:
+                    ends = s.until
+            else:
+                self.ends = ends
         if ended < many:
             for s in sentences:
                 if s.until >= now and s.bits in SINGLE:
@@ -365,30 +375,35 @@ class Tables:
                         break
         wide = many - ended - single
         kept: list[Sentence] = []
-        at = 0
+        seen = 0
         while ended or single or wide:
-            s = sentences[at]
-            at += 1
+            s = sentences[seen]
+            seen += 1
             if s.until < now:
-                if not ended:
-                    kept.append(s)
-                    continue
-                ended -= 1
+                gone = ended > 0
+                ended -= gone
             elif s.bits in SINGLE:
-                if not single:
-                    kept.append(s)
-                    continue
-                single -= 1
-            elif not wide:
-                kept.append(s)
-                continue
+                gone = single > 0
+                single -= gone
             else:
-                wide -= 1
-            s.evidence = ()
-            s.until = min(s.until, now)
-        kept += sentences[at:]
+                gone = wide > 0
+                wide -= gone
+            if gone:
+                self._unlist(s, now)
+            else:
+                kept.append(s)
+        kept += sentences[seen:]
         self.sentences = kept
         self.forgotten += many
+
+    def _unlist(self, sentence: Sentence, now: float) -> None:
+        """A sentence is forgotten; its client remembers that it was."""
+        sentence.evidence = ()
+        sentence.until = min(sentence.until, now)
+        if sentence.bits in SINGLE:
+            client = self.clients.get(sentence.target)
+            if client is not None and client.sentence is sentence:
+                client.sentence = sentence.past()
 
 
 def _drop(table: dict[bytes, list[bytes]], where: bytes, key: bytes) -> None:
