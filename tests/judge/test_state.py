@@ -69,3 +69,16 @@ def test_a_state_of_another_version_is_refused():
     state["judge"] = [(99, *state["judge"][0][1:])]
     with pytest.raises(ValueError, match="version 99"):
         restore(state)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ROWS, st.sampled_from([SMALL, Policy()]))
+def test_no_fewer_are_counted_than_came_back(rows, policy):
+    """What `_hopper` leaves out, because it would change nothing, rests on it."""
+    judge = Judge(policy)
+    for one in made(rows):
+        judge.hear([one])
+        counted = dict(judge.came_back)
+        judge.count_back()
+        assert all(counted.get(number, 0) >= many for number, many in judge.came_back.items())
+        judge.came_back = counted

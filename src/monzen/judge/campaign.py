@@ -14,11 +14,12 @@ WEEK: Final = 7 * 86400.0
 class Shape:
     """One shape of session (service and mechanism): the networks that failed with it, and that got in."""
 
-    __slots__ = ("bad", "good", "waiting")
+    __slots__ = ("bad", "bad_since", "good", "good_since", "waiting")
 
     def __init__(self) -> None:
         self.bad: OrderedDict[bytes, float] = OrderedDict()
         self.good: OrderedDict[bytes, float] = OrderedDict()
+        self.bad_since = self.good_since = 0.0  # none of them was noted before: nothing is too old until then
         self.waiting: dict[bytes, float] = {}  # clients that tried and went away, in case a campaign comes to light
 
 
@@ -54,19 +55,23 @@ class Campaigns:
         found = self.shapes.get(shape)
         if found is None:
             return False
-        bad = found.bad
-        while bad:
-            oldest = next(iter(bad))
-            if bad[oldest] >= now - WEEK:
-                break
-            del bad[oldest]
-        good = found.good
-        while good:
-            oldest = next(iter(good))
-            if good[oldest] >= now - policy.known_for:
-                break
-            del good[oldest]
+        bad, good = found.bad, found.good
+        if found.bad_since < now - WEEK:
+            found.bad_since = _forget(bad, now - WEEK, now)
+        if found.good_since < now - policy.known_for:
+            found.good_since = _forget(good, now - policy.known_for, now)
         return len(bad) >= max(policy.shape_networks, policy.shape_ratio * len(found.good))
+
+
+def _forget(table: OrderedDict[bytes, float], since: float, now: float) -> float:
+    """Drops networks that were noted before; when the oldest of the others was."""
+    while table:
+        oldest = next(iter(table))
+        noted = table[oldest]
+        if noted >= since:
+            return noted
+        del table[oldest]
+    return now
 
 
 def _note(table: OrderedDict[bytes, float], network: bytes, now: float) -> None:

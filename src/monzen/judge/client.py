@@ -195,7 +195,7 @@ class Past:
 class Sentence(Past):
     """A verdict while it lasts: it ends when the source has been quiet for `length` seconds."""
 
-    __slots__ = ("attempts", "bits", "clients", "days", "detail", "evidence", "hurt", "knocks", "target")
+    __slots__ = ("attempts", "bits", "clients", "days", "detail", "evidence", "hurt", "knocks", "number", "target")
 
     def __init__(
         self,
@@ -212,6 +212,7 @@ class Sentence(Past):
         self.target, self.bits = target, bits
         self.clients, self.attempts, self.evidence = clients, attempts, evidence
         self.knocks = 0
+        self.number = 0  # in the order in which they were given
         self.days = 1  # on which it was done, or gone on with
         self.detail = 0  # what the rule counted: unlike names, recipients, signs, offenders, networks
         self.hurt: frozenset[bytes] = UNHURT

@@ -66,7 +66,7 @@ class Judge(Rules):
                 if client is not None:
                     own = client.sentence
                     if own is not None and now <= own.until:
-                        self._knocked(client, event, now)
+                        self._knocked(key, client, event, now)
                         own.knock(now, event[2])
                         if now <= self.around and len(key) == 4:
                             network = networks.get(key[:3])
@@ -122,7 +122,7 @@ class Judge(Rules):
             client = self._client(key, now)
             self._note(key, client, event, now)
         else:
-            self._knocked(client, event, now)
+            self._knocked(key, client, event, now)
         sentence.knocks += event[2]
         if client.sentence is not None:
             sentence.until = now + sentence.length

@@ -7,11 +7,12 @@ from typing import Final
 from monzen.judge.client import NOBODY, Client, Sentence
 from monzen.judge.network import MEMBERS, RECENT, Network
 from monzen.judge.routed import CLOSERS, SHOWN, Routed
-from monzen.judge.tables import Spared
+from monzen.judge.tables import Spared, number_of
 
 MACHINES: Final = ("abuse", "relay", "harvest")  # what hosts of hosters do, whose addresses do not change hands
 FEW: Final = 3  # users of a /24: where more live, one failure is a slip, also beside others
 DAY: Final = 86400.0
+BYTES: Final = [bytes((n,)) for n in range(256)]
 
 # How strange a failure is, beside what its account's own user does.
 OWN: Final = 0  # a name that logged in from this client
@@ -35,11 +36,6 @@ def empty_parts(residents: list[int]) -> list[tuple[int, int]]:
             if not any(quarter <= r < quarter + 64 for r in residents):
                 parts.append((quarter, 26))  # noqa: PERF401  # a comprehension in a loop reads worse
     return parts
-
-
-def number_of(where: bytes) -> int:
-    """The number of a /24: as a key it is smaller than its bytes."""
-    return where[0] << 16 | where[1] << 8 | where[2]
 
 
 class Networks(Routed):
@@ -115,7 +111,7 @@ class Networks(Routed):
             if len(self.networks) >= self.policy.networks:
                 self._forget_networks(window)
             network = self.networks[where] = Network()
-            other = where + bytes((host,))
+            other = where + BYTES[host]
             client = self.clients.get(other)
             if client is not None and (client.trust is None or not client.trust.logins):
                 record = client.record
@@ -146,13 +142,13 @@ class Networks(Routed):
 
     def _group(self, key: bytes, now: float) -> Network | None:
         """The /22 around a client in which more than one /24 offends."""
-        base = key[2] & 0xFC
-        where = bytes((key[0], key[1], base))
+        front, base = key[:2], key[2] & 0xFC
+        where = front + BYTES[base]
         group = self.groups.get(where)
         if group is None:
             for c in range(base, base + 4):
                 if c != key[2]:
-                    near = bytes((key[0], key[1], c))
+                    near = front + BYTES[c]
                     if near in self.networks or number_of(near) in self.alone:
                         break
             else:
@@ -327,17 +323,23 @@ class Networks(Routed):
 
     def _hopper(self, where: bytes, network: Network | None, deed: int, now: float) -> None:
         """Convicts that never come back, and new ones all the time: the attacker moves through its network, or its /22."""
-        policy = self.policy
+        policy, clients = self.policy, self.clients
+        before, after = now - policy.hop_after, self.back_after
+        enough = max(policy.hop_members, 4 * self.came_back.get(number_of(where) >> 2, 0))  # more change nothing
         old = back = 0
         for near in self._neighbourhood(where):
             for k in self._members(near):
-                client = self.clients.get(k)
-                if client is None or client.sentence is None or client.deed != deed:
+                client = clients.get(k)
+                if client is None:
                     continue
-                if client.sentence.at < now - policy.hop_after:
+                sentence = client.sentence
+                if sentence is not None and sentence.at < before and client.deed == deed:
                     old += 1
-                    if client.last > client.sentence.at + policy.hop_after / 4:
-                        back += 1
+                    back += client.last > sentence.at + after
+                    if old >= enough:
+                        break
+            if old >= enough:
+                break
         if old < policy.hop_members or back * 4 > old or self.shield.holds(where, 24):
             return
         members = self._members(where)
@@ -371,20 +373,28 @@ class Networks(Routed):
         if network is not None:
             return network.members
         host = self.alone.get(number_of(where))
-        return [] if host is None else [where + bytes((host,))]
+        return [] if host is None else [where + BYTES[host]]
 
     def _together(self, members: list[bytes]) -> tuple[int, tuple[bytes, ...]]:
         """The attempts of some clients, and the last line of each of the last ones."""
         attempts = 0
         lines: list[bytes] = []
-        for k in members:
-            client = self.clients.get(k)
-            if client is not None:
-                attempts += client.attempts
-                lines += self.evidence(k, client)[-1:]
-        return attempts, tuple(lines[-SHOWN:])
+        clients, firsts = self.clients, self.firsts
+        for i in range(len(members) - 1, -1, -1):
+            k = members[i]
+            client = clients.get(k)
+            if client is None:
+                continue
+            attempts += client.attempts
+            if len(lines) < SHOWN:
+                record = client.record
+                line = firsts.get(k) if record is None or not record.evidence else record.evidence[-1]
+                if line is not None:
+                    lines.append(line)
+        lines.reverse()
+        return attempts, tuple(lines)
 
     def _neighbourhood(self, where: bytes) -> list[bytes]:
         """The /24s of a /22."""
-        base = where[2] & 0xFC
-        return [bytes((where[0], where[1], base + i)) for i in range(4)]
+        front, base = where[:2], where[2] & 0xFC
+        return [front + BYTES[base + i] for i in range(4)]

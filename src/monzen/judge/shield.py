@@ -58,7 +58,7 @@ class Shield:
     not compiled, 2026-11-25).
     """
 
-    __slots__ = ("first4", "first6", "last4", "last6")
+    __slots__ = ("first4", "first6", "last4", "last6", "touched")
 
     def __init__(self, own: Iterable[Prefix] = (), allow: Iterable[Prefix] = (), private: bool = False) -> None:
         spans4: list[tuple[int, int]] = []
@@ -71,6 +71,10 @@ class Shield:
                 (spans4 if len(packed) <= 4 else spans6).append(span(packed, bits))
         self.first4, self.last4 = disjoint(spans4)
         self.first6, self.last6 = disjoint(spans6)
+        self.touched: list[bool] = [False] * 256  # by the first byte of an IPv4 address: whether any of those is in it
+        for low, high in spans4:
+            for first in range(low >> 24, (high >> 24) + 1):
+                self.touched[first] = True
 
     def covers(self, client: bytes) -> bool:
         """Whether an address (4 or 16 bytes) is never denied; of a /64 (8 bytes): whether any address in it is."""
@@ -78,6 +82,8 @@ class Shield:
 
     def holds(self, network: bytes, bits: int) -> bool:
         """Whether a network has any address that is never denied, so that it must not be denied whole."""
+        if 0 < len(network) <= 4 and bits >= 8 and not self.touched[network[0]]:
+            return False
         low, high = span(network, bits)
         if len(network) <= 4:
             at = bisect_right(self.first4, high)

@@ -194,6 +194,8 @@ def restore(state: State, policy: Policy | None = None, shield: Shield | None = 
     judge.names.kin = {token: 1 for (token,) in state["kin"]}
     judge.names.near = {slip for (slip,) in state["near"]}
     sentences = [_sentence(row) for row in state["sentences"]]
+    for number, s in enumerate(sentences):
+        s.number = number
     judge.sentences = sentences[:imposed]
     for key, first, last, attempts, weak, what, returns, name, sentence in state["clients"]:
         c = judge.clients[key] = Client(first)
@@ -212,6 +214,7 @@ def restore(state: State, policy: Policy | None = None, shield: Shield | None = 
     for table in ("networks", "wide", "groups"):
         setattr(judge, table, {key: _network(row, sentences) for key, *row in state[table]})
     judge.routed = {block: [sentences[n] for n in rows] for block, rows in state.get("routed", [])}
+    judge.count_back()
     judge.alone = {int.from_bytes(where, "big"): host for where, host in state["alone"]}
     judge.firsts = dict(state["firsts"])
     judge.ports = dict(state["ports"])

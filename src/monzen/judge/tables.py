@@ -102,7 +102,10 @@ class Tables:
         self.senders: dict[bytes, list[bytes]] = {}  # by network: clients that brought mail on several days
         self.knockers: dict[bytes, Knocker] = {}
         self.ports: dict[bytes, int] = {}
-        self.sentences: list[Sentence] = []
+        self.singles: list[Sentence] = []  # of one client each, and
+        self.shared: list[Sentence] = []  # of networks: apart, since those of clients are forgotten first
+        self.listed: list[Sentence] | None = None  # both in order, when somebody asked for them
+        self.given = 0  # sentences, ever
         self.spared: dict[tuple[bytes, str], Spared] = {}
         self.breaches: list[Breach] = []
         self.alarms: dict[tuple[str, bytes], Alarm] = {}  # the last of each kind and client
@@ -114,6 +117,9 @@ class Tables:
         self.offenders = 0
         self.full = self.policy.clients  # clients at which some are forgotten
         self.midnight = 0.0  # when the day of now began, UTC
+        self.came_back: dict[int, int] = {}  # by the number of a /22: no fewer convicts than came back after their conviction
+        self.back_after = self.policy.hop_after / 4  # seconds after which it is coming back
+        self.back_most = self.policy.networks
         self.around = 0.0  # until when any network is denied
         self.ends = 0.0  # no listed sentence ended before
         self.listen = FAR  # when the oldest of the silent was silent long enough
@@ -133,6 +139,8 @@ class Tables:
         if not client.attempts and not client.weak:
             self.offenders += 1
             client.first = now
+        if client.sentence is not None:
+            self._came_back(key, client, now)
         client.last = now
         if fact[1] == STRONG:
             client.attempts += attempts
@@ -182,9 +190,31 @@ class Tables:
             elif len(record.addresses) < 4 and full not in record.addresses:
                 record.addresses.append(full)
 
-    def _knocked(self, client: Client, event: Event, now: float) -> None:
+    def _came_back(self, key: bytes, client: Client, now: float) -> None:
+        """Counts a convict that comes back, before its last sign of life is noted; see `_hopper`."""
+        sentence = client.sentence
+        if sentence is None or not client.last <= sentence.at + self.back_after < now or len(key) != 4:
+            return
+        number = number_of(key) >> 2
+        self.came_back[number] = self.came_back.get(number, 0) + 1
+        if len(self.came_back) > self.back_most:
+            self.count_back()
+
+    def count_back(self) -> None:
+        """Counts anew who came back, without those that are forgotten."""
+        self.came_back.clear()
+        for key, client in self.clients.items():
+            sentence = client.sentence
+            if sentence is not None and client.last > sentence.at + self.back_after and len(key) == 4:
+                number = number_of(key) >> 2
+                self.came_back[number] = self.came_back.get(number, 0) + 1
+        self.back_most = max(self.policy.networks, 2 * len(self.came_back))
+
+    def _knocked(self, key: bytes, client: Client, event: Event, now: float) -> None:
         """What a denied client did: counted, and nothing of it kept."""
         fact, attempts = event[1], event[2]
+        if client.sentence is not None:
+            self._came_back(key, client, now)
         client.last = now
         if fact[1] == STRONG:
             client.attempts += attempts
@@ -231,12 +261,33 @@ class Tables:
         evidence: tuple[bytes, ...],
     ) -> Sentence:
         sentence = Sentence(target, bits, now, length, rule, clients, attempts, evidence)
-        self.sentences.append(sentence)
+        sentence.number = self.given
+        self.given += 1
+        (self.singles if bits in SINGLE else self.shared).append(sentence)
+        if self.listed is not None:
+            self.listed.append(sentence)
         if sentence.until < self.ends:
             self.ends = sentence.until
-        if len(self.sentences) > self.policy.sentences:
+        if len(self.singles) + len(self.shared) > self.policy.sentences:
             self._forget_sentences(now)
         return sentence
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """Those that are remembered, in the order in which they were given. Not to be changed."""
+        listed = self.listed
+        if listed is None:
+            listed = self.listed = [*self.singles, *self.shared]
+            listed.sort(key=lambda s: s.number)
+        return listed
+
+    @sentences.setter
+    def sentences(self, listed: list[Sentence]) -> None:
+        self.singles = [s for s in listed if s.bits in SINGLE]
+        self.shared = [s for s in listed if s.bits not in SINGLE]
+        self.listed = None
+        self.given = listed[-1].number + 1 if listed else 0
+        self.ends = 0.0
 
     def _block(self, key: bytes) -> int:
         """The number of the widest network that could be denied around a client or a network."""
@@ -353,48 +404,40 @@ class Tables:
         """Drops a tenth of the sentences, the oldest: first those that ended, then those of single clients, then of networks.
 
         What is not imposed any more does not last: its source's next offence counts again."""
-        sentences = self.sentences
-        many = max(1, self.policy.sentences // 10)
-        ended = single = 0
+        many = left = max(1, self.policy.sentences // 10)
         if now > self.ends:
-            ends = FAR
-            for s in sentences:
+            ends, last = FAR, self.given
+            for s in self.sentences:
                 if s.until < now:
-                    ended += 1
-                    if ended == many:
+                    left -= 1
+                    if not left:
+                        last = s.number
                         break
                 elif s.until < ends:
                     ends = s.until
             else:
                 self.ends = ends
-        if ended < many:
-            for s in sentences:
-                if s.until >= now and s.bits in SINGLE:
-                    single += 1
-                    if ended + single == many:
-                        break
-        wide = many - ended - single
+            if left < many:
+                self.singles = self._lasting(self.singles, last, now)
+                self.shared = self._lasting(self.shared, last, now)
+        for queue in (self.singles, self.shared):
+            gone = queue[:left]
+            del queue[:left]
+            left -= len(gone)
+            for s in gone:
+                self._unlist(s, now)
+        self.listed = None
+        self.forgotten += many
+
+    def _lasting(self, queue: list[Sentence], last: int, now: float) -> list[Sentence]:
+        """Unlists the sentences that ended, up to the last one; the others."""
         kept: list[Sentence] = []
-        seen = 0
-        while ended or single or wide:
-            s = sentences[seen]
-            seen += 1
-            if s.until < now:
-                gone = ended > 0
-                ended -= gone
-            elif s.bits in SINGLE:
-                gone = single > 0
-                single -= gone
-            else:
-                gone = wide > 0
-                wide -= gone
-            if gone:
+        for s in queue:
+            if s.until < now and s.number <= last:
                 self._unlist(s, now)
             else:
                 kept.append(s)
-        kept += sentences[seen:]
-        self.sentences = kept
-        self.forgotten += many
+        return kept
 
     def _unlist(self, sentence: Sentence, now: float) -> None:
         """A sentence is forgotten; its client remembers that it was."""
@@ -404,6 +447,11 @@ class Tables:
             client = self.clients.get(sentence.target)
             if client is not None and client.sentence is sentence:
                 client.sentence = sentence.past()
+
+
+def number_of(where: bytes) -> int:
+    """The number of the /24 that a key begins with: as a key of a table it is smaller than its bytes."""
+    return where[0] << 16 | where[1] << 8 | where[2]
 
 
 def _drop(table: dict[bytes, list[bytes]], where: bytes, key: bytes) -> None:
