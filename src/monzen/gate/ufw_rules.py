@@ -88,7 +88,7 @@ def take_apart(text: bytes, path: str) -> Kept:
         return Kept(text[: start + len(BEGIN)], [], [], text[start + len(BEGIN) :], True)
     if start < 0 or end < start or text.count(BEGIN) != 1 or not text.startswith(b"*filter\n"):
         raise GateError(
-            _("{path} is not as ufw writes it, so it was left alone. Let ufw write it anew: ufw logging on").format(path=path)
+            _("{path} is not as ufw writes it, so it was left alone. Let ufw write it anew: ufw reload").format(path=path)
         )
     body = text[start + len(BEGIN) : end + 1]
     first = body.find(TUPLE)
