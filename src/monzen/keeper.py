@@ -19,8 +19,7 @@ from monzen.config import Config
 from monzen.gate.nftables import Knock, Nftables
 from monzen.gate.target import Denial, GateError, Held, Target
 from monzen.gate.ufw import Ufw
-from monzen.ledger import Allowed, Entry, Knocked, Ledger, LedgerError, Order
-from monzen.ledger.store import rescue
+from monzen.ledger import Allowed, Entry, Knocked, Ledger, LedgerError, Order, rescue
 from monzen.resolver import resolve_apart
 from monzen.show.text import network as shown
 from monzen.show.words import _
@@ -31,6 +30,7 @@ LEDGER: Final = "var/lib/monzen/ledger.db"
 LOCK: Final = "run/monzen/lock"
 PATIENCE: Final = 30.0  # seconds to wait for another monzen
 LOOKED_AT: Final = 50_000  # denials compared one by one with the kernel, 10 µs each; of more, a sample of as many
+UFW_MOST: Final = 5_000  # rules of ufw alone: each packet is asked by all of them, 40 times an empty firewall (make bench-gate)
 FRESH: Final = 600.0  # seconds for which the addresses of a host name are good
 CAP: Final = 4  # packets can be forged: knocks prolong a denial to so many sentences after its last attempt, no further
 
@@ -309,17 +309,19 @@ class Keeper:
             return 0
         chosen: list[tuple[Entry, list[Ward]]] = []
         if alone or ufw.active():
-            for entry in self.ledger.active(now):
-                wide = entry.bits < 8 * len(entry.network)
-                long = entry.until is None or entry.until - entry.since >= gate.mirror_from
-                if not (alone or entry.origin == "hand" or (wide and long)):
-                    continue
+            if alone:
+                entries = sorted(self.ledger.active(now), key=lambda e: (e.origin != "hand", -(e.until or float("inf"))))
+                if len(entries) > UFW_MOST:
+                    said = _("ufw takes no more than {most:,} rules of monzen's: {n:,} denials are only written down")
+                    self.ledger.alarm("full", said.format(most=UFW_MOST, n=len(entries) - UFW_MOST), now)
+            else:
+                entries = self.ledger.shown(now, gate.mirror_from, 2 * gate.mirror_limit)
+            for entry in entries:
                 inside = guarded.inside(entry.network, entry.bits)
                 if inside and not alone:
                     continue  # an accept of ours does not overrule a deny of ufw (FACTS D)
                 chosen.append((entry, inside))
-            chosen.sort(key=lambda pair: (pair[0].origin != "hand", -(pair[0].until or float("inf"))))
-            chosen = chosen[: gate.mirror_limit]
+            chosen = chosen[: UFW_MOST if alone else gate.mirror_limit]
         made = [Denial(target_of(e), e.until) for e, _inside in chosen]
         # an allow of ufw's opens what its default policy closes: no more doors than the denial has, and none without a denial
         doors = (Target(w.network, w.bits, e.port, e.protocol) for e, inside in chosen for w in inside)
@@ -413,7 +415,7 @@ class Keeper:
             if entry is None:
                 continue
             last = now - knock.ago
-            counted.append(Knocked(entry.number, knock.port, knock.protocol, knock.packets, knock.octets, last))
+            counted.append(Knocked(entry.number, knock.port, knock.protocol, knock.packets, knock.octets, last, knock.source))
             if entry.until is not None and entry.sentence:
                 longer.append((entry.number, min(last + entry.sentence, entry.since + CAP * entry.sentence)))
         self.ledger.settle(counted, 0.0)
@@ -440,7 +442,7 @@ class Keeper:
         except LedgerError as error:
             if not error.damaged:
                 raise
-        self._ledger, _saved, _broken = rescue(self.path, self.now())
+        self._ledger = rescue(self.path, self.now()).ledger
         return self._remember()
 
     def _remember(self) -> int:

@@ -89,6 +89,7 @@ def test_what_knocks_is_counted_by_source_and_port():
     assert told("list")["denied"][1]["knocks"] == 1
     monzen("gate", "apply")
     assert told("list")["denied"][1]["knocks"] == 1, "counted once"
+    assert {row["client"]: row for row in told("knocks")["kernel"]["sources"]}["203.0.113.8"]["ports"] == {"143/tcp imap": 1}
 
 
 @live(needs=(*NEEDS, "ufw", "iptables"))

@@ -1,6 +1,33 @@
-"""What was decided and what came of it, in one SQLite file: denials with their evidence, releases, what is allowed, knocks, alarms."""
+"""What was decided and what came of it, in one SQLite file: denials, their evidence, releases, who is allowed, knocks, alarms."""
 
-from monzen.ledger.records import Alarm, Allowed, Entry, Knocked, LedgerError, Order, Release
+from monzen.ledger.records import (
+    Alarm,
+    Allowed,
+    Counts,
+    Entry,
+    Knocked,
+    LedgerError,
+    Limits,
+    Order,
+    Past,
+    Release,
+    Rescued,
+)
+from monzen.ledger.rescue import rescue
 from monzen.ledger.store import Ledger
 
-__all__ = ["Alarm", "Allowed", "Entry", "Knocked", "Ledger", "LedgerError", "Order", "Release"]
+__all__ = [
+    "Alarm",
+    "Allowed",
+    "Counts",
+    "Entry",
+    "Knocked",
+    "Ledger",
+    "LedgerError",
+    "Limits",
+    "Order",
+    "Past",
+    "Release",
+    "Rescued",
+    "rescue",
+]

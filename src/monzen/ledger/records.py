@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from monzen.ledger.store import Ledger
 
 Prefix = tuple[bytes, int]  # packed network address (4 or 16 bytes), prefix length
+Key = tuple[bytes, int, int, int]  # the same, port (0: all of them), protocol (0: TCP and UDP): one denial at a time
 
 
 class LedgerError(Exception):
-    """The ledger cannot be used: what failed, why, what to do, in one or two sentences. `damaged`: its file is no good database."""
+    """The ledger cannot be used: what failed, why, what to do, in one or two sentences. `damaged`: its file is broken."""
 
     def __init__(self, words: str, *, damaged: bool = False) -> None:
         super().__init__(words)
@@ -30,6 +34,7 @@ class Order(NamedTuple):
     clients: int = 0
     attempts: int = 0
     evidence: tuple[bytes, ...] = ()
+    names: int = 0  # different user names that were tried
 
 
 class Entry(NamedTuple):
@@ -52,8 +57,14 @@ class Entry(NamedTuple):
     octets: int
     last_knock: float | None
     ended: float | None
-    ending: str  # quiet, released, replaced (by a wider one), freed (no room), lost; empty while it lasts
+    ending: str  # quiet, expired, released, replaced (by a wider one), freed (no room), lost; empty while it lasts
     actor: str
+    names: int
+
+    @property
+    def key(self) -> Key:
+        """The network with its port and protocol."""
+        return self.network, self.bits, self.port, self.protocol
 
     @property
     def prefix(self) -> Prefix:
@@ -70,6 +81,7 @@ class Knocked(NamedTuple):
     packets: int
     octets: int
     last: float
+    source: bytes = b""  # packed address; empty: it is counted, and not told apart
 
 
 class Release(NamedTuple):
@@ -93,11 +105,71 @@ class Allowed(NamedTuple):
     note: str
     at: float
     actor: str
+    ended: float | None = None  # when it was taken back
+    ender: str = ""  # and by whom
 
 
 class Alarm(NamedTuple):
-    """Something that a person should know."""
+    """Something that a person should know. `detail` is JSON for programs, empty where there is none."""
 
     at: float
     kind: str
     text: str
+    number: int
+    detail: str
+    told: float | None  # when a person was told
+
+
+class Past(NamedTuple):
+    """What is still known of denials of a network that ended so long ago that they were forgotten one by one."""
+
+    network: bytes
+    bits: int
+    times: int
+    first: float  # since when it was denied the first time
+    last: float  # when the last of them ended
+    attempts: int
+    knocks: int
+    octets: int
+
+
+class Counts(NamedTuple):
+    """How much there is: rows, and bytes where it says so."""
+
+    active: int
+    ended: int
+    evidence: int
+    evidence_bytes: int
+    releases: int
+    allowed: int
+    alarms: int
+    untold: int  # alarms that nobody was told of
+    knocks: int
+    past: int
+    file_bytes: int
+
+
+class Limits(NamedTuple):
+    """What `thin` leaves. What lasts, and who is allowed, is never thinned; its evidence is, last of all, by `evidence_bytes`."""
+
+    evidence_days: float = 90.0  # after the end of the denial
+    evidence_bytes: int = 32 << 20  # 12 lines of 150 bytes for 18,000 denials; the whole file stays below about 100 MB
+    ended_days: float = 400.0  # a year to look back, and a month
+    ended_most: int = 200_000  # denials that ended: about 40 MB
+    knock_days: float = 90.0
+    knocks_most: int = 200_000  # rows: day, denial and port; about 8 MB
+    alarms_most: int = 10_000
+    releases_most: int = 10_000
+    knockers_most: int = 100_000  # rows: day, denial, source and port; whoever knocks can forge as many sources as he likes
+    past_most: int = 100_000  # networks of which only a sum is left
+
+
+class Rescued(NamedTuple):
+    """What could be saved of a damaged file: the new ledger, rows saved, rows lost (None: nothing is left that could be counted).
+
+    Where the damaged file is now, says `ledger.noted("rescued")`.
+    """
+
+    ledger: Ledger
+    saved: int
+    lost: int | None

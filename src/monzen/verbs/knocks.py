@@ -23,6 +23,7 @@ from monzen.verbs.common import EXIT_USE, Adder, configuration, gate_options, gu
 
 LOGS: Final = ("/var/log/ufw.log*", "/var/log/kern.log*", "/var/log/syslog*")  # the first that is there has them all
 SOURCES: Final = 200_000  # remembered: whoever knocks can forge as many as he likes
+WEEK: Final = 7 * 86_400.0  # seconds of what was counted before
 PORTS: Final = 200  # of one source
 
 
@@ -119,7 +120,7 @@ def run_knocks(options: argparse.Namespace) -> int:
         )
     else:
         if seen_kernel:
-            _show(_("Counted by the kernel: packets of those who are denied, of the last day"), kernel, denied, options.top)
+            _show(_("Counted by the kernel: packets of those who are denied, of the last week"), kernel, denied, options.top)
         if files:
             _show(_("In the log"), tally, denied, options.top)
         if not seen_kernel and not files:
@@ -143,7 +144,11 @@ def _kernel(tally: Tally, options: argparse.Namespace, now: float) -> bool:
             for k in keeper.nft.knocks():
                 name = PROTOCOLS.get(k.protocol) or str(k.protocol)
                 tally.add(k.source, now - k.ago, f"{k.port}/{name}".encode() if k.port else name.encode(), k.packets)
-            return keeper.nft.state().present
+            for known in keeper.ledger.knockers(now - WEEK):
+                name = PROTOCOLS.get(known.protocol) or str(known.protocol)
+                door = f"{known.port}/{name}" if known.port else name
+                tally.add(known.source, known.last, door.encode(), known.packets)
+            return keeper.nft.state().present or bool(tally.sources)
     except GateError:
         return False
 

@@ -60,6 +60,7 @@ def run_list(options: argparse.Namespace) -> int:
     rows = table(_("n"), _("target"), _("until"), _("knocks"), _("why"), right=(0, 3))
     endings = {
         "quiet": _("was quiet"),
+        "expired": _("its time was over"),
         "released": _("released"),
         "replaced": _("inside a wider one"),
         "freed": _("no room"),

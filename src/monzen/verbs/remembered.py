@@ -28,7 +28,8 @@ class Remembered:
             with Ledger.open("/" + LEDGER, readonly=True) as ledger:
                 found = ledger.history(packed, bits, SHOWN)
                 self.entries = [(e, ledger.evidence(e.number)) for e in found]
-                self.released = ledger.released_since(packed, bits)
+                release = ledger.released_after(packed, bits)
+                self.released = None if release is None else release.at
                 self.allowed = [a.text for a in ledger.allowed() if any(_around(p, (packed, bits)) for p in a.prefixes)]
                 numbers = {e.number for e in found}
                 for number, port, protocol, packets, _octets in ledger.knocked():
@@ -68,6 +69,7 @@ class Remembered:
                 said = _("{target} was denied from {since} {until} (number {n}): {why}.")
             endings = {
                 "quiet": _("it was quiet"),
+                "expired": _("its time was over"),
                 "released": _("released"),
                 "replaced": _("inside a wider one"),
                 "freed": _("no room"),
