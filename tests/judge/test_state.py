@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from monzen.judge import Judge, Policy
 from monzen.judge.state import restore, save
+from monzen.judge.tables import number_of
 from monzen.types import Kind, Service, Weight
 
 from .test_judge import event
@@ -73,12 +74,20 @@ def test_a_state_of_another_version_is_refused():
 
 @settings(max_examples=100, deadline=None)
 @given(ROWS, st.sampled_from([SMALL, Policy()]))
-def test_no_fewer_are_counted_than_came_back(rows, policy):
+def test_no_fewer_are_counted_than_were_convicted_or_came_back(rows, policy):
     """What `_hopper` leaves out, because it would change nothing, rests on it."""
     judge = Judge(policy)
     for one in made(rows):
         judge.hear([one])
-        counted = dict(judge.came_back)
-        judge.count_back()
-        assert all(counted.get(number, 0) >= many for number, many in judge.came_back.items())
-        judge.came_back = counted
+        back, convicts = dict(judge.came_back), dict(judge.convicts)
+        judge.count_convicts()
+        assert all(back.get(number, 0) >= many for number, many in judge.came_back.items())
+        for block in judge.convicts:
+            given = sorted(c.sentence.at for k, c in judge.clients.items() if len(k) == 4 and number_of(k) >> 4 == block and c.sentence)
+            said = convicts[block]
+            if len(given) >= policy.hop_members:
+                assert 0 < said <= given[policy.hop_members - 1]
+                assert judge.convicts[block] == given[0]
+            else:
+                assert said > 0 or -said >= len(given)
+        judge.came_back, judge.convicts = back, convicts

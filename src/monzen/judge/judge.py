@@ -308,8 +308,11 @@ class Judge(Rules):
 
 
 def _keep(table: dict[bytes, list[bytes]], where: bytes, key: bytes) -> None:
-    keys = table.setdefault(where, [])
-    if key not in keys:
-        if len(keys) >= PLACES:
-            del keys[0]
-        keys.append(key)
+    """Keeps a client of a network that is not among its clients yet."""
+    keys = table.get(where)
+    if keys is None:
+        table[where] = [key]
+        return
+    if len(keys) >= PLACES:
+        del keys[0]
+    keys.append(key)

@@ -274,6 +274,8 @@ class Networks(Routed):
         client.sentence = sentence
         if rule not in MACHINES and rule != "knocks" and client.trust is not None and client.trust.logins:
             self._alarm("login-before", now, key, sentence.evidence[-1] if sentence.evidence else b"")
+        if bits == 32:
+            self._count_convict(key, now)
         record = client.record
         if detail or record is None:
             sentence.detail = detail or 1
@@ -325,6 +327,9 @@ class Networks(Routed):
         """Convicts that never come back, and new ones all the time: the attacker moves through its network, or its /22."""
         policy, clients = self.policy, self.clients
         before, after = now - policy.hop_after, self.back_after
+        begun = self.convicts.get(number_of(where) >> 4, 0.0)
+        if begun <= 0.0 or begun >= before:  # too few were convicted so long ago
+            return
         enough = max(policy.hop_members, 4 * self.came_back.get(number_of(where) >> 2, 0))  # more change nothing
         old = back = 0
         for near in self._neighbourhood(where):

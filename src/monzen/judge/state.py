@@ -214,7 +214,7 @@ def restore(state: State, policy: Policy | None = None, shield: Shield | None = 
     for table in ("networks", "wide", "groups"):
         setattr(judge, table, {key: _network(row, sentences) for key, *row in state[table]})
     judge.routed = {block: [sentences[n] for n in rows] for block, rows in state.get("routed", [])}
-    judge.count_back()
+    judge.count_convicts()
     judge.alone = {int.from_bytes(where, "big"): host for where, host in state["alone"]}
     judge.firsts = dict(state["firsts"])
     judge.ports = dict(state["ports"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import islice
 from typing import Final, NamedTuple
 
 from monzen.judge.campaign import Campaigns
@@ -118,8 +119,11 @@ class Tables:
         self.full = self.policy.clients  # clients at which some are forgotten
         self.midnight = 0.0  # when the day of now began, UTC
         self.came_back: dict[int, int] = {}  # by the number of a /22: no fewer convicts than came back after their conviction
+        self.convicts: dict[
+            int, float
+        ] = {}  # of a /20: since when it has convicts enough for a hopper; before, -how many
         self.back_after = self.policy.hop_after / 4  # seconds after which it is coming back
-        self.back_most = self.policy.networks
+        self.most_blocks = self.policy.networks  # of these two tables, before they are counted anew
         self.around = 0.0  # until when any network is denied
         self.ends = 0.0  # no listed sentence ended before
         self.listen = FAR  # when the oldest of the silent was silent long enough
@@ -155,7 +159,7 @@ class Tables:
                 client.what = what
                 firsts = self.firsts
                 if len(firsts) >= FIRSTS:
-                    for old in list(firsts)[: FIRSTS // 10]:
+                    for old in list(islice(firsts, FIRSTS // 10)):
                         del firsts[old]
                 firsts[key] = line[:LONGEST]
                 return
@@ -197,18 +201,37 @@ class Tables:
             return
         number = number_of(key) >> 2
         self.came_back[number] = self.came_back.get(number, 0) + 1
-        if len(self.came_back) > self.back_most:
-            self.count_back()
+        if len(self.came_back) > self.most_blocks:
+            self.count_convicts()
 
-    def count_back(self) -> None:
-        """Counts anew who came back, without those that are forgotten."""
+    def _count_convict(self, key: bytes, now: float) -> None:
+        """Counts a new convict; see `_hopper`."""
+        number = number_of(key) >> 4
+        before = self.convicts.get(number, 0.0)
+        if before <= 0.0:
+            self.convicts[number] = before - 1.0 if before - 1.0 > -self.policy.hop_members else now
+            if len(self.convicts) > self.most_blocks:
+                self.count_convicts()
+
+    def count_convicts(self) -> None:
+        """Counts anew who was convicted and who came back, without those that are forgotten."""
         self.came_back.clear()
+        many: dict[int, int] = {}
+        first: dict[int, float] = {}
         for key, client in self.clients.items():
             sentence = client.sentence
-            if sentence is not None and client.last > sentence.at + self.back_after and len(key) == 4:
-                number = number_of(key) >> 2
-                self.came_back[number] = self.came_back.get(number, 0) + 1
-        self.back_most = max(self.policy.networks, 2 * len(self.came_back))
+            if sentence is not None and len(key) == 4:
+                block = number_of(key) >> 4
+                many[block] = many.get(block, 0) + 1
+                first[block] = min(first.get(block, sentence.at), sentence.at)
+                if client.last > sentence.at + self.back_after:
+                    number = number_of(key) >> 2
+                    self.came_back[number] = self.came_back.get(number, 0) + 1
+        enough = (
+            self.policy.hop_members
+        )  # the first is no later than the last of so many
+        self.convicts = {block: first[block] if n >= enough else float(-n) for block, n in many.items()}
+        self.most_blocks = max(self.policy.networks, 2 * len(self.came_back), 2 * len(self.convicts))
 
     def _knocked(self, key: bytes, client: Client, event: Event, now: float) -> None:
         """What a denied client did: counted, and nothing of it kept."""
