@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monzen.judge import Judge, Policy
+from monzen.judge.network import Network
 from monzen.judge.state import restore, save
 from monzen.judge.tables import number_of
 from monzen.types import Kind, Service, Weight
@@ -91,3 +92,17 @@ def test_no_fewer_are_counted_than_were_convicted_or_came_back(rows, policy):
             else:
                 assert said > 0 or -said >= len(given)
         judge.came_back, judge.convicts = back, convicts
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 1023)), max_size=400))
+def test_a_network_knows_its_members(steps):
+    """Of a /24 or a /22, however many there are."""
+    network = Network()
+    for offends, n in steps:
+        key = bytes((203, 0, 112 + n // 256, n % 256))
+        assert network.has(key) == (key in network.members)
+        if offends:
+            network.offended(key, 1, float(n), 0.0)
+        else:
+            network.forgive(key)
+    assert len(set(network.members)) == len(network.members) <= 256

@@ -295,7 +295,7 @@ class Networks(Routed):
             if new and rule != "campaign":
                 self._hopper(where, None, client.deed, now)
             return
-        if key not in network.members:
+        if not network.has(key):
             network.offended(key, 1, now, now - policy.window)
         if rule == "knocks":
             return

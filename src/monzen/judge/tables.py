@@ -119,9 +119,7 @@ class Tables:
         self.full = self.policy.clients  # clients at which some are forgotten
         self.midnight = 0.0  # when the day of now began, UTC
         self.came_back: dict[int, int] = {}  # by the number of a /22: no fewer convicts than came back after their conviction
-        self.convicts: dict[
-            int, float
-        ] = {}  # of a /20: since when it has convicts enough for a hopper; before, -how many
+        self.convicts: dict[int, float] = {}  # of a /20: since when it has convicts enough for a hopper; before, -how many
         self.back_after = self.policy.hop_after / 4  # seconds after which it is coming back
         self.most_blocks = self.policy.networks  # of these two tables, before they are counted anew
         self.around = 0.0  # until when any network is denied
@@ -227,9 +225,7 @@ class Tables:
                 if client.last > sentence.at + self.back_after:
                     number = number_of(key) >> 2
                     self.came_back[number] = self.came_back.get(number, 0) + 1
-        enough = (
-            self.policy.hop_members
-        )  # the first is no later than the last of so many
+        enough = self.policy.hop_members  # the first is no later than the last of so many
         self.convicts = {block: first[block] if n >= enough else float(-n) for block, n in many.items()}
         self.most_blocks = max(self.policy.networks, 2 * len(self.came_back), 2 * len(self.convicts))
 
