@@ -6,7 +6,7 @@ from typing import Final
 from zlib import crc32
 
 from monzen.judge.lean import mypyc_attr
-from monzen.judge.names import Name, alike
+from monzen.judge.names import Name, akin, parts_of
 from monzen.types import Verdict
 
 EVIDENCE: Final = 3  # lines kept of a client: the first and the last ones
@@ -42,12 +42,13 @@ class Record:
 
     def name(self, name: Name, time: float) -> None:
         """Keeps one of each family of names that a person may mix up, and when it was last tried."""
+        parts = parts_of(name.local)
         for i in range(len(self.names)):
             other = self.names[i]
             if other is name or other.text == name.text:
                 self.named[i] = time
                 return
-            if alike(other, name) and self._slip(crc32(name.text)):
+            if akin(other.local, name.local, parts) and self._slip(crc32(name.text)):
                 self.named[i] = time
                 return
         if not self.names:

@@ -38,14 +38,22 @@ class Name:
 
 def alike(a: Name, b: Name) -> bool:
     """Whether a person may have meant the same: `max`, `max.muster`, `muster@example.org`."""
-    if a.local == b.local or close(a.local, b.local):
+    return akin(a.local, b.local, parts_of(b.local))
+
+
+def parts_of(local: bytes) -> list[bytes]:
+    """The parts of a person's name that tell who it is."""
+    return [t for t in split(local)[:TOKENS] if len(t) >= SHORTEST_TOKEN]
+
+
+def akin(a: bytes, b: bytes, parts: list[bytes]) -> bool:
+    """Whether two names are alike; `parts` are those of `b`, for who compares it with many."""
+    if a == b or close(a, b):
         return True
-    short, long = (a.local, b.local) if len(a.local) <= len(b.local) else (b.local, a.local)
+    short, long = (a, b) if len(a) <= len(b) else (b, a)
     if len(short) >= SHORTEST_TOKEN and long.startswith(short):
         return True
-    tokens = split(a.local)[:TOKENS]
-    others = split(b.local)[:TOKENS]
-    return any(t in others for t in tokens if len(t) >= SHORTEST_TOKEN)
+    return any(a.find(t) >= 0 and t in split(a)[:TOKENS] for t in parts)  # `in` would make an error's text first, and drop it
 
 
 def close(a: bytes, b: bytes) -> bool:
