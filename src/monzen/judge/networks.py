@@ -332,7 +332,11 @@ class Networks(Routed):
             return
         enough = max(policy.hop_members, 4 * self.came_back.get(number_of(where) >> 2, 0))  # more change nothing
         old = back = 0
-        for near in self._neighbourhood(where):
+        front, base = where[:2], where[2] & 0xFC
+        for turn in range(5):  # its own /24 first: it often decides
+            near = where if not turn else front + BYTES[base + turn - 1]
+            if turn and near == where:
+                continue
             for k in self._members(near):
                 client = clients.get(k)
                 if client is None:
