@@ -39,6 +39,9 @@ MODULES = (  # pure Python, compiled as it stands; each must be typed throughout
     "monzen/judge/strangers.py",
     "monzen/judge/tables.py",
 )
+# NDEBUG as Python itself is built: without it Python's macros check each object they look into. Hidden, functions of one library
+# call each other directly, and small ones are taken into others.
+FLAGS = ("-O3", "-DNDEBUG", "-fvisibility=hidden")
 MYPYC = """
 import sys
 from setuptools import setup
@@ -52,10 +55,11 @@ def say(text: str) -> None:
     print(f"monzen: {text}", file=sys.stderr)
 
 
-def run(command: list[str], where: Path) -> str:
-    """Runs a command; "" if it worked, else the last line it wrote."""
+def run(command: list[str], where: Path, flags: str = "") -> str:
+    """Runs a command, the compiler with these flags; "" if it worked, else the last line it wrote."""
+    words = {"CFLAGS": f"{os.environ.get('CFLAGS', '')} {flags}"} if flags else {}
     try:
-        done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False, env=os.environ | words)
     except OSError as error:
         return str(error)
     lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
@@ -71,7 +75,7 @@ def compile_loop(source: Path) -> str:
     if not shutil.which(compiler[0]):
         compiler = ["cc"]
     include = [f"-I{sysconfig.get_path(name)}" for name in ("include", "platinclude")]
-    return run([*compiler, "-O3", "-shared", "-fPIC", *include, str(source / LOOP), "-o", str(target)], source)
+    return run([*compiler, *FLAGS, "-shared", "-fPIC", *include, str(source / LOOP), "-o", str(target)], source)
 
 
 def compile_modules(source: Path) -> str:
@@ -79,7 +83,7 @@ def compile_modules(source: Path) -> str:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         shutil.copytree(source / "monzen", copy / "monzen", ignore=shutil.ignore_patterns("*.so", "__pycache__", "locale"))
-        why = run([sys.executable, "-c", MYPYC, "--ignore-missing-imports", *MODULES], copy)
+        why = run([sys.executable, "-c", MYPYC, "--ignore-missing-imports", *MODULES], copy, " ".join(FLAGS))
         if not why:
             for built in copy.rglob("*.so"):
                 if "build" not in built.relative_to(copy).parts:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import io
 import sys
 import tokenize
@@ -102,7 +101,7 @@ def sections() -> list[tuple[str, list[Key]]]:
     said = comments(text)
     body = next(n for n in ast.parse(text).body if isinstance(n, ast.ClassDef)).body
     found: list[tuple[str, list[Key]]] = [("What is at once, and what is slow", [])]
-    defaults = dataclasses.asdict(Policy())
+    defaults = Policy()._asdict()
     last = body[0].lineno
     for node in body:
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):

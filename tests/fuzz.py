@@ -110,7 +110,8 @@ def one_round(seed: int) -> None:
     assert all(0 <= e.attempts <= CAP for e in joined)
     assert {e.fact.client for e in joined} <= {b"", *(addresses[w] for w in words(log))}, "an address that is not in the log"
 
-    result = Reading(Judge(), lines=len(ends))
+    result = Reading(Judge())
+    result.lines = len(ends)
     result.judge.hear(joined)
     result.samples.extend(whole[1][3])  # type: ignore[call-overload]  # the samples
     names = chance.random() < 0.5

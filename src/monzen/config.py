@@ -41,7 +41,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "outage_clients": (2, 1000),
     **dict.fromkeys(("clients", "networks", "sentences", "name_table", "knockers"), (1000, 100_000_000)),
 }
-KINDS = {f.name: type(getattr(Policy(), f.name)).__name__ for f in fields(Policy)}  # compiled, a field knows no type
+KINDS = {name: type(value).__name__ for name, value in Policy()._asdict().items()}
 FIREWALLS = ("auto", "nftables", "ufw", "dry")
 
 
@@ -139,7 +139,7 @@ def config(tables: dict[str, Any], path: str) -> Config:
     values: dict[str, Any] = {
         key: _value(path, key, value) for key, value in tables.get("policy", {}).items()
     }  # of as many types as there are keys
-    policy = replace(Policy(), **values)
+    policy = Policy(**values)
     _check(path, policy)
     shield = tables.get("shield", {})
     own, named = _addresses(path, "own", shield.get("own", []))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from monzen.judge.judge import Judge
 from monzen.judge.policy import Policy, frugal
@@ -15,6 +13,7 @@ from monzen.parse.clock import MONTHS, Clock, first_year
 from monzen.parse.join import Joiner
 from monzen.parse.merge import Twice, merge
 from monzen.parse.reader import Reader
+from monzen.pattern import match
 from monzen.show.period import limit
 from monzen.show.reading import Input, Reading
 from monzen.sources import Source, SourceError, blocks, plan, unfold
@@ -26,11 +25,10 @@ if TYPE_CHECKING:  # loaded only where it is asked for
     from monzen.pardons import Pardons
 
 HALF_A_YEAR = 183 * 86400.0
-NO_YEAR = re.compile(rb"[ \t]*([A-Z][a-z]{2}) {1,2}(\d{1,2}) \d\d:\d\d:\d\d ").match
+NO_YEAR = match(rb"[ \t]*([A-Z][a-z]{2}) {1,2}(\d{1,2}) \d\d:\d\d:\d\d ")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What the command line says. Times in epoch seconds; `year` for stamps without one."""
 
     now: float

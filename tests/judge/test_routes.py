@@ -1,6 +1,5 @@
 """The routing table: lines, ranges, who announces what; and the rule "wide", which needs it."""
 
-import dataclasses
 from ipaddress import ip_address, ip_network, summarize_address_range
 
 import pytest
@@ -228,7 +227,7 @@ def test_without_a_table_never():
 
 @pytest.mark.parametrize(("widest", "found"), [(24, []), (23, []), (22, ["203.0.112.0/22"]), (16, ["203.0.112.0/22"])])
 def test_never_wider_than_the_policy_says(widest, found):
-    assert wide(judged(ROUTED, *THREE, policy=dataclasses.replace(Policy(), widest4=widest))) == found
+    assert wide(judged(ROUTED, *THREE, policy=Policy(widest4=widest))) == found
 
 
 def test_networks_of_one_as_beside_the_prefix_count():

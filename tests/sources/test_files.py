@@ -9,7 +9,6 @@ import tempfile
 import threading
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -224,7 +223,7 @@ def after(damage: Callable[[Path], None], folder: Path, *rest: bytes) -> Got:
         (folder / f"{n}").write_bytes(data)
         others.append(source(folder / f"{n}", form_of(data)))
     damage(whole)
-    return Got(replace(source(whole, "gz"), twins=tuple(others)), size=4096)
+    return Got(source(whole, "gz")._replace(twins=tuple(others)), size=4096)
 
 
 def cut(path: Path) -> None:
@@ -266,5 +265,5 @@ def test_lines_that_are_too_long_are_counted_once(tmp_path: Path) -> None:
     path = tmp_path / "a.log.gz"
     path.write_bytes(PACK["gz"](text)[:-300])
     (tmp_path / "a.log").write_bytes(text)
-    got = Got(replace(source(path, "gz"), twins=(source(tmp_path / "a.log"),)))
+    got = Got(source(path, "gz")._replace(twins=(source(tmp_path / "a.log"),)))
     assert (got.text, got.skipped, got.reason) == (log(10) + log(3000) + log(10), 2, "replaced")

@@ -82,12 +82,14 @@ class Names:
 
     def find(self, text: bytes, time: float) -> Name:
         """The name of a text; made if it is new."""
-        key = text[:LONGEST_NAME].lower()
-        name = self.table.get(key)
+        name = self.table.get(text)  # mostly it is written as it is kept
         if name is None:
-            if len(self.table) >= self.most:
-                self._forget()
-            name = self.table[key] = Name(key, time)
+            key = text[:LONGEST_NAME].lower()
+            name = self.table.get(key)
+            if name is None:
+                if len(self.table) >= self.most:
+                    self._forget()
+                name = self.table[key] = Name(key, time)
         name.last = time
         return name
 

@@ -7,6 +7,8 @@ from typing import Final
 
 AT_ONCE: Final = 120.0  # seconds within which users fail together
 LONGEST: Final = 7200.0  # seconds an outage may last that only users' failures tell
+HEADS: Final = 1024  # heads of which the host is remembered: a server has a few hundred processes at a time
+LONGEST_HEAD: Final = 200  # bytes: a longer one is cut each time
 AFTER: Final = 600.0  # seconds without a success after which an outage is taken to go on no longer
 
 
@@ -32,11 +34,23 @@ class Outages:
 
     def __init__(self) -> None:
         self.servers: dict[bytes, Server] = {}
+        self.hosts: dict[bytes, bytes] = {}  # by head
         self.last = 0.0  # until when any server is taken to be ill
+
+    def _host(self, head: bytes) -> bytes:
+        """The host of a head, as server_of."""
+        host = self.hosts.get(head)
+        if host is None:
+            host = server_of(head)
+            if len(self.hosts) >= HEADS:
+                self.hosts.clear()
+            if len(head) <= LONGEST_HEAD:
+                self.hosts[head] = host
+        return host
 
     def failed(self, head: bytes, key: bytes, now: float, clients: int) -> bool:
         """A user failed; whether the server is ill since now."""
-        name = server_of(head)
+        name = self._host(head)
         server = self.servers.get(name)
         if server is None:
             if len(self.servers) >= 1000:
@@ -65,13 +79,13 @@ class Outages:
         """Whether a server is ill."""
         if self.last < now:
             return False
-        server = self.servers.get(server_of(head))
+        server = self.servers.get(self._host(head))
         return server is not None and server.down >= now
 
     def succeeded(self, head: bytes) -> None:
         """Somebody got in: it is well."""
         if self.servers:
-            server = self.servers.get(server_of(head))
+            server = self.servers.get(self._host(head))
             if server is not None and server.failed:
                 server.failed.clear()
                 server.down = 0.0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 HOUR = 3600.0
 DAY = 86400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """What is counted, for how long, and how long a denial lasts. The field names are the keys of the TOML table `[policy]`."""
 
     window: float = 600.0  # "at once": ten minutes, as fail2ban and its kin have it
@@ -91,8 +90,7 @@ class Policy:
 def frugal(policy: Policy) -> Policy:
     """The policy of a scan, which stays below 60 MiB however long the log: smaller tables, where they were not set."""
     usual = Policy()
-    return replace(
-        policy,
+    return policy._replace(
         clients=30_000 if policy.clients == usual.clients else policy.clients,
         networks=5_000 if policy.networks == usual.networks else policy.networks,
         sentences=15_000 if policy.sentences == usual.sentences else policy.sentences,

@@ -11,6 +11,7 @@
 #define PY_SSIZE_T_CLEAN
 #define _GNU_SOURCE
 #include <Python.h>
+#include <arpa/inet.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -24,12 +25,16 @@
 #define ADDRESSES 4096   /* addresses that are looked up without making an object of them; a power of two */
 #define SAID 64          /* reasons of Postfix, the same; a server has few */
 #define WORDS 16         /* mechanisms, the same */
+#define SPARES 512       /* Events and Facts that are kept for the next block: about those of one */
+#define USERS 1024       /* names that were tried, the same */
 #define PROCESSES 256    /* heads as objects, the same: the lines of one process mostly stand close together */
 
-/* Literals and the pairs of bytes that they begin with: one look at each pair of a text tells where one may stand. */
+/* Literals, and how far a look at two bytes of a text lets it go on: where none of the literals, cut to the length of the shortest, can
+ * end here, it takes several bytes at a step (Wu and Manber, 1994). */
 typedef struct {
     PyObject *literals; /* a tuple of bytes, each of two or more; owned by the heads that have it, compared by identity */
-    unsigned char pairs[8192];
+    Py_ssize_t shortest;
+    unsigned char skip[4096];
 } Needles;
 
 typedef struct {
@@ -77,7 +82,7 @@ typedef struct {
     Known *known;
     Address *packed;
     Said *said;
-    PyObject *words[WORDS], *processes[PROCESSES];
+    PyObject *words[WORDS], *users[USERS], *processes[PROCESSES];
     Needles *needles; /* the first of suspects; used counts */
     int families;
 } Scanner;
@@ -86,33 +91,47 @@ static void forget(Head *h) {
     Py_CLEAR(h->program); Py_CLEAR(h->facts); Py_CLEAR(h->service); Py_CLEAR(h->quiet);
 }
 
+static unsigned pair_of(const unsigned char *p) { return (unsigned)p[0] << 4 ^ p[1]; } /* below 4096; two pairs may share a number */
+
 static void thread(Needles *n, PyObject *literals) {
-    memset(n->pairs, 0, sizeof n->pairs);
+    Py_ssize_t count = PyTuple_GET_SIZE(literals), shortest = 200;
     n->literals = literals;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(literals); i++) {
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (PyBytes_GET_SIZE(PyTuple_GET_ITEM(literals, i)) < shortest) shortest = PyBytes_GET_SIZE(PyTuple_GET_ITEM(literals, i));
+    n->shortest = shortest;
+    memset(n->skip, (int)shortest - 1, sizeof n->skip);
+    for (Py_ssize_t i = 0; i < count; i++) {
         const unsigned char *l = (const unsigned char *)PyBytes_AS_STRING(PyTuple_GET_ITEM(literals, i));
-        unsigned pair = (unsigned)l[0] << 8 | l[1];
-        n->pairs[pair >> 3] |= (unsigned char)(1u << (pair & 7));
+        for (Py_ssize_t j = 0; j + 2 <= shortest; j++) {
+            unsigned char *skip = &n->skip[pair_of(l + j)];
+            if (*skip > shortest - 2 - j) *skip = (unsigned char)(shortest - 2 - j);
+        }
     }
 }
 
 /* Which of the literals, the first in their order, is in the text; -1 for none. */
 static Py_ssize_t which(const Needles *n, const char *text, Py_ssize_t length) {
-    const unsigned char *p = (const unsigned char *)text, *end = p + length;
     Py_ssize_t found = PyTuple_GET_SIZE(n->literals);
-    if (!found) return -1;
-    for (; p + 1 < end; p++) {
-        unsigned pair = (unsigned)p[0] << 8 | p[1];
-        if (!(n->pairs[pair >> 3] >> (pair & 7) & 1)) continue;
+    if (!found || length < n->shortest) return -1;
+    const unsigned char *p = (const unsigned char *)text + n->shortest - 2, *end = (const unsigned char *)text + length;
+    while (p + 1 < end) {
+        unsigned skip = n->skip[pair_of(p)];
+        if (skip) {
+            p += skip;
+            continue;
+        }
+        const unsigned char *begin = p - (n->shortest - 2);
         for (Py_ssize_t i = 0; i < found; i++) {
             PyObject *l = PyTuple_GET_ITEM(n->literals, i);
             Py_ssize_t size = PyBytes_GET_SIZE(l);
-            if (end - p >= size && !memcmp(p, PyBytes_AS_STRING(l), (size_t)size)) {
+            const char *literal = PyBytes_AS_STRING(l);
+            if ((char)*begin == *literal && end - begin >= size && !memcmp(begin, literal, (size_t)size)) {
                 found = i;
                 if (!i) return 0;
                 break;
             }
         }
+        p++;
     }
     return found < PyTuple_GET_SIZE(n->literals) ? found : -1;
 }
@@ -125,8 +144,11 @@ static uint64_t hash_of(const char *text, Py_ssize_t size) {
         hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
         hash ^= hash >> 32;
     }
-    word = 0;
-    memcpy(&word, size >= 8 ? text + size - 8 : text, size >= 8 ? 8 : (size_t)size);
+    if (size >= 8) memcpy(&word, text + size - 8, 8);
+    else {
+        word = 0;
+        for (Py_ssize_t i = 0; i < size; i++) word = word << 8 | (unsigned char)text[i];
+    }
     hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
     return hash ^ hash >> 32;
 }
@@ -189,10 +211,53 @@ static const char *after(const char *p, const char *end, const char *word) {
     return (size_t)(end - p) >= n && !memcmp(p, word, n) ? p + n : NULL;
 }
 
+/* Events and Facts live for a block only: what is left of one is kept for the next of its type, which takes a third of the time of
+ * asking for memory and giving it back. For that, `adopt` gives the type a tp_dealloc of ours, which does what tuple's does. */
+typedef struct {
+    PyTypeObject *type;
+    Py_ssize_t size;
+    int kept;
+    PyObject *spare[SPARES];
+} Pool;
+
+static Pool pools[2]; /* Event, Fact */
+
+static Pool *pool_of(PyTypeObject *type) { return type == pools[0].type ? &pools[0] : type == pools[1].type ? &pools[1] : NULL; }
+
+static void give_back(PyObject *tuple) {
+    PyTypeObject *type = Py_TYPE(tuple);
+    Pool *pool = pool_of(type); /* NULL: of a class that inherits */
+    PyObject **item = ((PyTupleObject *)tuple)->ob_item;
+    PyObject_GC_UnTrack(tuple);
+    for (Py_ssize_t i = Py_SIZE(tuple); i-- > 0;) Py_XDECREF(item[i]);
+    if (pool && Py_SIZE(tuple) == pool->size && pool->kept < SPARES) pool->spare[pool->kept++] = tuple; /* with its reference to the type */
+    else {
+        PyObject_GC_Del(tuple);
+        Py_DECREF(type);
+    }
+}
+
+static void adopt(Pool *pool, PyObject *of, Py_ssize_t size) {
+#ifndef Py_GIL_DISABLED /* the pools have no lock */
+    PyTypeObject *type = (PyTypeObject *)of;
+    if (pool->type || type->tp_dictoffset || type->tp_weaklistoffset || !(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) return;
+    pool->type = (PyTypeObject *)Py_NewRef(of);
+    pool->size = size;
+    type->tp_dealloc = give_back;
+#else
+    (void)pool; (void)of; (void)size;
+#endif
+}
+
 /* A tuple of a type of ours, all of whose items the caller sets. What it will hold is bytes and numbers: nothing that could be
  * part of a cycle, so the collector is not told of it. */
 static PyTupleObject *new_tuple(PyObject *type, Py_ssize_t size) {
-    PyTupleObject *made = PyObject_GC_NewVar(PyTupleObject, (PyTypeObject *)type, size);
+    Pool *pool = pool_of((PyTypeObject *)type);
+    PyTupleObject *made;
+    if (pool && pool->kept && size == pool->size) {
+        made = (PyTupleObject *)pool->spare[--pool->kept];
+        _Py_NewReference((PyObject *)made);
+    } else made = PyObject_GC_NewVar(PyTupleObject, (PyTypeObject *)type, size);
 #if PY_VERSION_HEX >= 0x030E0000
     if (made) made->ob_hash = -1; /* not known yet (Include/cpython/tupleobject.h, 3.14) */
 #endif
@@ -200,6 +265,10 @@ static PyTupleObject *new_tuple(PyObject *type, Py_ssize_t size) {
 }
 
 /* A Fact like `model`, but for what is given. Steals client, user and detail; each of them may be NULL with an exception set. */
+static PyObject *small[128]; /* numbers as objects, made by PyInit__scan: kinds, weights, and attempts up to declare.CAP */
+
+static PyObject *number_of(long value) { return value >= 0 && value < 128 ? Py_NewRef(small[value]) : PyLong_FromLong(value); }
+
 static PyObject *fact_like(Scanner *self, PyObject *model, long kind, long weight, PyObject *client, PyObject *user, PyObject *service, long attempts,
                            PyObject *account, PyObject *detail) {
     PyTupleObject *fact = client && user && detail ? new_tuple(self->fact, 10) : NULL;
@@ -212,12 +281,12 @@ static PyObject *fact_like(Scanner *self, PyObject *model, long kind, long weigh
     static const unsigned char loopback[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
     if (!n || (n == 4 && (a[0] == 127 || (a[0] == 172 && a[1] >> 4 == 1 && !a[2] && a[3] == 1))) || (n == 16 && !memcmp(a, loopback, 16))) weight = 0; /* address.is_local */
     PyObject **item = fact->ob_item;
-    item[0] = PyLong_FromLong(kind);
-    item[1] = PyLong_FromLong(weight);
+    item[0] = number_of(kind);
+    item[1] = number_of(weight);
     item[2] = client;
     item[3] = user;
     item[4] = Py_NewRef(service);
-    item[5] = PyLong_FromLong(attempts);
+    item[5] = number_of(attempts);
     item[6] = Py_NewRef(account);
     item[7] = detail;
     item[8] = Py_NewRef(PyTuple_GET_ITEM(model, 8));
@@ -239,6 +308,17 @@ static int ipv4(const char *p, const char *to, unsigned char *packed) {
     return packed[0] || packed[1] || packed[2] || packed[3];
 }
 
+/* IPv6 without a zone, neither all zero nor IPv4 in other clothes. 0: something else. */
+static int ipv6(const char *from, const char *to, unsigned char *packed) {
+    static const unsigned char front[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255}, nobody[16];
+    char text[INET6_ADDRSTRLEN];
+    size_t size = (size_t)(to - from);
+    if (size >= sizeof text || !memchr(from, ':', size) || memchr(from, 0, size)) return 0;
+    memcpy(text, from, size);
+    text[size] = 0;
+    return inet_pton(AF_INET6, text, packed) == 1 && memcmp(packed, front, 12) && memcmp(packed, nobody, 16);
+}
+
 static PyObject *address_of(Scanner *self, const char *from, const char *to) {
     Py_ssize_t size = to - from;
     Address *a = NULL;
@@ -246,9 +326,10 @@ static PyObject *address_of(Scanner *self, const char *from, const char *to) {
         a = &self->packed[hash_of(from, size) & (ADDRESSES - 1)];
         if (a->packed && a->length == size && !memcmp(a->text, from, (size_t)size)) return Py_NewRef(a->packed);
     }
-    unsigned char four[4];
+    unsigned char bytes[16];
     PyObject *packed;
-    if (ipv4(from, to, four)) packed = PyBytes_FromStringAndSize((const char *)four, 4);
+    if (ipv4(from, to, bytes)) packed = PyBytes_FromStringAndSize((const char *)bytes, 4);
+    else if (ipv6(from, to, bytes)) packed = PyBytes_FromStringAndSize((const char *)bytes, 16);
     else {
         PyObject *text = PyBytes_FromStringAndSize(from, size);
         packed = text ? PyObject_GetItem(self->addresses, text) : NULL;
@@ -291,12 +372,20 @@ static PyObject *word_of(Scanner *self, const char *from, const char *to) {
     return !size || size > 32 ? cut_text(from, to) : shared(self->words, WORDS, from, size);
 }
 
+/* The same for names: few are tried, each a thousand times, and what is one object is hashed once by those who look it up. */
+static PyObject *user_of(Scanner *self, const char *from, const char *to) {
+    Py_ssize_t size = to - from;
+    return !size || size > 64 ? cut_text(from, to) : shared(self->users, USERS, from, size);
+}
+
+static const unsigned char ends_name[256] = {['['] = 1, [']'] = 1, [' '] = 1, ['\t'] = 1, ['\n'] = 1, ['\v'] = 1, ['\f'] = 1, ['\r'] = 1};
+
 /* `name[address]` or `name[address]:port`: what follows it, or NULL. */
 static const char *peer(const char *p, const char *end, const char **from, const char **to) {
-    while (p < end && *p != '[' && *p != ']' && !is_space((unsigned char)*p)) p++;
+    while (p < end && !ends_name[(unsigned char)*p]) p++;
     if (p >= end || *p != '[') return NULL;
     *from = ++p;
-    while (p < end && *p != '[' && *p != ']' && !is_space((unsigned char)*p)) p++;
+    while (p < end && !ends_name[(unsigned char)*p]) p++;
     if (p >= end || *p != ']') return NULL;
     *to = p++;
     if (end - p > 1 && *p == ':' && is_digit((unsigned char)p[1])) {
@@ -355,7 +444,7 @@ static PyObject *sasl(Scanner *self, PyObject *service, const char *p, const cha
     } else reason_end = end;
     long kind, weight;
     if (said(self, p, 0, p, (size_t)(reason_end - p), &kind, &weight) < 0) return NULL;
-    return fact_like(self, self->sasl, kind, weight, address_of(self, from, to), cut_text(name, end), service, 1, Py_None, word_of(self, mech, mech_end));
+    return fact_like(self, self->sasl, kind, weight, address_of(self, from, to), user_of(self, name, end), service, 1, Py_None, word_of(self, mech, mech_end));
 }
 
 /* disconnect from name[address] ehlo=1 auth=0/2 ...: a Fact where all AUTH commands failed or all succeeded, None where there was none */
@@ -499,7 +588,7 @@ static PyObject *detail(Scanner *self, const char *p, const char *end) {
         for (secret_end = secret; secret_end < end && (is_digit((unsigned char)*secret_end) || (*secret_end >= 'a' && *secret_end <= 'f')); secret_end++) {}
         if (secret_end == secret || end - secret_end != 1 || *secret_end != ')') return NULL;
     }
-    return fact_like(self, self->detail, number(self->detail, 0), number(self->detail, 1), address_of(self, from, to), cut_text(user, user_end),
+    return fact_like(self, self->detail, number(self->detail, 0), number(self->detail, 1), address_of(self, from, to), user_of(self, user, user_end),
                      PyTuple_GET_ITEM(self->detail, 4), 1, account, secret ? PyBytes_FromStringAndSize(secret, secret_end - secret) : Py_NewRef(Py_None));
 }
 
@@ -543,7 +632,7 @@ static PyObject *failed(Scanner *self, const char *p, const char *end) {
         Py_XDECREF(own);
         if (PyErr_Occurred()) Py_CLEAR(client);
     }
-    return fact_like(self, self->failed, number(self->failed, 0), weight, client, cut_text(user, user_end), PyTuple_GET_ITEM(self->doors, door),
+    return fact_like(self, self->failed, number(self->failed, 0), weight, client, user_of(self, user, user_end), PyTuple_GET_ITEM(self->doors, door),
                      attempts < 100 ? attempts : 100, Py_None, word_of(self, method, method_end));
 }
 
@@ -737,37 +826,40 @@ static int one_line(Scanner *self, PyObject *out, PyObject *block, const char *b
             }
         }
     }
+    if (fact) { /* of the formats that are read here, none is DISCONNECT and ALONE */
+        int bad = emit(self, out, fact, line, stamp, colon, end);
+        Py_DECREF(fact);
+        return bad;
+    }
+    if (PyErr_Occurred()) return -1;
     PyObject *text = NULL;
-    if (!fact) {
-        if (PyErr_Occurred()) return -1;
-        Py_ssize_t wide = to - from;
-        if (PyDict_GET_SIZE(h->facts) && wide < LONGEST_KNOWN) {
-            uint64_t hash = hash_of(from, wide);
-            Known *k = &self->known[hash & (KNOWN - 1)];
-            if (k->fact && k->hash == hash && k->facts == h->facts && PyBytes_GET_SIZE(k->text) == wide && !memcmp(PyBytes_AS_STRING(k->text), from, (size_t)wide))
-                fact = Py_NewRef(k->fact);
-            else {
-                if (!(text = PyBytes_FromStringAndSize(from, wide))) return -1;
-                fact = PyDict_GetItemWithError(h->facts, text);
-                if (fact) {
-                    Known fresh = {hash, Py_NewRef(h->facts), Py_NewRef(text), Py_NewRef(fact)}, old = *k;
-                    *k = fresh;
-                    Py_INCREF(fact);
-                    Py_XDECREF(old.facts); Py_XDECREF(old.text); Py_XDECREF(old.fact);
-                } else if (PyErr_Occurred()) {
-                    Py_DECREF(text);
-                    return -1;
-                }
+    Py_ssize_t wide = to - from;
+    if (PyDict_GET_SIZE(h->facts) && wide < LONGEST_KNOWN) {
+        uint64_t hash = hash_of(from, wide);
+        Known *k = &self->known[hash & (KNOWN - 1)];
+        if (k->fact && k->hash == hash && k->facts == h->facts && PyBytes_GET_SIZE(k->text) == wide && !memcmp(PyBytes_AS_STRING(k->text), from, (size_t)wide))
+            fact = Py_NewRef(k->fact);
+        else {
+            if (!(text = PyBytes_FromStringAndSize(from, wide))) return -1;
+            fact = PyDict_GetItemWithError(h->facts, text);
+            if (fact) {
+                Known fresh = {hash, Py_NewRef(h->facts), Py_NewRef(text), Py_NewRef(fact)}, old = *k;
+                *k = fresh;
+                Py_INCREF(fact);
+                Py_XDECREF(old.facts); Py_XDECREF(old.text); Py_XDECREF(old.fact);
+            } else if (PyErr_Occurred()) {
+                Py_DECREF(text);
+                return -1;
             }
         }
-        Py_ssize_t first = fact ? -1 : which(h->needles, message, size);
-        if (first >= 0) {
-            if (!text) text = PyBytes_FromStringAndSize(from, wide);
-            fact = text ? PyObject_CallFunction(self->on_message, "Oy#On", h->program, message, size, text, first) : NULL;
-        } else if (!fact) fact = Py_NewRef(Py_None);
-        Py_XDECREF(text);
-        if (!fact) return -1;
     }
+    Py_ssize_t first = fact ? -1 : which(h->needles, message, size);
+    if (first >= 0) {
+        if (!text) text = PyBytes_FromStringAndSize(from, wide);
+        fact = text ? PyObject_CallFunction(self->on_message, "Oy#On", h->program, message, size, text, first) : NULL;
+    } else if (!fact) fact = Py_NewRef(Py_None);
+    Py_XDECREF(text);
+    if (!fact) return -1;
     int bad = 0;
     if (fact == Py_None) {
         if (which(&self->needles[0], line, length) >= 0) {
@@ -848,6 +940,8 @@ static int Scanner_init(Scanner *self, PyObject *args, PyObject *kwds) {
     self->event = Py_NewRef(event); self->fact = Py_NewRef(fact);
     self->sasl = Py_NewRef(models[0]); self->summary = Py_NewRef(models[1]); self->lost = Py_NewRef(models[2]);
     self->refused = Py_NewRef(models[3]); self->detail = Py_NewRef(models[4]); self->failed = Py_NewRef(models[5]);
+    adopt(&pools[0], event, 5);
+    adopt(&pools[1], fact, 10);
     return needles_of(self, suspects) ? 0 : -1;
 }
 
@@ -866,6 +960,7 @@ static int Scanner_traverse(Scanner *self, visitproc visit, void *arg) {
     }
     for (int i = 0; self->packed && i < ADDRESSES; i++) Py_VISIT(self->packed[i].packed);
     for (int i = 0; i < WORDS; i++) Py_VISIT(self->words[i]);
+    for (int i = 0; i < USERS; i++) Py_VISIT(self->users[i]);
     for (int i = 0; i < PROCESSES; i++) Py_VISIT(self->processes[i]);
     for (int i = 0; i < self->families; i++) Py_VISIT(self->needles[i].literals);
     return 0;
@@ -882,6 +977,7 @@ static int Scanner_clear(Scanner *self) {
     }
     for (int i = 0; self->packed && i < ADDRESSES; i++) Py_CLEAR(self->packed[i].packed);
     for (int i = 0; i < WORDS; i++) Py_CLEAR(self->words[i]);
+    for (int i = 0; i < USERS; i++) Py_CLEAR(self->users[i]);
     for (int i = 0; i < PROCESSES; i++) Py_CLEAR(self->processes[i]);
     while (self->families > 0) {
         self->families--; /* not in the macro: before 3.12 it evaluates its argument several times */
@@ -965,6 +1061,8 @@ static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_scan", "The hot pat
 PyMODINIT_FUNC PyInit__scan(void) {
     PyObject *m = PyModule_Create(&module);
     PyObject *type = m ? PyType_FromSpec(&spec) : NULL;
+    for (int i = 0; i < 128; i++)
+        if (!small[i] && !(small[i] = PyLong_FromLong(i))) Py_CLEAR(type);
     if (!type || PyModule_AddObject(m, "Scanner", type) < 0) {
         Py_XDECREF(type);
         Py_XDECREF(m);

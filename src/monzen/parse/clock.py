@@ -6,8 +6,9 @@ State is what the lines before said, nothing else: the same lines give the same 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from itertools import pairwise
+
+from monzen.pattern import match
 
 DAY = 86400.0
 SLACK = DAY  # how far past the newest moment a stamp may lie: a clock that runs ahead, a zone that is not known
@@ -18,9 +19,9 @@ TAI = (1 << 62) + 10  # TAI64 label of 1970-01-01 00:00:00 UTC as daemontools wr
 SIXTY = {b"%02d:" % minute: 60.0 * minute for minute in range(60)}  # `07:` to the seconds since the hour began
 REPEATED = 300.0  # an hour that comes twice is in its second turn when its first lies further back than this
 
-TRADITIONAL = re.compile(rb"([A-Z][a-z]{2}) {1,2}(\d{1,2}) (?:(\d{4}) )?(\d\d):(\d\d):(\d\d)(\.\d{1,9})?(?: (\d{4})(?= ))?").match
-ISO = re.compile(rb"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(Z|[+-]\d\d:?\d\d))?").match
-TAI64N = re.compile(rb"@([0-9a-f]{16})([0-9a-f]{8})").match
+TRADITIONAL = match(rb"([A-Z][a-z]{2}) {1,2}(\d{1,2}) (?:(\d{4}) )?(\d\d):(\d\d):(\d\d)(\.\d{1,9})?(?: (\d{4})(?= ))?")
+ISO = match(rb"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(Z|[+-]\d\d:?\d\d))?")
+TAI64N = match(rb"@([0-9a-f]{16})([0-9a-f]{8})")
 
 
 def isleap(year: int) -> bool:

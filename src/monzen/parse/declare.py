@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from monzen.parse.address import addresses, is_local
 from monzen.types import Fact, Join, Kind, Service, Weight
@@ -36,8 +36,7 @@ class Key(IntEnum):
     BEFORE_SESSION = 3  # Dovecot: up to and including the last `lip=`
 
 
-@dataclass(frozen=True, slots=True)
-class Reads:
+class Reads(NamedTuple):
     """One kind of line. `weight` and `kind` are what it means by itself; `refine` may say more from the match."""
 
     about: str
@@ -53,7 +52,7 @@ class Reads:
     live: bool = True  # whether scan and live need it; if not, it is read by explain only
     refine: Callable[[re.Match[bytes]], Mapping[str, Any] | None] | None = None
     build: Callable[[re.Match[bytes], int], Fact | None] | None = None  # instead of all this, for the lines that come most
-    examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    examples: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
     @property
     def literals(self) -> tuple[bytes, ...]:
@@ -128,8 +127,7 @@ def reader(reads: Reads) -> Reader:
     return read
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(NamedTuple):
     """A program, under all the names it logs under, and what can be read of it, in the order it is tried."""
 
     name: str

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from monzen.parse.address import addresses
 from monzen.parse.declare import CAP, WHOLE, Family, Key, Reads, fact
 from monzen.parse.sshd import DETAILS
+from monzen.pattern import match, search
 from monzen.types import Fact, Join, Kind, Service, Weight
 
 LEVEL = rb"(?:(?:Info|Warning|Error|Debug|Notice): )?"
@@ -68,7 +68,7 @@ FAILED_ABOUT = "Dovecot: login failed"
 FAILURE, FAILED_JOIN, STRONG = int(Kind.AUTH_FAILURE), int(Join.LOGIN_FAILED), int(Weight.STRONG)
 
 OUTAGE, OUTAGE_JOIN = int(Kind.AUTH_OUTAGE), int(Join.OUTAGE)
-OUR_FAULT = re.compile(rb"[Aa]uth process |Internal (?:login )?(?:failure|error)|Temporary (?:authentication |internal )?failure|auth server").search
+OUR_FAULT = search(rb"[Aa]uth process |Internal (?:login )?(?:failure|error)|Temporary (?:authentication |internal )?failure|auth server")
 
 
 def _failed(m: re.Match[bytes], service: int) -> Fact:
@@ -293,13 +293,13 @@ NAMELESS = rb"(?:dovecot: )?auth(?:-worker)?(?:\(\w*+\))?: " + LEVEL + MECHANISM
 SESSION = rb"(?:,(?:<[^>\s,]*+>)?)?\): "
 CANDIDATE = re.compile(rb",(?P<address>[0-9A-Fa-f:.]{2,45})" + SESSION)
 AGAIN = re.compile(rb",(?P<address>[0-9A-Fa-f:.]{2,45})(?:,[^\s,()]{0,80})?\)(?:<[^>\s,]{0,80}>){0,3}: ").finditer
-PLAUSIBLE = re.compile(
+PLAUSIBLE = match(
     rb"(?:unknown user|[Pp]assword mismatch|[Ii]nvalid credentials|(?P<pam>pam_authenticate\(\) failed: (?:[A-Z][\w ]*+(?: \([Pp]assword mismatch\?\))?|.{0,200}?)))"
     rb"(?:(?: \((?:SHA1 of )?given password: .*\)| \(for LDAP bind\)(?: \((?:SHA1 of )?given password: .*\))?|: \d++ Time\(s\)|, .{0,200})?)\Z",
     re.DOTALL,
-).match
+)
 LONGEST = 4000  # bytes of an auth line; Dovecot cuts names far earlier
-PAM_OURS = re.compile(rb"pam_authenticate\(\) failed: (?:Permission denied|System error|Critical error|Cannot make/remove|Authentication service cannot)").match
+PAM_OURS = match(rb"pam_authenticate\(\) failed: (?:Permission denied|System error|Critical error|Cannot make/remove|Authentication service cannot)")
 
 
 def _detail(m: re.Match[bytes]) -> Mapping[str, Any] | None:
@@ -481,4 +481,4 @@ AUTH_PROCESS = (
     ),
 )
 
-DOVECOT = Family("dovecot", tuple(r if r.build is _plain_detail else replace(r, longest=WHOLE) for r in LOGIN_PROCESS + DETAILS + AUTH_PROCESS))
+DOVECOT = Family("dovecot", tuple(r if r.build is _plain_detail else r._replace(longest=WHOLE) for r in LOGIN_PROCESS + DETAILS + AUTH_PROCESS))

@@ -10,27 +10,28 @@ import re
 from typing import Any, NamedTuple
 
 from monzen.parse.program import Program, identify
+from monzen.pattern import match
 
 STAMP = (
     rb"(?:[A-Z][a-z]{2} {1,2}\d{1,2} (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?(?: \d{4}(?= ))?"
     rb"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?(?:Z|[+-]\d\d:?\d\d))?"
     rb"|@[0-9a-f]{24})(?=[ \]]|\Z)"
 )
-STAMPED = re.compile(STAMP).match
-COMPOSE = re.compile(rb"[\w.-]{1,64} *\| +").match
-PRIORITY = re.compile(rb"<(?:\d{1,3}|\w{1,12}\.\w{1,12})>").match
-RFC5424 = re.compile(
+STAMPED = match(STAMP)
+COMPOSE = match(rb"[\w.-]{1,64} *\| +")
+PRIORITY = match(rb"<(?:\d{1,3}|\w{1,12}\.\w{1,12})>")
+RFC5424 = match(
     rb"1 (?P<stamp>\S++) (?P<host>\S++) (?P<name>\S++) (?P<pid>\S++) (?P<id>\S++) ?"
     rb'(?:(?P<sd>-|(?:\[(?:[^\]"]|"(?:[^"\\]|\\.)*")*\])+)(?: (?:\xef\xbb\xbf)?|\Z))?(?P<message>.*)\Z',
     re.DOTALL,
-).match
-FACILITY = re.compile(rb"(?:<\w{1,12}\.\w{1,12}>|[a-z]+\d?\.[a-z]+:?) +").match
-OWN = re.compile(rb"(?:(?:Info|Warning|Error|Notice): )?(?:(?:imap|pop3|managesieve|sieve|submission)-login|auth(?:-worker)?)(?=[:(<])").match  # Dovecot's own log file
+)
+FACILITY = match(rb"(?:<\w{1,12}\.\w{1,12}>|[a-z]+\d?\.[a-z]+:?) +")
+OWN = match(rb"(?:(?:Info|Warning|Error|Notice): )?(?:(?:imap|pop3|managesieve|sieve|submission)-login|auth(?:-worker)?)(?=[:(<])")  # Dovecot's own log file
 LEVEL = re.compile(rb"\A(?:Info|Warning|Error|Notice): ")
 NAME = rb"(?P<name>[A-Za-z_][\w./-]*+)(?:\((?P<pam>pam_\w++)\))?"
-TAG = re.compile(rb"(?:(?P<host>[^\s:\[\]]++) +)?(?:[a-z]+\d?\.[a-z]+:? +)?" + NAME + rb"(?:\[(?P<pid>\d{1,10})\](?::|(?= [a-z]+: ))|:)(?: |\Z)").match
-BRACKETED = re.compile(rb"\[(?P<name>[a-z][\w-]*+)\]:? ").match
-SOLARIS = re.compile(rb"\[ID \d++ \w++\.\w++\] ").match
+TAG = match(rb"(?:(?P<host>[^\s:\[\]]++) +)?(?:[a-z]+\d?\.[a-z]+:? +)?" + NAME + rb"(?:\[(?P<pid>\d{1,10})\](?::|(?= [a-z]+: ))|:)(?: |\Z)")
+BRACKETED = match(rb"\[(?P<name>[a-z][\w-]*+)\]:? ")
+SOLARIS = match(rb"\[ID \d++ \w++\.\w++\] ")
 DAEMON_UID = 1000  # system accounts lie below (login.defs, SYS_UID_MAX 999)
 DAEMONS = (b"/usr/", b"/sbin/", b"/opt/", b"/snap/")
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from monzen.parse.clock import Clock
 from monzen.parse.declare import CAP
 from monzen.parse.header import Header, split
 from monzen.parse.program import FAMILIES, Program, read_message
+from monzen.pattern import match
 from monzen.types import Fact
 
 LONGEST = 1 << 16  # a longer line is skipped and counted
-REPEATED = re.compile(rb"message repeated (\d{1,9}) times: \[ ?").match
+REPEATED = match(rb"message repeated (\d{1,9}) times: \[ ?")
 
 _every = tuple(Program(b"postfix/smtpd" if f.name == "smtpd" else b"sshd" if f.name == "sshd" else f.name.encode(), f) for f in FAMILIES)
 

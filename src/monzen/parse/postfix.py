@@ -13,16 +13,17 @@ from typing import Any
 
 from monzen.parse.address import addresses
 from monzen.parse.declare import ADDRESS, CAP, PEER, Family, Key, Reads, fact
+from monzen.pattern import match, search
 from monzen.types import Fact, Join, Kind, Weight
 
-OURS = re.compile(  # reasons that are our own server's fault: FACTS table A, row 2
+OURS = match(  # reasons that are our own server's fault: FACTS table A, row 2
     rb"Connection lost to authentication server|generic failure|[Cc]an't connect|[Cc]annot connect|Temporary authentication failure"
     rb"|temporary (?:system )?failure|internal (?:auth(?:entication)? )?(?:error|failure)|[Ss]ervice (?:temporarily )?unavailable"
     rb"|no mechanism available|Auth process broken|authentication server (?:unavailable|not available)"
-).match
-IDLE = re.compile(  # reasons that say how the client negotiates, not what it guesses
+)
+IDLE = match(  # reasons that say how the client negotiates, not what it guesses
     rb"'?Invalid authentication mechanism|[Ee]ncryption (?:needed|required)|encryption is needed|Must issue a STARTTLS"
-).match
+)
 
 
 class _Reasons(dict[bytes, tuple[int, int]]):
@@ -87,19 +88,19 @@ def _accepted(m: re.Match[bytes]) -> Mapping[str, Any]:
     return {}
 
 
-RELAYING = re.compile(rb"relaying (?:denied|not allowed)|not permitted to relay", re.IGNORECASE).search
-UNKNOWN = re.compile(
+RELAYING = search(rb"relaying (?:denied|not allowed)|not permitted to relay", re.IGNORECASE)
+UNKNOWN = search(
     rb"user unknown|unknown user|no such (?:user|recipient)|undeliverable address|unverified address|does not exist"
     rb"|mailbox unavailable|unknown recipient|recipient address rejected: access denied",
     re.IGNORECASE,
-).search
-OWNER = re.compile(rb"not owned by user (\S++)").search
+)
+OWNER = search(rb"not owned by user (\S++)")
 REFUSED_ABOUT = "Postfix: refused a command"
 REJECTED, RELAY_DENIED, RECIPIENT_UNKNOWN, ABUSE = int(Kind.REJECTED), int(Kind.RELAY_DENIED), int(Kind.RECIPIENT_UNKNOWN), int(Kind.PROTOCOL_ABUSE)
 NONE, WEAK, STRONG, ALONE = int(Weight.NONE), int(Weight.WEAK), int(Weight.STRONG), int(Join.ALONE)
 
 
-INNOCENT = re.compile(rb"blocked using|Client host rejected|^Service unavailable|not owned by user").search
+INNOCENT = search(rb"blocked using|Client host rejected|^Service unavailable|not owned by user")
 """A policy of ours, or a user of ours with another sender address: no attack."""
 
 

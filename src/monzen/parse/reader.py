@@ -9,7 +9,6 @@ the input was cut into blocks, nor on which of the two loops ran.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import cache
 
@@ -21,6 +20,7 @@ from monzen.parse.header import split
 from monzen.parse.line import LONGEST, meaning
 from monzen.parse.postfix import LOST_MODEL, REFUSED_MODEL, SASL_MODEL, SUMMARY_MODEL, reasons, refusals
 from monzen.parse.program import LITERALS, REMEMBERED, Program, live, live_literals, read_message
+from monzen.pattern import match, search
 from monzen.types import Event, Fact, Join, Kind
 
 try:
@@ -32,21 +32,21 @@ SUSPECTS = (b"uthentication fail", b"in failed", b"N FAILED", b"tion error", b"c
 """Words of a failure: a line of ours that has one and fits no declaration may be a format that changed."""
 SPECIAL = b"message repeated "  # rsyslog's wrapper and syslogd's `last message repeated`
 HIDDEN = (b"\\u00", b'"MESSAGE":[', b'"MESSAGE": [', b'"MESSAGE" : [')  # JSON that does not show its text
-HIDES = re.compile(rb'\\u00|"MESSAGE" ?: ?\[').search  # JSON that does not show its text: docker's `<` is \u003c, journald may give bytes
+HIDES = search(rb'\\u00|"MESSAGE" ?: ?\[')  # JSON that does not show its text: docker's `<` is \u003c, journald may give bytes
 SHORTEST = 18  # bytes: a stamp, a blank, a program and a colon
 DISCONNECT, ALONE = int(Kind.DISCONNECT), int(Join.ALONE)
 new = tuple.__new__
-LASTLY = re.compile(rb"(?:(?P<name>[\w./-]{1,64})(?:\[\d{1,10}\])?: )?last message repeated (?P<times>\d{1,9}) times?\s*\Z").search
+LASTLY = search(rb"(?:(?P<name>[\w./-]{1,64})(?:\[\d{1,10}\])?: )?last message repeated (?P<times>\d{1,9}) times?\s*\Z")
 BEHIND = 8192  # bytes before a `last message repeated` in which the message is looked for
 SAMPLES = 20  # lines not understood that are kept
-SPEAKS = re.compile(rb"(?:auth|(?:imap|pop3|managesieve|submission|sieve)-login)\b").match  # Dovecot's processes that meet clients
-HEAD = re.compile(rb" +[^\s:]++ +[A-Za-z_][\w./-]*+(?:\(\w++\))?(?:\[\d{1,10}\])?\Z").match  # ` host program[pid]`
+SPEAKS = match(rb"(?:auth|(?:imap|pop3|managesieve|submission|sieve)-login)\b")  # Dovecot's processes that meet clients
+HEAD = match(rb" +[^\s:]++ +[A-Za-z_][\w./-]*+(?:\(\w++\))?(?:\[\d{1,10}\])?\Z")  # ` host program[pid]`
 QUIET = {  # beginnings of messages that are common and never matter to scan or live
     "smtpd": (b"connect from ", b"Anonymous TLS connection", b"lost connection after CONNECT ", b"Trusted TLS connection", b"Untrusted TLS connection"),
     "dovecot": (b"lmtp(", b"imap(", b"pop3(", b"managesieve(", b"indexer-worker(", b"quota-status("),
 }
 # Programs that quote what clients write, or speak of failures that are no client's.
-BORING = re.compile(rb"(?:postfix|opendkim|opendmarc|rspamd|amavis|spamd|policyd|postgrey|clamd|milter|sudo|su|cron|CRON|systemd|dbus)[\w./-]*\Z").match
+BORING = match(rb"(?:postfix|opendkim|opendmarc|rspamd|amavis|spamd|policyd|postgrey|clamd|milter|sudo|su|cron|CRON|systemd|dbus)[\w./-]*\Z")
 NOTHING: tuple[bytes, ...] = ()
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from monzen.parse.address import addresses
@@ -375,6 +374,6 @@ SSH_READS += (
     ),
 )
 
-SSHD = Family("sshd", tuple(replace(r, longest=WHOLE) for r in SSH_READS + PAM_READS))
-DETAILS = tuple(replace(r, kind=Kind.AUTH_DETAIL, join=Join.DETAIL, longest=WHOLE, examples={}) for r in PAM_READS)  # Dovecot's PAM: a line of its own comes too
+SSHD = Family("sshd", tuple(r._replace(longest=WHOLE) for r in SSH_READS + PAM_READS))
+DETAILS = tuple(r._replace(kind=Kind.AUTH_DETAIL, join=Join.DETAIL, longest=WHOLE, examples={}) for r in PAM_READS)  # Dovecot's PAM: a line of its own comes too
 PAM_ONLY = Family("pam", DETAILS)

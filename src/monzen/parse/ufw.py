@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from monzen.parse.declare import Family, Reads
+from monzen.pattern import search
 from monzen.types import Kind, Service, Weight
 
 DMESG = rb"(?:\[ *[\d.]++\] )?"
@@ -18,8 +19,8 @@ PACKET = (
     rb"IN=(?P<into>\S*+) OUT=(?P<out>\S*+) (?:(?:PHYSIN|PHYSOUT|MAC)=\S*+ )*SRC=(?P<address>[0-9A-Fa-f:.]++) DST=(?P<to>[0-9A-Fa-f:.]++) "
     rb"(?P<rest>.*)"
 )
-PROTO = re.compile(rb"(?:^| )PROTO=(\S+)(?: SPT=\d+ DPT=(\d+))?").search
-FLAGS = re.compile(rb" RES=0x[0-9a-f]+ ((?:[A-Z]+ )*)URGP=").search
+PROTO = search(rb"(?:^| )PROTO=(\S+)(?: SPT=\d+ DPT=(\d+))?")
+FLAGS = search(rb" RES=0x[0-9a-f]+ ((?:[A-Z]+ )*)URGP=")
 
 
 def _packet(m: re.Match[bytes]) -> Mapping[str, Any]:

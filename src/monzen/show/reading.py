@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from monzen.judge.judge import Judge
@@ -19,36 +19,35 @@ class Refused(Protocol):
     detail: str
 
 
-@dataclass(slots=True)
 class Input:
     """What was read of one source."""
 
-    path: str
-    lines: int = 0
-    too_long: int = 0
+    __slots__ = ("lines", "path", "too_long")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.lines = self.too_long = 0
 
 
-@dataclass(slots=True)
 class Reading:
     """The judge with its tables, and counts: `understood` lines became events or were known to be none, `suspects` look like
     failures and were not understood (`samples` holds some), `twice` stood in two inputs, `clamped` had a stamp in the future,
     `undated` say something of a client but not when (`undated_samples` holds some), `outside` not in the time asked for."""
 
-    judge: Judge
-    since: float | None = None  # epoch seconds: what was asked for
-    until: float | None = None
-    inputs: list[Input] = field(default_factory=list)
-    errors: list[Refused] = field(default_factory=list)
-    twins: list[str] = field(default_factory=list)  # files that hold the same as one that was read
-    lines: int = 0
-    understood: int = 0
-    suspects: int = 0
-    samples: list[bytes] = field(default_factory=list)
-    too_long: int = 0
-    twice: int = 0
-    clamped: int = 0
-    interrupted: bool = False
-    outside: int = 0
-    undated: int = 0
-    undated_samples: list[bytes] = field(default_factory=list)
-    comparison: Comparison | None = None  # with other policies, where it was asked for
+    def __init__(
+        self,
+        judge: Judge,
+        *,
+        errors: Sequence[Refused] = (),
+        since: float | None = None,  # epoch seconds: what was asked for
+        until: float | None = None,
+        comparison: Comparison | None = None,  # with other policies, where it was asked for
+    ) -> None:
+        self.judge, self.since, self.until, self.comparison = judge, since, until, comparison
+        self.inputs: list[Input] = []
+        self.errors: list[Refused] = list(errors)
+        self.twins: list[str] = []  # files that hold the same as one that was read
+        self.lines = self.understood = self.suspects = self.too_long = self.twice = self.clamped = self.outside = self.undated = 0
+        self.samples: list[bytes] = []
+        self.undated_samples: list[bytes] = []
+        self.interrupted = False

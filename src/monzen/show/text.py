@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address
+from functools import cache
 
 from monzen.parse.address import text as address
 
@@ -35,12 +34,16 @@ def safe(raw: bytes | str, limit: int = 300) -> str:
     return shown + "…" if len(decoded) > limit else shown
 
 
-_OBEYED = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+@cache
+def _obeyed() -> re.Pattern[str]:
+    return re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def as_json(value: object) -> str:
     """One line of JSON; what a terminal would obey (control characters, also those of Unicode) is escaped, other text is not."""
-    return _OBEYED.sub(lambda m: f"\\u{ord(m[0]):04x}", json.dumps(value, ensure_ascii=False))
+    import json  # here and below imported when first needed: most reports need neither
+
+    return _obeyed().sub(lambda m: f"\\u{ord(m[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def json_pieces(value: object) -> Iterator[str]:
@@ -66,27 +69,35 @@ def json_pieces(value: object) -> Iterator[str]:
 
 
 # Where programs write names; what stands there is replaced unless the names were asked for.
-_NAMES = re.compile(
-    rb"(?P<a>user=<)[^>]*(?=>)"
-    rb"|(?P<b>sasl_username=).*?(?=, |\Z)"
-    rb"|(?P<c>\b(?:for (?:invalid user |illegal user )?|[Ii]nvalid user |authenticating user |User ))[^\n\[]*?(?= from | \d|:|\Z)"
-    rb"|(?P<d>\b(?:pam|sql|ldap|passwd-file|static|auth(?:-worker)?|unix_user|shadow|oauth2|lua|imap|pop3|lmtp)\()[^,()]*(?=[,)])"
-    rb"|(?P<e> r?user=)[^\s<]+"
-    rb"|(?P<f>(?:from|to)=<)[^>]*(?=>)"
-    rb"|(?P<g>given password: )[^)]*"
-    rb"|(?P<h><)[^<>\s@]+@[^<>\s]+(?=>)"
-)
+@cache
+def _names() -> re.Pattern[bytes]:
+    return re.compile(
+        rb"(?P<a>user=<)[^>]*(?=>)"
+        rb"|(?P<b>sasl_username=).*?(?=, |\Z)"
+        rb"|(?P<c>\b(?:for (?:invalid user |illegal user )?|[Ii]nvalid user |authenticating user |User ))"
+        rb"[^\n\[]*?(?= from | \d|:|\Z)"
+        rb"|(?P<d>\b(?:pam|sql|ldap|passwd-file|static|auth(?:-worker)?|unix_user|shadow|oauth2|lua|imap|pop3|lmtp)\()[^,()]*(?=[,)])"
+        rb"|(?P<e> r?user=)[^\s<]+"
+        rb"|(?P<f>(?:from|to)=<)[^>]*(?=>)"
+        rb"|(?P<g>given password: )[^)]*"
+        rb"|(?P<h><)[^<>\s@]+@[^<>\s]+(?=>)"
+    )
 
 
 def masked(line: bytes) -> bytes:
     """The line without the names of users: `user=<***>`."""
-    return _NAMES.sub(lambda m: next(g for g in m.groups() if g is not None) + HIDDEN, line)
+    return _names().sub(lambda m: next(g for g in m.groups() if g is not None) + HIDDEN, line)
 
 
 def network(target: bytes, bits: int) -> str:
     """`212.70.149.0/24`, `192.0.2.7`, `2001:db8::/64` of leading bytes and a prefix length."""
     full = target.ljust(4 if len(target) <= 4 and bits <= 32 else 16, b"\0")
-    shown = str(ip_address(full))
+    if len(full) == 4:
+        shown = address(full)
+    else:
+        from ipaddress import IPv6Address
+
+        shown = str(IPv6Address(full))
     return shown if bits == len(full) * 8 else f"{shown}/{bits}"
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from monzen.sources.archive import unpack
 from monzen.sources.error import SourceError
@@ -16,8 +16,7 @@ from monzen.sources.raw import Raw
 _MARK = 10  # bytes that the longest mark of a form has (bzip2)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """One readable input: a plain file, an archive, a pipe, standard input or the journal.
 
     `path` is as people named it ("-": standard input, "journal": journald); `stem` is the absolute path without the suffixes of

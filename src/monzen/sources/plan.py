@@ -6,7 +6,6 @@ import glob
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from monzen.sources.archive import unpack
@@ -118,7 +117,7 @@ class _Found:
             self.seen.add(key)
             source = Source(path, _stem(path), about.st_mtime, about.st_size, form_of(head))
             if not regular:  # <(zcat ...) or mkfifo; not opened here, that would wait for its writer
-                source = replace(source, mtime=self.now, size=0)
+                source = source._replace(mtime=self.now, size=0)
             self.sets.setdefault(source.stem, []).append(source)
         return True
 
@@ -196,9 +195,9 @@ def _fuller(one: Source, other: Source) -> Source | None:
         return None
     mine, its = _beginning(one), _beginning(other)
     if mine.startswith(its):
-        return replace(one, twins=(*one.twins, other))
+        return one._replace(twins=(*one.twins, other))
     if one.form != "plain" and its.startswith(mine):
-        return replace(other, twins=(one, *one.twins))
+        return other._replace(twins=(one, *one.twins))
     return None
 
 
