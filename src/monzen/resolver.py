@@ -71,7 +71,13 @@ def _read(names: tuple[str, ...], data: bytes) -> dict[str, list[Prefix]]:
 
 
 def _ask(names: tuple[str, ...], writing: int, patience: float) -> None:
-    """In the child: give up all rights, then ask."""
+    """In the child: give up all rights, then ask. What is needed is loaded before: nobody may not read every Python's folder."""
+    import encodings.idna  # noqa: F401  # getaddrinfo asks for it
+    import socket  # noqa: F401
+    import threading  # noqa: F401
+
+    from monzen.machine import resolve
+
     if os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
@@ -79,8 +85,6 @@ def _ask(names: tuple[str, ...], writing: int, patience: float) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
-    from monzen.machine import resolve
-
     for number, name in enumerate(names):
         prefixes, _unknown = resolve((name,), max(0.5, patience / len(names)))
         for packed, _bits in prefixes:

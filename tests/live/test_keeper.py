@@ -7,6 +7,9 @@ import subprocess
 import sys
 import time
 from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
 
 from tests.lab import live
 from tests.lab.net import ADMIN4, inside, ns, probe, probes, run, spawn, until
@@ -305,3 +308,45 @@ def test_scan_apply_asks_imposes_and_keeps_to_releases():
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() + n))
             file.write(f"{stamp} mail postfix/smtpd[9]: warning: unknown[203.0.113.{10 + n % 4}]: SASL LOGIN authentication failed: x\n")
     assert [d["target"] for d in told("scan", "--apply", "--yes")["applied"]["denied"]] == ["203.0.113.0/24"]
+
+
+@live(needs=NEEDS)
+def test_a_host_name_is_asked_for_by_nobody_and_its_last_good_answer_stands():
+    listen(25)
+    hosts = Path("/etc/hosts")
+    before = hosts.read_text()
+    hosts.write_text(before + "203.0.113.7 home.example.org\n2001:db8:bad::7 home.example.org\n")
+    monzen("deny", "203.0.113.0/24", "2001:db8:bad::/64")
+    assert "203.0.113.7" in monzen("allow", "home.example.org")
+    calls = [("atk", 25, f"203.0.113.{n}") for n in (7, 8)] + [("atk", 25, "2001:db8:bad::7")]
+    assert probes(calls) == ["open", "silence", "open"]
+    hosts.write_text(before + "203.0.113.8 home.example.org\n")
+    run("""python3 -c "import sqlite3; d = sqlite3.connect('/var/lib/monzen/ledger.db'); d.execute('UPDATE allow SET resolved = 0'); d.commit()" """)
+    monzen("gate", "apply")
+    assert probes(calls) == ["silence", "open", "silence"]
+    hosts.write_text(before)
+    run("""python3 -c "import sqlite3; d = sqlite3.connect('/var/lib/monzen/ledger.db'); d.execute('UPDATE allow SET resolved = 0'); d.commit()" """)
+    monzen("gate", "apply")
+    assert probes(calls) == ["silence", "open", "silence"]
+    monzen("allow", "home.example.org", "--remove")
+    assert probes(calls) == ["silence"] * 3
+
+
+@live(needs=NEEDS)
+def test_too_many_at_once_that_nobody_typed_are_refused_and_dry_only_says_so():
+    from monzen.config import Config, GateConfig
+    from monzen.gate.target import GateError
+    from monzen.keeper import Keeper
+    from monzen.ledger import Order
+
+    orders = [Order(bytes((11, 0, n >> 8, n & 255)), 32, origin="scan", until=time.time() + 99) for n in range(200)]
+    with inside("srv"), Keeper(Config(gate=GateConfig(at_once=100))) as keeper:
+        with pytest.raises(GateError, match="too many to be true"):
+            keeper.deny(orders)
+        assert not keeper.ledger.active(time.time())
+        keeper.deny([o._replace(origin="hand") for o in orders])
+        assert len(keeper.nft.held()) == 200
+    run("mkdir -p /etc/monzen; printf '[gate]\\nfirewall = \"dry\"\\n' > /etc/monzen/monzen.toml")
+    assert "sudo ufw prepend deny from 203.0.113.0/24" in monzen("deny", "203.0.113.0/24")
+    monzen("gate", "apply")
+    assert "inet monzen" not in ruleset()

@@ -7,6 +7,8 @@ import sys
 import time
 
 from monzen.config import HOST, prefix_of
+from monzen.gate.target import Target
+from monzen.gate.ufw_rules import Rule, commands
 from monzen.keeper import Keeper, Outcome
 from monzen.ledger import Allowed, Ledger, Order
 from monzen.show.text import as_json, iso, network, safe, stamp
@@ -115,7 +117,19 @@ def run_deny(options: argparse.Namespace) -> int:
         return EXIT_NO if refused else 0
     for outcome in outcomes:
         _say(outcome, options, firewall)
+    if firewall == "dry" or options.dry_run:
+        by_hand([o.order for o in outcomes if not o.refused])
     return EXIT_NO if refused else 0
+
+
+def by_hand(orders: list[Order]) -> None:
+    """What a person would type for the same."""
+    if orders:
+        say(_("By hand:"))
+    for order in orders:
+        rule = Rule(Target(order.network, order.bits, order.port, order.protocol))
+        for command in commands([rule]):
+            say(f"  sudo {command}")
 
 
 def _full(packed: bytes, bits: int) -> bytes:

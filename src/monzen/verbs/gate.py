@@ -10,7 +10,7 @@ from monzen.gate.look import chains, drops_incoming, ufw_settings
 from monzen.gate.target import PROTOCOLS
 from monzen.keeper import LOOKED_AT, Applied, Keeper, covering, target_of
 from monzen.ledger import Entry
-from monzen.show.text import PORTS, as_json, network, safe
+from monzen.show.text import PORTS, as_json, iso, network, safe
 from monzen.show.words import _, ngettext
 from monzen.sockets import LISTEN, listening, owners, ssh_ports
 from monzen.switch import overdue
@@ -28,6 +28,8 @@ from monzen.verbs.common import (
 
 LOUD: Final = ("medium", "high", "full")  # levels of ufw at which what a deny rule drops is logged (FACTS D)
 SHOWN: Final = 20
+ALARMS_OF: Final = 7 * 86_400.0  # seconds
+ALARMS_SHOWN: Final = 10
 
 
 def add(verb: Adder) -> None:
@@ -187,6 +189,9 @@ def status(keeper: Keeper) -> dict[str, Any]:
         "incoming_by_default": "drop" if drops_incoming(base) else "accept",
         "open_ports": open_ports(keeper.root),
         "ssh_ports": ssh_ports(keeper.root),
+        "alarms": [
+            {"at": iso(a.at), "kind": a.kind, "text": a.text} for a in keeper.ledger.alarms(now - ALARMS_OF, limit=ALARMS_SHOWN)
+        ],
         "knocks_visible": _visible(
             firewall, settings.logging if settings and settings.enabled else "off", keeper.config.gate.log
         ),
@@ -306,6 +311,10 @@ def _show(facts: dict[str, Any]) -> None:
         page().print(rows)
     elif facts["incoming_by_default"] == "drop":
         say(_("What comes in is refused by default, except for what the rules of your firewall let in."))
+    if facts["alarms"]:
+        say(_("Of the last week:"))
+        for alarm in facts["alarms"]:
+            say(f"  {alarm['at']}  {safe(alarm['text'])}", "yellow")
     if not facts["knocks_visible"]:
         say(
             _(
