@@ -80,7 +80,7 @@ class Policy(NamedTuple):
     outage_clients: int = 4  # users that fail within two minutes where nobody succeeds: the server is ill, not they
 
     # Bounds of memory: what is forgotten first is in judge/tables.py
-    clients: int = 1_000_000  # about 220 bytes each, 400 of one that is denied
+    clients: int = 1_000_000  # about 190 bytes each, 270 of one that was denied
     networks: int = 100_000  # in which more than one client offended: about 700 bytes each
     sentences: int = 100_000  # with their evidence
     name_table: int = 100_000  # names that were tried, and accounts
