@@ -168,13 +168,16 @@ def judge_of(options: argparse.Namespace) -> Judge | None:
     from monzen.judge.policy import frugal
 
     policy, own, allow, private, path, routes = Policy(), [], [], False, options.routes, None
-    if options.policy is not None or path is not None:
+    file, apply = options.policy, getattr(options, "apply", False)
+    if apply and file is None:  # what the gate goes by, the judge does too
+        file = options.config or (CONFIG if os.path.lexists(CONFIG) else None)
+    if file is not None or path is not None:
         from monzen.config import Config, ConfigError, load
         from monzen.machine import resolve
         from monzen.routing import load_routes
 
         try:
-            config = load(options.policy) if options.policy is not None else Config()
+            config = load(file) if file is not None else Config()
             path = path if path is not None else config.routes
             routes = load_routes(path) if path is not None else None
         except ConfigError as error:
@@ -187,7 +190,9 @@ def judge_of(options: argparse.Namespace) -> Judge | None:
         policy, own, allow, private = config.policy, [*config.own], [*config.allow, *found], config.private
         if any(bits < (8 if len(packed) <= 4 else 16) for packed, bits in config.allow):
             complain(_("[shield] allow names a network so wide that hardly anybody is denied. Name narrower ones"))
-    if not options.files or getattr(options, "apply", False):
+    if apply:
+        own += options.shielded
+    elif not options.files:
         from monzen.machine import admin, prefixes
 
         own += [*prefixes(), *((packed, 8 * len(packed)) for packed in admin())]

@@ -350,3 +350,19 @@ def test_too_many_at_once_that_nobody_typed_are_refused_and_dry_only_says_so():
     assert "sudo ufw prepend deny from 203.0.113.0/24" in monzen("deny", "203.0.113.0/24")
     monzen("gate", "apply")
     assert "inet monzen" not in ruleset()
+
+
+@live(needs=NEEDS)
+def test_where_somebody_is_allowed_the_others_of_his_network_are_denied_one_by_one():
+    now = time.time() - 300
+    with open("/var/log/mail.log", "w") as file:
+        for n in range(60):
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(now + n * 3))
+            client = f"203.0.113.{10 + n % 4}"
+            file.write(f"{stamp} mail postfix/smtpd[9]: warning: unknown[{client}]: SASL LOGIN authentication failed: x\n")
+    monzen("allow", "203.0.113.10")
+    said = told("scan", "--apply", "--yes")
+    assert {d["target"] for d in said["applied"]["denied"]} == {f"203.0.113.{n}" for n in (11, 12, 13)}
+    assert said["applied"]["refused"] == []
+    run("mkdir -p /etc/monzen; printf '[policy]\\nghosts = 0\\n' > /etc/monzen/monzen.toml")
+    assert "ghosts" in monzen("scan", "--apply", "--yes", status=2)

@@ -176,7 +176,7 @@ def table(names: dict[str, int], *, log: bool = True) -> list[Message]:
         octets = 4 if ip == 4 else 16
         out += [
             create_set(f"allow{ip}", TYPES[ip], octets, INTERVAL, 65_536),
-            create_set(f"shield{ip}", TYPES[ip], octets, TIMEOUT, 4_096),
+            create_set(f"shield{ip}", TYPES[ip], octets, TIMEOUT, 65_536),
             create_set(f"knocks{ip}", (TYPES[ip] << 6 | 12) << 6 | 13, octets + 8, TIMEOUT | EVAL, KNOCKERS, KNOCK_MEMORY),
         ]
     out += [deny_set(name, size) for name, size in names.items()]

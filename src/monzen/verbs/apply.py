@@ -25,6 +25,8 @@ class Imposing:
     def __init__(self, keeper: Keeper, options: argparse.Namespace) -> None:
         self.keeper, self.options = keeper, options
         self.pardons = Pardons((r.network, r.bits, r.at) for r in keeper.ledger.releases())
+        # the judge must know whom the gate will refuse: then it denies a network's offenders one by one
+        options.shielded = [(w.network, w.bits) for w in keeper.wards().all if w.why not in ("reserved", "private")]
 
     def impose(self, judge: Judge) -> tuple[int, dict[str, Any]]:
         """Show, ask, impose. Returns the exit status and what a program is told."""
