@@ -367,8 +367,8 @@ class Terminal:
         self._more(len(found) - self.top)
         for p in found[: self.top]:
             name = network(p.target, p.bits)
-            until = _("until the gate comes: {command}").format(command=f"sudo ufw prepend deny from {name}")
-            self.console.print(Text(f"  monzen deny {name}  ({until})"), soft_wrap=True)
+            other = _("or: {command}").format(command=f"sudo ufw prepend deny from {name}")
+            self.console.print(Text(f"  sudo monzen deny {name}  ({other})"), soft_wrap=True)
 
     def _commands(self, judge: Judge) -> None:
         found = commands(judge, self.standing)
@@ -383,6 +383,9 @@ class Terminal:
                 "  " + _("They last at the end of the log. ufw ends no rule by itself: delete it when it is quiet."),
                 style="dim",
             )
+        )
+        self.console.print(
+            Text("  " + _("monzen does, and asks first: {command}").format(command="sudo monzen scan --apply"), style="dim")
         )
 
     def _unread(self, reading: Reading) -> None:
