@@ -21,7 +21,7 @@ WITH_UFW = (*NEEDS, "ufw", "iptables")
 # One change, with kill -9 before its Nth step: each function that writes anything is a step.
 KILLED = """
 import os, signal, sys
-from monzen import keeper
+from monzen import keeper, upkeep
 from monzen.config import Config
 from monzen.gate import files, netlink, ufw
 from monzen.ledger import Order, store
@@ -35,13 +35,13 @@ def step(owner, name):
             os.kill(os.getpid(), signal.SIGKILL)
         return real(*a, **k)
     setattr(owner, name, inner)
-step(keeper.Ledger, "impose")
-step(keeper.Ledger, "end")
-step(keeper.Ledger, "release")
+step(upkeep.Ledger, "impose")
+step(upkeep.Ledger, "end")
+step(upkeep.Ledger, "release")
 step(netlink.Netlink, "change")
 step(ufw, "replace")
 step(ufw.Ufw, "_restore")
-step(keeper, "end_connections")
+step(upkeep, "end_connections")
 with keeper.Keeper(Config()) as k:
     net = bytes([203, 0, 113, 0])
     if sys.argv[2] == "deny":

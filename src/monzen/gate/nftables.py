@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from monzen.gate import layout
+from monzen.gate.answers import joined, read_elements, text_of, word
 from monzen.gate.layout import TABLE, keys, set_name, target_of
 from monzen.gate.netlink import (
     DELSETELEM,
@@ -158,7 +159,7 @@ class Nftables:
                 target = target_of(name, key)
                 if target is not None:
                     found[target] = expires
-        return _joined(found)
+        return joined(found)
 
     def holds(self, targets: Iterable[Target]) -> dict[Target, float | None]:
         """The same of these alone: 10 µs each."""
@@ -254,7 +255,7 @@ class Nftables:
         sets: set[str] = set()
         try:
             for body in self.netlink.ask(GETSET, named, dump=True):
-                name = _text(dict(attributes(body)).get(2))
+                name = text_of(dict(attributes(body)).get(2))
                 if layout.NAME(name):
                     sets.add(name)
         except GateError as error:
@@ -262,13 +263,13 @@ class Nftables:
                 return State(False, False, frozenset())
             raise
         hooked = {
-            _text(values.get(3))
+            text_of(values.get(3))
             for body in self.netlink.ask(GETCHAIN, b"", dump=True)
-            if _text((values := dict(attributes(body))).get(1)) == TABLE and 4 in values
+            if text_of((values := dict(attributes(body))).get(1)) == TABLE and 4 in values
         }
         seen: dict[str, list[str]] = {}
         for chain, expressions in self._rules():
-            what = "+".join(_word(name, data) for name, data in expressions)
+            what = "+".join(word(name, data) for name, data in expressions)
             seen.setdefault(chain, []).append(what)
         whole = hooked == {"prerouting", "output"}
         for ip in (4, 6):
@@ -313,7 +314,7 @@ class Nftables:
         body = text(1, TABLE) + text(2, name) + nest(3, layout.element(key))
         try:
             for answer in self.netlink.ask(GETSETELEM, body):
-                for _key, _timeout, expires, _counter in _read_elements(answer):
+                for _key, _timeout, expires, _counter in read_elements(answer):
                     return (expires,)
         except GateError as error:
             if error.errno != errno.ENOENT:
@@ -326,7 +327,7 @@ class Nftables:
             try:
                 found = []
                 for answer in self.netlink.ask(GETSETELEM, text(1, TABLE) + text(2, name), dump=True):
-                    found += _read_elements(answer)
+                    found += read_elements(answer)
                 return found
             except GateError as error:
                 if error.errno != errno.EINTR or attempt == 4:
@@ -350,13 +351,13 @@ class Nftables:
         found = []
         for body in self.netlink.ask(GETRULE, text(1, TABLE), dump=True):
             values = dict(attributes(body))
-            if _text(values.get(1)) != TABLE:
+            if text_of(values.get(1)) != TABLE:
                 continue
             expressions = []
             for _n, item in attributes(values.get(4, b"")):
                 parts = dict(attributes(item))
-                expressions.append((_text(parts.get(1)), parts.get(2, b"")))
-            found.append((_text(values.get(2)), expressions))
+                expressions.append((text_of(parts.get(1)), parts.get(2, b"")))
+            found.append((text_of(values.get(2)), expressions))
         return found
 
 
@@ -383,60 +384,3 @@ def _elements(denials: Iterable[Denial], now: float) -> list[bytes]:
             left = int((until - now) * 1000)
             out += [layout.lasting(key, left) for key in keys(target)]
     return out
-
-
-def _read_elements(answer: bytes) -> list[tuple[bytes, float | None, float | None, tuple[int, int]]]:
-    """Key, whole and remaining seconds, and counter (packets, bytes) of each element in an answer."""
-    found = []
-    for number, data in attributes(answer):
-        if number != 3:
-            continue
-        for _n, item in attributes(data):
-            key, timeout, expires, counter = b"", None, None, (0, 0)
-            for kind, value in attributes(item):
-                if kind == 1:
-                    key = value[4:]
-                elif kind == 4:
-                    timeout = struct.unpack("!Q", value)[0] / 1000
-                elif kind == 5:
-                    expires = struct.unpack("!Q", value)[0] / 1000
-                elif kind == 7:
-                    values = dict(attributes(dict(attributes(value)).get(2, b"")))
-                    if 1 in values and 2 in values:
-                        counter = struct.unpack("!Q", values[2])[0], struct.unpack("!Q", values[1])[0]
-            found.append((key, timeout, expires, counter))
-    return found
-
-
-def _joined(found: dict[Target, float | None]) -> dict[Target, float | None]:
-    """TCP and UDP of one port, as they were typed: one target for both where both end together."""
-    out: dict[Target, float | None] = {}
-    for target, left in found.items():
-        other = target._replace(protocol={6: 17, 17: 6}.get(target.protocol, 0))
-        if target.protocol and other in found and _close(left, found[other]):
-            out[target._replace(protocol=0)] = left
-        else:
-            out[target] = left
-    return out
-
-
-def _close(one: float | None, other: float | None) -> bool:
-    return one is other if one is None or other is None else abs(one - other) < 1
-
-
-def _text(value: bytes | None) -> str:
-    return (value or b"").rstrip(b"\0").decode("ascii", "replace")
-
-
-def _word(name: str, data: bytes) -> str:
-    """An expression in a word: its name, the set that it looks into, the verdict that it gives."""
-    if name == "lookup":
-        return f"lookup={_text(dict(attributes(data)).get(1))}"
-    if name == "immediate":
-        for number, value in attributes(data):
-            if number == 2:
-                for kind, verdict in attributes(value):
-                    code = dict(attributes(verdict)).get(1) if kind == 2 else None
-                    if code is not None:
-                        return f"immediate={ {0: 'drop', 1: 'accept'}.get(struct.unpack('!i', code)[0], 'goto') }"
-    return name

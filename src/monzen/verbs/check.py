@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from monzen.config import Config, ConfigError, load
 from monzen.gate.look import chains, drops_incoming, ufw_settings
 from monzen.gate.target import GateError
-from monzen.keeper import LEDGER, Keeper
+from monzen.keeper import Keeper
 from monzen.ledger import Ledger, LedgerError
 from monzen.parse.clock import Clock
 from monzen.parse.header import split
@@ -24,6 +24,7 @@ from monzen.show.text import as_json, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.sources import Source, plan
 from monzen.sources.probe import probe
+from monzen.upkeep import LEDGER
 from monzen.verbs.common import CONFIG, EXIT_NO, Adder, configuration, gate_options, local_zone, say
 from monzen.verbs.gate import status
 

@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from monzen.gate.look import chains, drops_incoming, ufw_settings
 from monzen.gate.target import PROTOCOLS
-from monzen.keeper import LOOKED_AT, Applied, Keeper, covering, target_of
+from monzen.keeper import Keeper
 from monzen.ledger import Entry
 from monzen.show.text import PORTS, as_json, iso, network, safe
 from monzen.show.words import _, ngettext
 from monzen.sockets import LISTEN, listening, owners, ssh_ports
 from monzen.switch import overdue
+from monzen.upkeep import LOOKED_AT, Applied, covering, target_of
 from monzen.verbs.common import (
     EXIT_NO,
     Adder,

@@ -6,10 +6,10 @@ import argparse
 import time
 
 from monzen.arguments import count
-from monzen.keeper import LEDGER
 from monzen.ledger import Entry, Ledger
 from monzen.show.text import as_json
 from monzen.show.words import _, ngettext
+from monzen.upkeep import LEDGER
 from monzen.verbs.common import Adder, because, gate_options, guarded, local_zone, named, page, say, table, until, values
 
 SORTS = {

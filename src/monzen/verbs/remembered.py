@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from monzen.keeper import LEDGER
 from monzen.ledger import Entry, Ledger, LedgerError
 from monzen.show.text import PORTS, iso, masked, safe, stamp
 from monzen.show.words import _, ngettext
+from monzen.upkeep import LEDGER
 from monzen.verbs.common import because, named, values
 
 SHOWN = 20
