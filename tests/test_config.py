@@ -203,3 +203,33 @@ def test_names_that_do_not_resolve_are_said(tmp_path, monkeypatch, capsys):
     assert said.err == (
         "monzen: gone.example.org has no address now, so it is not allowed this time. Check the name, or write its address\n"
     )
+
+
+def test_the_gate_and_the_ledger(tmp_path):
+    found = load(
+        written(
+            tmp_path,
+            '[gate]\nfirewall = "ufw"\nmirror = false\nmirror_from = "2h"\nmirror_limit = 0\nwidest4 = 16\nat_once = 5\n'
+            "[ledger]\nended_days = 30\nevidence_bytes = 2000000\n",
+        )
+    )
+    assert (found.gate.firewall, found.gate.mirror, found.gate.mirror_from, found.gate.mirror_limit) == ("ufw", False, 7200, 0)
+    assert (found.gate.widest4, found.gate.at_once, found.gate.log) == (16, 5, True)
+    assert (found.ledger.ended_days, found.ledger.evidence_bytes, found.ledger.knock_days) == (30, 2_000_000, 90)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[gate]\nfirewall = "iptables"', "gate.firewall cannot be 'iptables'. Use auto, nftables, ufw, dry"),
+        ("[gate]\nmirror = 1", "gate.mirror cannot be 1. Use true or false"),
+        ("[gate]\nlimit = 0", "gate.limit cannot be 0. Use a whole number from 1 to 4194304"),
+        ("[gate]\nwidest4 = true", "gate.widest4 cannot be true. Use a whole number from 1 to 32"),
+        ('[gate]\nmirror_from = "soon"', "gate.mirror_from cannot be 'soon'. Use a length of time"),
+        ("[gate]\nmirrors = true", "there is no key mirrors in [gate]. The nearest is mirror"),
+        ("[ledger]\nended_days = 0", "ledger.ended_days cannot be 0. Use a whole number from 1 to 3650"),
+        ("[ledger]\nend_days = 9", "there is no key end_days in [ledger]. The nearest is ended_days"),
+    ],
+)
+def test_what_the_gate_and_the_ledger_cannot_be(tmp_path, text, said):
+    assert refused(tmp_path, text).startswith(said)

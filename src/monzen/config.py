@@ -1,4 +1,4 @@
-"""The configuration: TOML with the tables `[policy]`, `[shield]`, `[networks]` and `[gate]`; every key may be left out."""
+"""The configuration: TOML with the tables [policy], [shield], [networks], [gate], [ledger]; every key may be left out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from monzen.judge.policy import Policy
 from monzen.judge.shield import Prefix
+from monzen.ledger import Limits
 from monzen.show.text import safe
 from monzen.show.words import _
 
@@ -74,6 +75,14 @@ GATE_RANGES: dict[str, tuple[float, float]] = {
     "at_once": (1, 1_000_000),
 }
 TABLES = {"policy": tuple(KINDS), "shield": ("own", "allow", "private"), "networks": ("routes",), "gate": GATE}
+TABLES["ledger"] = Limits._fields
+LEDGER_RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("evidence_days", "ended_days", "knock_days"), (1, 3650)),
+    "evidence_bytes": (1 << 20, 1 << 34),
+    **dict.fromkeys(
+        ("ended_most", "knocks_most", "knockers_most", "alarms_most", "releases_most", "past_most"), (1_000, 10_000_000)
+    ),
+}
 
 
 class ConfigError(Exception):
@@ -91,6 +100,7 @@ class Config:
     private: bool = False
     routes: str | None = None
     gate: GateConfig = field(default_factory=GateConfig)
+    ledger: Limits = field(default_factory=Limits)
 
 
 def load(path: str) -> Config:
@@ -155,7 +165,18 @@ def config(tables: dict[str, Any], path: str) -> Config:
             raise _wrong(path, "networks.routes", routes, _("the name of a file, in quotes"))
         routes = str(Path(path).parent / routes)
     gate: dict[str, Any] = {key: _gate_value(path, key, value) for key, value in tables.get("gate", {}).items()}
-    return Config(policy, own, allow, names, private, routes, replace(GateConfig(), **gate))
+    kept = {key: _ledger_value(path, key, value) for key, value in tables.get("ledger", {}).items()}
+    limits = Limits()._replace(**kept)
+    return Config(policy, own, allow, names, private, routes, replace(GateConfig(), **gate), limits)
+
+
+def _ledger_value(path: str, key: str, value: object) -> Any:  # noqa: ANN401  # a day is a float, a count an int
+    """A value of `[ledger]`: a whole number."""
+    low, high = LEDGER_RANGES[key]
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    said = _("a whole number from {low} to {high}").format(low=f"{low:.0f}", high=f"{high:.0f}")
+    raise _wrong(path, f"ledger.{key}", value, said)
 
 
 def _gate_value(path: str, key: str, value: object) -> bool | int | float | str:

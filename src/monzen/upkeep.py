@@ -241,7 +241,7 @@ class Upkeep:
             if restored:
                 said = _("the firewall had lost its table, as `nft flush ruleset` does: {n:,} denials were restored")
                 self.ledger.alarm("gate", said.format(n=missing), now)
-            self.ledger.thin(now)
+            self.ledger.thin(now, self.config.ledger)
             return Applied(firewall, restored, missing, extra, ended, freed, mirrored, found)
 
     def _take_away(self) -> None:
