@@ -3,6 +3,7 @@
 import time
 
 from tests.lab import live
+from tests.lab.live import CHECKOUT
 from tests.lab.net import SRV4, connect, ns, probe, probes, run
 from tests.lab.server import listen, monzen, ruleset, told
 
@@ -156,3 +157,13 @@ def test_full_sets_grow_and_at_the_limit_those_go_that_end_soonest():
     assert {f"11.0.2.{n}" for n in range(1, 6)} <= kept
     assert {f"11.0.0.{n}" for n in range(1, 91)} <= kept
     assert len([t for t in kept if t.startswith("11.0.1.")]) == 5
+
+
+@live(needs=("nft", "iptables-restore"), net=False)
+def test_the_benchmark_runs():
+    import sys
+
+    said = run([sys.executable, "-m", "bench.gate", "--sizes", "50,500", "--packets", "500"], cwd=CHECKOUT).stdout
+    assert [line.split()[0] for line in said.splitlines() if line.strip()] == [
+        "denied", "50", "500", "firewall", "empty", "monzen,", "monzen,", "5,000",
+    ]  # fmt: skip
