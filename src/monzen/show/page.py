@@ -76,7 +76,7 @@ class Table:
                     cell.rstrip().rjust(size) if n in self.right else cell.ljust(size)
                     for n, (cell, size) in enumerate(zip(cells, widths, strict=True))
                 ]
-                found.append((" " * INDENT + (" " * GAP).join(placed)).ljust(width))
+                found.append((" " * INDENT + (" " * GAP).join(placed)).rstrip())
         return found
 
 
@@ -121,11 +121,14 @@ class Page:
         """Prints a line or a table."""
         lines = self.lines(what, soft_wrap=soft_wrap, cut=no_wrap)
         if lines is not None:
-            (self.file or sys.stdout).write("".join(line + "\n" for line in lines))
+            (self.file or sys.stdout).write("".join(line.rstrip(" ") + "\n" for line in lines))
             return
         if self.rich is None:
             self.rich = console(self.width, self.file)
-        self.rich.print(what, soft_wrap=soft_wrap, no_wrap=no_wrap, overflow=overflow, crop=crop)
+        with self.rich.capture() as laid_out:
+            self.rich.print(what, soft_wrap=soft_wrap, no_wrap=no_wrap, overflow=overflow, crop=crop)
+        # rows of rich's end in blanks, which a file or a mail would keep
+        (self.file or sys.stdout).write("".join(line.rstrip(" ") + "\n" for line in laid_out.get().splitlines()))
 
     def lines(self, what: str | Text | Table, *, soft_wrap: bool, cut: bool) -> list[str] | None:
         """What there is to write; None where rich must say."""
