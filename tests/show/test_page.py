@@ -67,4 +67,4 @@ def test_what_is_no_plain_text_is_left_to_rich() -> None:
 def test_a_page_goes_to_the_standard_output_of_the_moment(capsys) -> None:  # type: ignore[no-untyped-def]  # pytest's own
     Page(20).print("one two three four five six")
     sys.stdout.flush()
-    assert capsys.readouterr().out == "one two three four \nfive six\n"
+    assert capsys.readouterr().out == "one two three four\nfive six\n"
