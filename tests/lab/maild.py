@@ -145,8 +145,9 @@ def start():
     write("/etc/postfix/master.cf", re.sub(r"(?m)^submission\s.*\n(?:\s+.*\n)*", "", master) + SUBMISSION)
     write("/etc/mailname", "mail.example.net\n")
     run("/usr/lib/postfix/configure-instance.sh -", check=False)  # fills the chroot, as the systemd unit would
+    ns("srv", "postfix start", check=False)  # makes its spool, where Dovecot has a socket
+    until(lambda: os.path.isdir("/var/spool/postfix/private"), what="Postfix's spool")
     spawn("srv", ["dovecot", "-F", "-c", "/etc/dovecot/lab.conf"])
-    ns("srv", "postfix start", check=False)
     run("ssh-keygen -q -N '' -t ed25519 -f /etc/ssh/lab_key")
     spawn("srv", ["/usr/sbin/sshd", "-D", "-h", "/etc/ssh/lab_key", "-o", "UsePAM=no", "-o", "PermitRootLogin=no", "-o", "MaxStartups=100"])
     for port in PORTS:

@@ -250,7 +250,8 @@ def run_allow(options: argparse.Namespace) -> int:
         for text in options.targets:
             found = prefix_of(text)
             if found is None and not HOST(text):
-                print(f"monzen: {_('{text!r} is no address, network or host name').format(text=safe(text, 60))}", file=sys.stderr)
+                said = _("{text!r} is no address, network or host name")
+                print("monzen: " + said.format(text=safe(text, 60)), file=sys.stderr)
                 return EXIT_USE
             if found is not None and not options.remove and found[1] < (ALLOWED4 if len(found[0]) == 4 else ALLOWED6):
                 said = _("{text} is so wide that hardly anybody would be denied, so it was not allowed. Name narrower networks")
