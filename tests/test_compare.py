@@ -135,3 +135,23 @@ def test_as_many_denials_as_the_simulators_own(shared, tmp_path):
     assert rows[0].attempts == pytest.approx(tried, rel=0.05)  # who attacked is decided without the truth
     assert rows[0].through < min(row.through for row in rows[1:])
     assert rows[0].hurt * 5 <= max(row.hurt for row in rows[1:])  # first-seen people inside attacking networks
+
+
+def test_a_file_brings_its_own_shield(tmp_path):
+    policy = tmp_path / "allow.toml"
+    policy.write_text('[shield]\nallow = ["212.70.149.0/24"]\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "monzen", "scan", str(ROOT / "samples/first_user.log"), "--compare", str(policy), "--json"],
+        capture_output=True, check=True, env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    rows = {row["policy"]: row["denials"] for row in json.loads(done.stdout)["compare"]}
+    assert rows == {"monzen": 1, str(policy): 0}
+
+
+def test_what_is_wrong_with_a_file_is_said_once(tmp_path):
+    (tmp_path / "wrong.toml").write_text("[polic]\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "monzen", "scan", str(ROOT / "samples/first_user.log"), "--compare", str(tmp_path / "wrong.toml")],
+        capture_output=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.decode().count("wrong.toml")) == (2, 1)

@@ -308,11 +308,11 @@ def scan_and(options: argparse.Namespace, then: Imposing | None = None) -> int:
         try:
             comparison = compare(judge, options.compare, times[0])
         except RivalError as unknown:
-            complain(
-                _("cannot compare with {name}: {why}. Use fail2ban, crowdsec, sshguard or a policy file").format(
-                    name=safe(unknown.name), why=safe(_(unknown.why))
-                )
-            )
+            said = _("cannot compare with {name}: {why}. Use fail2ban, crowdsec, sshguard or a policy file")
+            why = safe(_(unknown.why))
+            if why.startswith(safe(unknown.name)):  # of a file: the sentence names it
+                said = _("cannot compare: {why}")
+            complain(said.format(name=safe(unknown.name), why=why))
             return EXIT_USE
     sets, errors = plan(options.files, now=now)
     total = sum(s.size for group in sets for s in group)

@@ -8,6 +8,7 @@ from monzen.judge.compare import Comparison, Contender, Monzen, Other
 from monzen.judge.judge import Judge
 from monzen.judge.peers import PEERS
 from monzen.judge.policy import frugal
+from monzen.machine import resolve
 from monzen.show.words import N_
 
 
@@ -29,10 +30,12 @@ def rival(name: str, judge: Judge, since: float | None) -> Contender:
     except ModuleNotFoundError:
         raise RivalError(name, N_("this version reads no policy files")) from None
     try:
-        policy = config.load(name).policy
+        found = config.load(name)
+        allowed, _unknown = resolve(found.names)
     except (OSError, ValueError, getattr(config, "ConfigError", ValueError)) as error:
         raise RivalError(name, error.strerror if isinstance(error, OSError) and error.strerror else str(error)) from error
-    return Monzen(name, Judge(frugal(policy), judge.shield, judge.routes), since)
+    shield = judge.shield.beside(found.own, [*found.allow, *allowed])
+    return Monzen(name, Judge(frugal(found.policy), shield, judge.routes), since)
 
 
 def compare(judge: Judge, names: list[str], since: float | None) -> Comparison:

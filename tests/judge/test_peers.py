@@ -284,7 +284,7 @@ def test_a_file_is_a_policy_of_monzen(monkeypatch):
             raise ValueError("no key `namelss`; nameless?")
         if path == "none.toml":
             raise FileNotFoundError(2, "No such file or directory", path)
-        return SimpleNamespace(policy=Policy(nameless=2))
+        return SimpleNamespace(policy=Policy(nameless=2), own=(), allow=(), names=())
 
     monkeypatch.setitem(sys.modules, "monzen.config", SimpleNamespace(load=load))
     comparison = compare(Judge(), ["strict.toml", "sshguard", "strict.toml"], None)

@@ -69,12 +69,26 @@ class Shield:
         for given in (own, allow):
             for packed, bits in given:
                 (spans4 if len(packed) <= 4 else spans6).append(span(packed, bits))
+        self._hold(spans4, spans6)
+
+    def _hold(self, spans4: list[tuple[int, int]], spans6: list[tuple[int, int]]) -> None:
+        """Take these first and last addresses."""
         self.first4, self.last4 = disjoint(spans4)
         self.first6, self.last6 = disjoint(spans6)
         self.touched: list[bool] = [False] * 256  # by the first byte of an IPv4 address: whether any of those is in it
         for low, high in spans4:
             for first in range(low >> 24, (high >> 24) + 1):
                 self.touched[first] = True
+
+    def beside(self, own: Iterable[Prefix], allow: Iterable[Prefix]) -> Shield:
+        """A shield of all that this one holds, and these."""
+        more = Shield(own, allow, private=True)
+        both = Shield()
+        both._hold(
+            [*zip(self.first4, self.last4, strict=True), *zip(more.first4, more.last4, strict=True)],
+            [*zip(self.first6, self.last6, strict=True), *zip(more.first6, more.last6, strict=True)],
+        )
+        return both
 
     def covers(self, client: bytes) -> bool:
         """Whether an address (4 or 16 bytes) is never denied; of a /64 (8 bytes): whether any address in it is."""
