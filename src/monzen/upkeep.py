@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -59,6 +60,7 @@ class Upkeep:
         self.path = os.path.join(root, LEDGER)
         self._nft: Nftables | None = None
         self._ledger: Ledger | None = None
+        self.warnings: list[str] = []  # what a person should hear of, though it was done
         self._lasting: int | None = None  # denials that last, at most: counted once, then with what came
 
     def __enter__(self) -> Self:
@@ -69,6 +71,9 @@ class Upkeep:
             self._nft.close()
         if self._ledger is not None:
             self._ledger.close()
+        for warning in self.warnings:  # whatever verb it was, and after what it said
+            sys.stdout.flush()
+            print("monzen: " + warning, file=sys.stderr)
 
     @property
     def nft(self) -> Nftables:
@@ -143,8 +148,18 @@ class Upkeep:
         if firewall == "nftables":
             self._kernel(new, gone, guarded, now)
         if firewall != "dry":
-            self._mirror(guarded, now, alone=firewall == "ufw")
+            self._show_in_ufw(guarded, now, alone=firewall == "ufw")
             self._cut(new)
+
+    def _show_in_ufw(self, guarded: Wards, now: float, *, alone: bool) -> int:
+        """The same as `_mirror`, which is only for show where the kernel denies already: what ufw refuses then is a warning."""
+        try:
+            return self._mirror(guarded, now, alone=alone)
+        except GateError as error:
+            if alone:
+                raise
+            self.warnings.append(_("denied in the kernel, but not shown in ufw: {why}").format(why=error))
+            return 0
 
     def _kernel(self, new: Sequence[Entry], gone: Sequence[Target], guarded: Wards, now: float) -> None:
         denials = [Denial(target_of(e), e.until) for e in new]
@@ -237,7 +252,7 @@ class Upkeep:
             else:
                 ended = self.ledger.settle([], now)
                 self._take_away()
-            mirrored = self._mirror(guarded, now, alone=firewall == "ufw") if firewall != "dry" else 0
+            mirrored = self._show_in_ufw(guarded, now, alone=firewall == "ufw") if firewall != "dry" else 0
             if restored:
                 said = _("the firewall had lost its table, as `nft flush ruleset` does: {n:,} denials were restored")
                 self.ledger.alarm("gate", said.format(n=missing), now)

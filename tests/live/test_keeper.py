@@ -366,3 +366,30 @@ def test_where_somebody_is_allowed_the_others_of_his_network_are_denied_one_by_o
     assert said["applied"]["refused"] == []
     run("mkdir -p /etc/monzen; printf '[policy]\\nghosts = 0\\n' > /etc/monzen/monzen.toml")
     assert "ghosts" in monzen("scan", "--apply", "--yes", status=2)
+
+
+@live(needs=WITH_UFW)
+def test_what_ufw_refuses_is_a_warning_where_the_kernel_denies():
+    listen(25)
+    ns("srv", "ufw allow 25/tcp; ufw --force enable")
+    kept = Path("/etc/ufw/user.rules").read_text()
+    Path("/etc/ufw/user.rules").write_text("something else\n")
+    said = monzen("deny", "203.0.113.0/24")
+    assert "denied 203.0.113.0/24" in said
+    assert "not shown in ufw" in said
+    assert probe("atk", 25, "203.0.113.7") == "silence"
+    assert "user.rules" in monzen("gate", "status")
+    assert Path("/etc/ufw/user.rules").read_text() == "something else\n"
+    Path("/etc/ufw/user.rules").write_text(kept)
+    assert told("gate", "apply")["mirrored"] == 1
+    assert "203.0.113.0/24" in ns("srv", "ufw status").stdout
+
+
+@live(needs=NEEDS)
+def test_a_disk_that_may_only_be_read():
+    monzen("deny", "203.0.113.7", "--for", "1h")
+    run("cp -a /var/lib/monzen /run/saved; mount -t tmpfs -o mode=750 tmpfs /var/lib/monzen; cp -a /run/saved/. /var/lib/monzen/")
+    run("mount -o remount,ro /var/lib/monzen")
+    for command in (("deny", "203.0.113.8"), ("release", "203.0.113.7"), ("gate", "apply")):
+        assert "may only be read" in monzen(*command, status=2)
+    assert set(numbers().values()) == {"203.0.113.7"}

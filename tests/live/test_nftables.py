@@ -157,6 +157,10 @@ def test_full_sets_grow_and_at_the_limit_those_go_that_end_soonest():
     assert {f"11.0.2.{n}" for n in range(1, 6)} <= kept
     assert {f"11.0.0.{n}" for n in range(1, 91)} <= kept
     assert len([t for t in kept if t.startswith("11.0.1.")]) == 5
+    assert any(alarm["kind"] == "full" for alarm in facts["alarms"])
+    monzen("deny", *(f"11.1.{n >> 8}.{n & 255}" for n in range(120)))
+    kept = {t["target"] for t in told("gate", "status")["targets"]}
+    assert kept == {f"11.1.0.{n}" for n in range(20, 120)}, "of those that end together, the newest"
 
 
 @live(needs=("nft", "iptables-restore"), net=False)

@@ -298,8 +298,10 @@ class Nftables:
         """Those that there is room for, and those that end soonest, for which there is none."""
         if len(denials) <= self.limit:
             return denials, []
-        denials = sorted(denials, key=lambda d: float("inf") if d.until is None else d.until, reverse=True)
-        return denials[: self.limit], denials[self.limit :]
+        # of those that end together the newest stay: they stand last
+        order = sorted(enumerate(denials), key=lambda d: (float("inf") if d[1].until is None else d[1].until, d[0]), reverse=True)
+        kept = [d for _n, d in order]
+        return kept[: self.limit], kept[self.limit :]
 
     def _present(self, name: str, denials: list[Denial]) -> list[bytes]:
         """Elements of those that the set has already."""

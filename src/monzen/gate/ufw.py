@@ -41,7 +41,8 @@ def run(command: Sequence[str], given: bytes = b"") -> subprocess.CompletedProce
         return subprocess.run(command, input=given, capture_output=True, env=ENVIRONMENT, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         said = _("cannot run {program}: {detail}. Install ufw and iptables")
-        raise GateError(said.format(program=command[0], detail=error)) from None
+        detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise GateError(said.format(program=command[0], detail=_(detail))) from None
 
 
 class Mirrored(NamedTuple):

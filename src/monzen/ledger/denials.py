@@ -149,6 +149,7 @@ class Denials(Base):
     def lasting(self, now: float) -> Iterator[tuple[bytes, int, int, int, float | None]]:
         """Network, bits, port, protocol and end of the same, one by one: a million need no memory at once."""
         query = "SELECT network, bits, port, protocol, until FROM denial WHERE ended IS NULL AND (until IS NULL OR until > ?)"
+        query += " ORDER BY number"
         with self._reading():
             yield from self.db.execute(query, (now,))
 

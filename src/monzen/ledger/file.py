@@ -194,9 +194,19 @@ def refusal(path: str, error: sqlite3.Error) -> LedgerError:
         sqlite3.SQLITE_CANTOPEN: _("cannot open {path}: no such folder, or no right to it. Run as root"),
         sqlite3.SQLITE_IOERR: _("cannot write {path}: the disk refused it. Make room or look at the disk (dmesg), and try again"),
     }.get(code)
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) and _read_only(path):
+        said = _("cannot write {path}: its file system may only be read. Mount it writable: mount -o remount,rw")
     if said is None:
         return LedgerError(_("cannot use {path}: {detail}").format(path=safe(path), detail=safe(str(error))))
     return LedgerError(said.format(path=safe(path)))
+
+
+def _read_only(path: str) -> bool:
+    """Whether nobody, not even root, may write there now: after a fault of the disk the kernel mounts it so."""
+    try:
+        return bool(os.statvfs(os.path.dirname(os.path.abspath(path))).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def damaged(path: str) -> LedgerError:

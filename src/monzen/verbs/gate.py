@@ -7,7 +7,7 @@ import time
 from typing import Any, Final
 
 from monzen.gate.look import chains, drops_incoming, ufw_settings
-from monzen.gate.target import PROTOCOLS
+from monzen.gate.target import PROTOCOLS, GateError, Held, Target
 from monzen.keeper import Keeper
 from monzen.ledger import Entry
 from monzen.show.text import PORTS, as_json, iso, network, safe
@@ -151,7 +151,13 @@ def status(keeper: Keeper) -> dict[str, Any]:
         if state.present:
             packets, octets = keeper.nft.dropped()
             fresh = _fresh(keeper, entries)
-    rules = keeper.ufw.held() if settings is not None else {}
+    rules: dict[Target, Held] = {}
+    active = False
+    if settings is not None:
+        try:
+            rules, active = keeper.ufw.held(), keeper.ufw.active()
+        except GateError as error:
+            keeper.warnings.append(str(error))
     return {
         "firewall": firewall,
         "table": table_state,
@@ -178,7 +184,7 @@ def status(keeper: Keeper) -> dict[str, Any]:
         if settings is None
         else {
             "enabled": settings.enabled,
-            "active": keeper.ufw.active(),
+            "active": active,
             "incoming": settings.incoming,
             "outgoing": settings.outgoing,
             "routed": settings.routed,
