@@ -36,9 +36,28 @@ install() {
     say "installing $packages"
     DEBIAN_FRONTEND=noninteractive
     export DEBIAN_FRONTEND
-    # shellcheck disable=SC2086  # a list of names
-    { apt-get -qq update && apt-get -qq install -y --no-install-recommends $packages; } >/dev/null ||
-        say "apt-get could not install $packages, see above. What needs them is skipped"
+    # --no-remove: a mail server of another kind must not go because a test would like Postfix
+    get="apt-get -qq install -y --no-install-recommends --no-remove"
+    # shellcheck disable=SC2086  # lists of words
+    if ! { apt-get -qq update && $get $packages; } >/dev/null 2>&1; then
+        for package in $packages; do # one that cannot be had must not keep the others away
+            $get "$package" >/dev/null || say "apt-get could not install $package, see above. What needs it is skipped"
+        done
+    fi
+    for package in $packages; do
+        case $package in
+        postfix) not_at_boot postfix.service ;;
+        dovecot-*) not_at_boot dovecot.service dovecot.socket ;;
+        openssh-server) not_at_boot ssh.service ssh.socket ;;
+        rsyslog) not_at_boot rsyslog.service ;;
+        esac
+    done
+}
+
+not_at_boot() {
+    # what was installed for tests alone is no service of this machine: Debian's packages would start it with the next boot
+    [ -d /run/systemd/system ] || return 0
+    systemctl --quiet disable "$@" 2>/dev/null || true
 }
 
 unpack() {
