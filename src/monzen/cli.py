@@ -80,7 +80,7 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
 
     p = verb(
         "scan",
-        _("Read logs, say who attacked and whom monzen would turn away. Changes nothing."),
+        _("Read logs, say who attacked and whom monzen would turn away. Changes nothing without --apply."),
         "  monzen scan\n  monzen scan --since 7d\n  monzen scan /var/log/mail.log* --names\n  zcat old.gz | monzen scan - --json",
     )
     files_argument(p)

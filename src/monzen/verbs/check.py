@@ -72,13 +72,11 @@ def run_check(options: argparse.Namespace) -> int:
     if not faults and not warnings:
         say(_("Nothing is wrong."), "green")
     else:
-        say(
-            ngettext("{n} fault", "{n} faults", len(faults))
-            + ", "
-            + ngettext("{n} thing to look at", "{n} things to look at", warnings)
-            + ".",
-            "bold",
-        )
+        counted = {
+            "faults": ngettext("{n} fault", "{n} faults", len(faults)),
+            "warnings": ngettext("{n} thing to look at", "{n} things to look at", warnings),
+        }
+        say(_("{faults}, {warnings}.").format(**counted), "bold")
     return EXIT_NO if faults else 0
 
 
