@@ -8,7 +8,7 @@ import time
 import pytest
 
 from monzen.ledger import Entry, Ledger, LedgerError, rescue
-from monzen.ledger.rescue import LEAP
+from monzen.ledger.rescue import LEAP, _rows
 from monzen.ledger.schema import TABLES
 from monzen.show import words
 from tests.ledger.made import NOW, A, B, everything, fill, order
@@ -148,6 +148,29 @@ def test_only_the_rows_of_a_lost_page_are_lost(tmp_path, table, which):
             assert after[other] == before[other]
         assert (saved, saved + lost) == (rows(after) - 1, rows(before))
         assert ledger.impose([order(bytes((203, 0, 113, 77)))], NOW)[0].number == before_last(before) + 1
+
+
+@pytest.mark.parametrize("which", [0, 1, -1])
+def test_around_a_lost_page_nothing_else_is_lost_nor_searched(tmp_path, which):
+    """Tables without row numbers, too; and no number is tried that was never given: `faults` counts them."""
+    path = tmp_path / "ledger.db"
+    with Ledger.open(str(path)) as ledger:
+        ledger.impose([order(bytes((10, 0, n >> 8, n & 255)), evidence=(b"x" * 300,)) for n in range(400)], NOW)
+        ledger.release(range(1, 401), NOW, note="y" * 60)
+    before = everything(path)
+    for table, keys in {"evidence": "denial", "release": "network, bits"}.items():
+        page, cells = leaves(path, table)[which]
+        data = bytearray(path.read_bytes())
+        data[(page - 1) * PAGE : page * PAGE] = bytes(PAGE)
+        torn = tmp_path / f"{table}.db"
+        torn.write_bytes(data)
+        database, faults = sqlite3.connect(torn), [0]
+        found = list(_rows(database, table, keys, faults))
+        database.close()
+        above = 0 if table == "evidence" else 1  # its inner pages hold rows as well, of which one may stand beside the fault
+        assert len(before[table]) - cells - above <= len(found) <= len(before[table]) - cells
+        assert len(set(found)) == len(found)
+        assert 0 < faults[0] <= cells
 
 
 def before_last(tables):

@@ -112,15 +112,21 @@ def _rows(old: sqlite3.Connection, table: str, columns: str, faults: list[int]) 
     if key is not None:  # no row numbers: from the front to the first fault, then from the end to the last
         seen = set()
         for direction in ("ASC", "DESC"):
-            order = ", ".join(f"{k.strip()} {direction}" for k in key.split(","))
+            query = f"SELECT {columns} FROM {table} ORDER BY " + ", ".join(f"{k.strip()} {direction}" for k in key.split(","))
+            told = 0
             try:
-                for row in old.execute(f"SELECT {columns} FROM {table} ORDER BY {order}"):
+                for row in old.execute(query):
+                    told += 1
                     if row not in seen:
                         seen.add(row)
                         yield row
                 return
             except BROKEN:
                 faults[0] += 1
+            beside = _row(old, f"{query} LIMIT 1 OFFSET {told}")  # as below: the last good one is asked for by itself
+            if beside is not None and beside not in seen:
+                seen.add(beside)
+                yield beside
         return
     last = max((n for n in (_last(old, table), _given(old, table)) if n is not None), default=GAP)
     at, gap, step = 0, 0, ""
@@ -139,9 +145,7 @@ def _rows(old: sqlite3.Connection, table: str, columns: str, faults: list[int]) 
                 step = ""
                 continue
         except BROKEN:
-            if (
-                not step
-            ):  # the cursor looks one row ahead (Python 3.11): the last good one before the fault is asked for by itself
+            if not step:  # the cursor looks one row ahead (Python 3.11): the last good one is asked for by itself
                 step = "LIMIT 1"
                 continue
         at, gap = at + 1, gap + 1  # one further: until the next page that can be read
@@ -149,7 +153,11 @@ def _rows(old: sqlite3.Connection, table: str, columns: str, faults: list[int]) 
 
 
 def _last(old: sqlite3.Connection, table: str) -> int | None:
-    return _number(old, f"SELECT rowid FROM {table} NOT INDEXED ORDER BY rowid DESC LIMIT 1")
+    """The last row of a table, as its own pages or its index say: where the last page is lost, no more is searched."""
+    own = _number(old, f"SELECT rowid FROM {table} NOT INDEXED ORDER BY rowid DESC LIMIT 1")
+    if own is not None or table != "evidence":  # the others have their numbers from sqlite_sequence
+        return own
+    return _number(old, "SELECT max(rowid) FROM evidence INDEXED BY evidence_denial")
 
 
 def _given(old: sqlite3.Connection, table: str) -> int | None:
@@ -157,11 +165,17 @@ def _given(old: sqlite3.Connection, table: str) -> int | None:
     return _number(old, f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'")
 
 
-def _number(old: sqlite3.Connection, query: str) -> int | None:
+def _row(old: sqlite3.Connection, query: str) -> tuple[Any, ...] | None:
+    """The one row of an answer; None where there is none, or it cannot be read."""
     try:
-        row = old.execute(query).fetchone()
+        row: tuple[Any, ...] | None = old.execute(query).fetchone()
     except BROKEN:
         return None
+    return row
+
+
+def _number(old: sqlite3.Connection, query: str) -> int | None:
+    row = _row(old, query)
     return row[0] if row and isinstance(row[0], int) and 0 <= row[0] < 1 << 48 else None
 
 
