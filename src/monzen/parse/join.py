@@ -97,7 +97,7 @@ class Joiner:
     def join(self, events: Iterable[Event]) -> list[Event]:
         """What counts of some events of the reader."""
         out: list[Event] = []
-        held, add = self.held, out.append
+        held = self.held
         until = held[0].until if held else INFINITY
         for event in events:
             if event[0] > until:
@@ -105,7 +105,7 @@ class Joiner:
                 until = held[0].until if held else INFINITY
             join = event[1][8]  # Fact.join; by position, as everything on this path
             if join == ALONE:
-                add(event)
+                out.append(event)
             elif join == SASL:
                 self._sasl(event, out)
             elif join == DETAIL:
@@ -115,7 +115,7 @@ class Joiner:
             elif join in (LOGIN, MAIL_LOGIN):
                 if event[1][2] in self.details:
                     self._login(event)
-                add(event)
+                out.append(event)
             elif join == SUMMARY:
                 self._summary(event, out)
             elif join == LEFTOVER:
@@ -128,7 +128,7 @@ class Joiner:
                 self._ssh(event, out)
             elif join == SSH_END:
                 self.ssh.pop(event.head, None)
-                add(event)
+                out.append(event)
             elif join == SSH_LEFTOVER:
                 self._ssh_leftover(event, out)
             elif join == SSH_PENALTY:
@@ -232,7 +232,8 @@ class Joiner:
             if guesses[0][0] < time - LATE:
                 guesses.clear()
             guesses.append((time, user))
-            del guesses[:-50]
+            if len(guesses) > 50:
+                del guesses[:-50]
 
     def _late(self, client: bytes, user: bytes | None, time: float) -> bool:
         """Whether a detail belongs to a guess that was counted a moment ago."""
@@ -360,10 +361,10 @@ class Joiner:
 
         A line with a session takes what names the same one first, then what names none; a line without (Postfix) the other way round.
         """
+        group, stamps = self.details.get(client), self.counted.get(client)
         for turn in range(2):
             owner = b"" if turn else session
             whose = turn == 1 and not session  # then the session does not matter
-            group = self.details.get(client)
             if group is not None:
                 for waiting in group:
                     name = waiting.event[1][3]
@@ -371,7 +372,6 @@ class Joiner:
                         waiting.settled = True
                         self._forget(waiting)
                         return waiting.event[1]
-            stamps = self.counted.get(client)
             if stamps is not None:
                 if not whose:
                     since = time - (SESSION if owner else credit)
@@ -381,6 +381,7 @@ class Joiner:
                             return COUNTED
                 if not stamps or stamps[-1][0] < time - SESSION:
                     del self.counted[client]
+                    stamps = None
         return None
 
     def _login_failed(self, event: Event, out: list[Event]) -> None:
