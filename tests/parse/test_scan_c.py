@@ -178,3 +178,55 @@ def test_what_another_line_told_is_the_same_in_c():
 def test_addresses_are_the_same_in_c(address):
     text = b"Sep  4 16:59:45 mail postfix/smtpd[7]: warning: x[" + address + b"]: SASL LOGIN authentication failed: no\n"
     assert read(text, [], ZoneInfo("UTC"), compiled=True) == read(text, [], ZoneInfo("UTC"), compiled=False)
+
+
+PARTS_OF_IPV6 = (b"2001:db8", b"::", b":", b"ffff", b"FFFF", b"0", b"1", b"12345", b"g", b"192.0.2.7", b"0.0.0.0", b"%eth0", b"%", b"\0", b"\xff", b".")
+
+
+@needs_c
+@given(st.lists(st.sampled_from(PARTS_OF_IPV6), min_size=1, max_size=8).map(b"".join))
+def test_ipv6_addresses_are_the_same_in_c(address):
+    text = b"Sep  4 16:59:45 mail postfix/smtpd[7]: warning: x[" + address + b"]: SASL LOGIN authentication failed: no\n"
+    assert read(text, [], ZoneInfo("UTC"), compiled=True) == read(text, [], ZoneInfo("UTC"), compiled=False)
+
+
+def guesses(count, block):
+    """Lines of as many guesses, no two alike."""
+    line = b"Sep  4 16:59:45 mail postfix/smtpd[7]: warning: x[192.0.2.7]: SASL LOGIN authentication failed: no, sasl_username=u%d.%d\n"
+    return b"".join(line % (block, i) for i in range(count))
+
+
+@needs_c
+def test_what_is_left_of_events_becomes_others_and_changes_none_that_is_held():
+    reader, held = Reader(Clock(1_795_000_000.0)), []
+    for block in range(6):  # more in a block than are kept for the next
+        events = reader.read(guesses(1500, block))
+        held += events[::7]
+        made = [event._replace(attempts=2, fact=event.fact._replace(user=b"x")) for event in events]  # by Python, freed the same way
+        assert [e.fact.user for e in events] == [b"u%d.%d" % (block, i) for i in range(1500)]
+        assert {(e.attempts, e.fact.user) for e in made} == {(2, b"x")}
+        del events, made
+    assert [e.fact.user for e in held] == [b"u%d.%d" % (block, i) for block in range(6) for i in range(0, 1500, 7)]
+    assert all(e.line.endswith(e.fact.user) and (type(e), type(e.fact)) == (Event, Fact) for e in held)
+
+
+@needs_c
+def test_events_let_go_of_what_they_held():
+    Reader(Clock(1_795_000_000.0)).read(guesses(3, 0))  # from here on, C frees them
+    what = b"held by events alone"
+    before = sys.getrefcount(what)
+
+    class Special(Event):  # with a __dict__, and another way to be freed
+        pass
+
+    for kind in (Event, Special):
+        for _ in range(3):
+            events = [kind(1.0, Fact(1, 4, what, what, 1, 1, None, what, 1, "x"), 1, what, what) for _ in range(2000)]
+            assert sys.getrefcount(what) == before + 5 * 2000
+            del events
+            assert sys.getrefcount(what) == before
+    special = Special(1.0, None, 1, what, what)
+    special.own = what
+    assert sys.getrefcount(what) == before + 3
+    del special
+    assert sys.getrefcount(what) == before
