@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monzen.config import KINDS, Config, ConfigError, config, limits, load
+from monzen.config import KINDS, Config, ConfigError, Sources, config, limits, load
 from monzen.judge import Policy
 from monzen.show.words import speak
 
@@ -233,3 +233,12 @@ def test_the_gate_and_the_ledger(tmp_path):
 )
 def test_what_the_gate_and_the_ledger_cannot_be(tmp_path, text, said):
     assert refused(tmp_path, text).startswith(said)
+
+
+def test_sources_are_what_is_followed(tmp_path):
+    found = config({"sources": {"files": ["/var/log/maillog"], "journal": False, "history": "7d", "timezone": "Asia/Tokyo"}}, "f")
+    assert found.sources == Sources(("/var/log/maillog",), False, 7 * 86400.0, "Asia/Tokyo")
+    assert config({"sources": {"journal": "auto"}}, "f").sources == Sources()
+    for key, wrong in (("files", ["mail.log"]), ("files", "x"), ("journal", "yes"), ("history", "forever"), ("timezone", "Mars/Olympus")):
+        with pytest.raises(ConfigError, match=f"sources.{key} cannot be"):
+            config({"sources": {key: wrong}}, "f")

@@ -1,4 +1,4 @@
-"""The configuration: TOML with the tables [policy], [shield], [networks], [gate], [ledger]; every key may be left out."""
+"""The configuration: TOML, tables [policy], [shield], [networks], [gate], [ledger], [sources]; every key may be left out."""
 
 from __future__ import annotations
 
@@ -74,8 +74,25 @@ GATE_RANGES: dict[str, tuple[float, float]] = {
     "widest6_auto": (20, 128),
     "at_once": (1, 1_000_000),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The table `[sources]`: what `monzen run` follows (docs/guard.md)."""
+
+    files: tuple[str, ...] = (
+        "/var/log/mail.log",
+        "/var/log/auth.log",
+        "/var/log/ufw.log",
+    )  # where rsyslog of Debian and Ubuntu writes
+    journal: bool | None = None  # None ("auto"): unless mail.log and auth.log are there and one of them is fresh
+    history: float = 30 * 86_400.0  # seconds that are read back at the first start: as long as a user stays known
+    timezone: str = ""  # of stamps without an offset: as the machine has it
+
+
 TABLES = {"policy": tuple(KINDS), "shield": ("own", "allow", "private"), "networks": ("routes",), "gate": GATE}
 TABLES["ledger"] = Limits._fields
+TABLES["sources"] = tuple(f.name for f in fields(Sources))
 LEDGER_RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("evidence_days", "ended_days", "knock_days"), (1, 3650)),
     "evidence_bytes": (1 << 20, 1 << 34),
@@ -101,6 +118,7 @@ class Config:
     routes: str | None = None
     gate: GateConfig = field(default_factory=GateConfig)
     ledger: Limits = field(default_factory=Limits)
+    sources: Sources = field(default_factory=Sources)
 
 
 def load(path: str) -> Config:
@@ -167,7 +185,43 @@ def config(tables: dict[str, Any], path: str) -> Config:
     gate: dict[str, Any] = {key: _gate_value(path, key, value) for key, value in tables.get("gate", {}).items()}
     kept = {key: _ledger_value(path, key, value) for key, value in tables.get("ledger", {}).items()}
     limits = Limits()._replace(**kept)
-    return Config(policy, own, allow, names, private, routes, replace(GateConfig(), **gate), limits)
+    follow: dict[str, Any] = {key: _source_value(path, key, value) for key, value in tables.get("sources", {}).items()}
+    sources = replace(Sources(), **follow)
+    return Config(policy, own, allow, names, private, routes, replace(GateConfig(), **gate), limits, sources)
+
+
+def _source_value(path: str, key: str, value: object) -> bool | float | str | tuple[str, ...] | None:
+    """A value of `[sources]`."""
+    if key == "files":
+        if (
+            isinstance(value, list)
+            and len(value) <= 100
+            and all(isinstance(v, str) and v.startswith("/") and "\0" not in v for v in value)
+        ):
+            return tuple(dict.fromkeys(value))
+        raise _wrong(path, "sources.files", value, _("a list of files with their whole paths, each in quotes"))
+    if key == "journal":
+        if value == "auto":
+            return None
+        if isinstance(value, bool):
+            return value
+        raise _wrong(path, "sources.journal", value, _('"auto", true or false'))
+    if key == "timezone":
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        try:
+            if isinstance(value, str) and value:
+                ZoneInfo(value)
+                return value
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            pass
+        raise _wrong(path, "sources.timezone", value, _("the name of a time zone, such as Asia/Tokyo or UTC"))
+    seconds = _seconds(value)
+    if seconds is not None and 0 <= seconds <= YEAR:
+        return seconds
+    raise _wrong(
+        path, "sources.history", value, _("a length of time up to a year: a number of seconds, or text such as 7d, 30d in quotes")
+    )
 
 
 def _ledger_value(path: str, key: str, value: object) -> Any:  # noqa: ANN401  # a day is a float, a count an int

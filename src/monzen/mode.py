@@ -1,0 +1,75 @@
+"""Whether the gate denies: watch-only, armed, paused, or open in a panic. One small file that root alone writes.
+
+Not in the ledger: it must be readable, and `panic` writable, when the ledger is not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from typing import Final, NamedTuple
+
+PATH: Final = "var/lib/monzen/mode"
+MODES: Final = ("watch", "armed", "paused", "panic")
+LONGEST: Final = 4096  # bytes read of it
+
+
+class Mode(NamedTuple):
+    """`watch`: what the guard finds is written down, and nobody is denied by it. `armed`: it is denied. `paused`, `panic`: nobody
+    is denied, whoever said so; a pause ends by itself at `until` (epoch seconds), and then `before` holds again."""
+
+    name: str = "watch"
+    until: float | None = None
+    since: float = 0.0
+    actor: str = ""
+    before: str = "watch"
+
+    def at(self, now: float) -> Mode:
+        """What holds at this time."""
+        if self.name == "paused" and self.until is not None and now >= self.until:
+            return Mode(self.before, None, self.until, self.actor, self.before)
+        return self
+
+    @property
+    def open(self) -> bool:
+        """Whether nobody is denied at all."""
+        return self.name in ("paused", "panic")
+
+
+def read_mode(root: str = "/") -> Mode:
+    """The mode as the file has it; watch-only where there is none, or none that root wrote. Errors: none."""
+    try:
+        descriptor = os.open(os.path.join(root, PATH), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return Mode()
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+            return Mode()
+        value = json.loads(os.read(descriptor, LONGEST))
+        name, until, since, before = value["mode"], value.get("until"), value.get("since", 0.0), value.get("before", "watch")
+        numbers = isinstance(since, int | float) and isinstance(until, int | float | None)
+        if name not in MODES or before not in MODES or not numbers:
+            return Mode()
+        return Mode(name, until, since, str(value.get("actor", ""))[:64], before)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        return Mode()
+    finally:
+        os.close(descriptor)
+
+
+def write_mode(mode: Mode, root: str = "/") -> None:
+    """Write it, whole or not at all. Raises OSError."""
+    path = os.path.join(root, PATH)
+    os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
+    value = {"mode": mode.name, "until": mode.until, "since": mode.since, "actor": mode.actor, "before": mode.before}
+    new = f"{path}.{os.getpid()}"
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        os.fchmod(descriptor, 0o644)
+        os.write(descriptor, json.dumps(value).encode() + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.replace(new, path)

@@ -1,0 +1,41 @@
+"""The mode: one small file that root alone writes."""
+
+import os
+
+import pytest
+
+from monzen.mode import PATH, Mode, read_mode, write_mode
+
+
+def test_a_mode_is_written_and_read(tmp_path):
+    assert read_mode(str(tmp_path)) == Mode()  # nothing there: watch-only
+    for mode in (Mode("armed", None, 5.0, "admin"), Mode("paused", 99.5, 7.0, "x", "armed"), Mode("panic", None, 1.0, "y", "armed")):
+        write_mode(mode, str(tmp_path))
+        assert read_mode(str(tmp_path)) == mode
+    assert [p.name for p in (tmp_path / PATH).parent.iterdir()] == ["mode"]
+
+
+def test_a_pause_ends_by_itself():
+    mode = Mode("paused", 100.0, 50.0, "x", "armed")
+    assert mode.at(99.0) is mode
+    assert mode.open
+    assert mode.at(100.0).name == "armed"
+    assert not mode.at(100.0).open
+    assert Mode("panic").at(1e12).open
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"mode": "armed", "until": "x"}', '{"mode": "open"}', "\0" * 5000, '{"mode": {}}', "[" * 4000])
+def test_what_cannot_be_read_is_watch_only(tmp_path, text):
+    write_mode(Mode("armed"), str(tmp_path))
+    (tmp_path / PATH).write_text(text)
+    assert read_mode(str(tmp_path)) == Mode()
+
+
+def test_a_file_that_others_write_or_a_link_is_not_believed(tmp_path):
+    write_mode(Mode("armed"), str(tmp_path))
+    os.chmod(tmp_path / PATH, 0o666)
+    assert read_mode(str(tmp_path)) == Mode()
+    os.chmod(tmp_path / PATH, 0o644)
+    (tmp_path / PATH).rename(tmp_path / "real")
+    (tmp_path / PATH).symlink_to(tmp_path / "real")
+    assert read_mode(str(tmp_path)) == Mode()
