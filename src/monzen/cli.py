@@ -130,9 +130,9 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         return verb(name, says, examples, logs=False)
 
     if asked is None or asked not in ("scan", "why", "explain"):
-        from monzen.verbs import check, deny, gate, knocks, listing
+        from monzen.verbs import check, deny, gate, guard, knocks, listing
 
-        for module in (deny, listing, knocks, check, gate):
+        for module in (deny, listing, knocks, check, gate, guard):
             module.add(gate_verb)
     return top
 

@@ -94,6 +94,22 @@ def ssh_peers(root: str = "/") -> list[bytes]:
     return list(dict.fromkeys(peers))
 
 
+def peers_at(ports: Iterable[int], root: str = "/") -> list[bytes]:
+    """The other ends of the established TCP connections of these ports of ours: quick, for it looks at no process."""
+    found: dict[bytes, None] = {}
+    for port in ports:
+        row = re.compile(rb"\n *\d+: [0-9A-F]+:%04X ([0-9A-F]+:[0-9A-F]{4}) 01 " % port)
+        for name in ("tcp", "tcp6"):
+            try:
+                with open(os.path.join(root, "proc/net", name), "rb") as file:
+                    data = file.read()
+            except OSError:
+                continue
+            for end in row.findall(data):
+                found[_end(end.decode())[0]] = None
+    return list(found)
+
+
 def ssh_ports(root: str = "/") -> list[int]:
     """The TCP ports that sshd listens on now, or systemd for it (Ubuntu's ssh.socket: then port 22 if systemd has it)."""
     owner = owners(root)

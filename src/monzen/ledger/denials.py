@@ -23,6 +23,33 @@ class Denials(Base):
         with self._change():
             return [self._impose(order, moment(now), words(actor, WORD)) for order in orders]
 
+    def watched(self, orders: Iterable[Order], now: float, actor: str = "") -> list[Entry]:
+        """Write down who would be denied, and is not: watch-only. What is denied already stays so; the rest ends at once."""
+        with self._change():
+            found = []
+            for order in orders:
+                key = (cut(order.network, order.bits), order.bits, order.port, order.protocol)
+                old = self._one(f"SELECT {COLUMNS} FROM denial WHERE {KEY} AND ended IS NULL", key)
+                if old is not None and (old.until is None or old.until > now):
+                    found.append(old)
+                    continue
+                entry = self._impose(order, moment(now), words(actor, WORD))
+                self._end([entry.number], moment(now), "watch")
+                found.append(entry._replace(ended=now, ending="watch"))
+            return found
+
+    def count_wide(self, bits: int, now: float) -> int:
+        """How many IPv4 networks wider than that are denied that nobody typed."""
+        which = "ended IS NULL AND until > ? AND bits < ? AND length(network) = 4 AND origin = 'run'"
+        query = f"SELECT count(*) FROM denial WHERE {which}"
+        with self._reading():
+            return int(self._value(query, (now, bits)))
+
+    def would_be(self, now: float) -> list[Entry]:
+        """Who would be denied now, had it not been watch-only, or open: newest first, each target once."""
+        query = f"SELECT {COLUMNS} FROM denial WHERE ending = 'watch' AND until > ? ORDER BY number DESC"
+        return list({e.key: e for e in reversed(self._all(query, (now,)))}.values())[::-1]
+
     def _impose(self, order: Order, now: float, actor: str) -> Entry:
         key = (cut(order.network, order.bits), order.bits, order.port, order.protocol)
         until = None if order.until is None else moment(order.until)
@@ -197,6 +224,12 @@ class Denials(Base):
         """The lines that a denial rests on, oldest first."""
         with self._reading():
             return [row[0] for row in self.db.execute("SELECT line FROM evidence WHERE denial = ? ORDER BY rowid", (number,))]
+
+    def last_release(self) -> tuple[float, int]:
+        """When somebody was let in last, and how many releases are remembered: whether there is a new one."""
+        with self._reading():
+            row = self.db.execute("SELECT ifnull(max(at), 0.0), count(*) FROM release").fetchone()
+            return row[0], row[1]
 
     def releases(self) -> list[Release]:
         """Every release, oldest first."""

@@ -25,6 +25,15 @@ class Diary(Base):
             ).lastrowid
         return number or 0
 
+    def alarm_once(self, kind: str, text: str, at: float) -> bool:
+        """The same, unless it is known: who reports it may not remember that it did. Whether it is new."""
+        with self._change():
+            key = (moment(at), words(kind, WORD), words(text))
+            if self._value("SELECT number FROM alarm WHERE at = ? AND kind = ? AND text = ?", key) is not None:
+                return False
+            self.db.execute("INSERT INTO alarm (at, kind, text, detail) VALUES (?, ?, ?, '')", key)
+            return True
+
     def alarms(self, since: float = 0.0, limit: int = 1000, *, untold: bool = False) -> list[Alarm]:
         """The alarms since then, newest first; `untold`: those that nobody was told of."""
         which = "AND told IS NULL" if untold else ""

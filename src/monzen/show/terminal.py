@@ -12,6 +12,7 @@ from monzen.judge.client import Client, Sentence
 from monzen.judge.judge import Alarm, Breach, Judge
 from monzen.judge.proposals import proposals
 from monzen.parse.address import text as address
+from monzen.show.alarms import alarming
 from monzen.show.deeds import deeds
 from monzen.show.page import Page, Table, Text
 from monzen.show.page import console as rich_console
@@ -310,21 +311,7 @@ class Terminal:
         for a in alarms[: self.top]:
             times = ngettext("{n} line", "{n} lines", a.times)
             when = self._when(a.at) if a.until - a.at < 1 else f"{self._when(a.at)} – {self._when(a.until)}"
-            said = {
-                "outage": _("our own authentication server did not answer: failures of that time count for nobody"),
-                "hidden-clients": _(
-                    "failures come from {who}, behind which the real clients are hidden (web mail, Docker, a proxy)"
-                ),
-                "silent-outage": _(
-                    "many of your users failed at once and nobody got in: the server is at fault; those failures count for nobody"
-                ),
-                "late-login": _(
-                    "{who} failed by the clock, then logged in: a device with its new password, or a guess that hit. Ask its user"
-                ),
-                "login-before": _("{who} logged in{user} before it began to guess: ask that user, or change the password"),
-                "device": _("{who} tries one name over and over: probably an old password on a device"),
-                "known-client-fails": _("{who}, a client you know, keeps failing: probably an old password on a device"),
-            }[a.what].format(who=network(a.client, len(a.client) * 8) if a.client else "", user=self._account(a, judge))
+            said = alarming(a, self._account(a, judge))
             line = _("{when}  {said} ({times})").format(when=when, said=said, times=times)
             self.console.print(Text("  " + line, style="yellow"))
         self._more(len(alarms) - self.top)

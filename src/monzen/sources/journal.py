@@ -18,8 +18,8 @@ FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID,_COMM,_EXE,_HOSTNAME,_T
 MATCHES = ("SYSLOG_FACILITY=2", "+", "SYSLOG_FACILITY=4", "+", "SYSLOG_FACILITY=10", "+", "_TRANSPORT=kernel")
 # systemd 252, journalctl.c: "-- Boot ID --" and "-- No entries --" are printed in any format, unless --quiet; but that would
 # hide the hint that we see a part of the journal only.
-_REMARK = re.compile(rb"^--.*\n", re.MULTILINE)
-_WORDS = 500  # bytes of what journalctl complains of: enough for its longest hint
+REMARK = re.compile(rb"^--.*\n", re.MULTILINE)
+WORDS = 500  # bytes of what journalctl complains of: enough for its longest hint
 
 
 def journal_blocks(
@@ -56,7 +56,7 @@ def journal_blocks(
             assert child.stdout is not None
             for block in whole_lines(_chunks(child.stdout, size, progress), skipped):
                 if block.startswith(b"--") or b"\n--" in block:
-                    block = _REMARK.sub(b"", block)
+                    block = REMARK.sub(b"", block)
                 if block:
                     yield block
             status = child.wait()
@@ -66,7 +66,7 @@ def journal_blocks(
             if child.stdout is not None:
                 child.stdout.close()
         complaints.seek(0)
-        words = " ".join(complaints.read(_WORDS).decode(errors="replace").split())
+        words = " ".join(complaints.read(WORDS).decode(errors="replace").split())
     if status or words:
         raise SourceError("journal", JOURNAL, words or f"journalctl: exit status {status}")
 

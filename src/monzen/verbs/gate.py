@@ -51,9 +51,10 @@ def add(verb: Adder) -> None:
     apply.add_argument("--rescue", action="store_true", help=_("save what can be read of a damaged ledger, first"))
     gate_options(apply)
     apply.set_defaults(run=guarded(run_apply))
-    from monzen.verbs import switching
+    from monzen.verbs import guard, switching
 
     switching.add(parts)
+    guard.add_serve(parts)
 
 
 def run_apply(options: argparse.Namespace) -> int:

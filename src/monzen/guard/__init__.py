@@ -1,0 +1,1 @@
+"""The guard: `monzen run` reads and judges all day, `monzen gate serve` imposes; what joins them, and what each remembers."""

@@ -1,0 +1,520 @@
+"""`monzen gate serve`: the privileged half of the guard. It waits for orders, keeps the firewall right, and believes nobody.
+
+What it obeys stands in root's own places: the configuration, the ledger, the mode, the kernel. `run` may ask for denials and
+report alarms, at a pace and in an amount that harm nobody; it can ask for nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import pwd
+import select
+import signal
+import socket
+import stat
+import struct
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from monzen.config import Config, ConfigError
+from monzen.gate.target import GateError, Target
+from monzen.guard import wire
+from monzen.guard.notify import Notify
+from monzen.guard.warden import Answer, Warden
+from monzen.guard.wire import Found, WireError
+from monzen.ledger import LedgerError
+from monzen.mode import Mode
+from monzen.show.words import _
+from monzen.upkeep import Applied
+
+log = logging.getLogger("monzen.gate")
+
+USER: Final = "monzen"
+EVERY: Final = 60.0  # seconds between two comparisons of what is with what should be
+PEERS: Final = 8  # connections at once: there is one `run`, and now and then a `status`
+RATE: Final = 2_000.0  # orders a second that one peer may send, on average
+BURST: Final = 10_000.0
+ALARMS: Final = 10.0  # alarms a minute, on average
+EVIDENCE: Final = 1 << 20  # bytes of evidence a minute; of more, the orders count and their lines are left out
+QUEUE: Final = 512  # messages that wait for a peer that does not read; then it is sent away
+SILENT: Final = 20.0  # seconds in which a peer must have said who it is
+TURN: Final = 32  # messages taken from one peer before the others and the clock have their turn
+LAPSE: Final = 5.0  # seconds before what failed is tried again
+
+
+class Allowance:
+    """So much a second on average, and so much at once."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self.rate, self.burst, self.left = rate, burst, burst
+        self.at = time.monotonic()
+
+    def take(self, count: float) -> bool:
+        """Whether so much may be had now."""
+        now = time.monotonic()
+        self.left = min(self.burst, self.left + (now - self.at) * self.rate)
+        self.at = now
+        if count > self.left:
+            return False
+        self.left -= count
+        return True
+
+    @property
+    def wait(self) -> float:
+        """Seconds until there is something again."""
+        return max(0.0, (1.0 - self.left) / self.rate)
+
+
+class Peer:
+    """One connection: who it is, what it may still ask for, what it has not read yet."""
+
+    def __init__(self, connection: socket.socket, uid: int, pid: int) -> None:
+        self.connection, self.uid, self.pid = connection, uid, pid
+        self.since = time.monotonic()
+        self.greeted = False
+        self.queue: deque[bytes] = deque()
+        self.orders = Allowance(RATE, BURST)
+        self.pending: dict[str, Any] | None = None  # a message that must wait for its turn
+
+    def send(self, message: dict[str, Any]) -> bool:
+        """Send now, or as soon as it reads; False where it reads nothing."""
+        self.queue.append(wire.packed(message))
+        return self.flush() and len(self.queue) < QUEUE
+
+    def flush(self) -> bool:
+        """Send what waits."""
+        while self.queue:
+            try:
+                self.connection.send(self.queue[0])
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            self.queue.popleft()
+        return True
+
+
+class Server:
+    """The loop. `load` reads the configuration anew (ConfigError: the old one stands)."""
+
+    def __init__(self, config: Config, load: Callable[[], Config], *, root: str = "/", user: str = USER) -> None:
+        self.config, self.load, self.root = config, load, root
+        self.warden = Warden(config, root=root, actor="monzen run")
+        self.notify = Notify()
+        self.path = os.path.join(root, wire.SOCKET)
+        self.allowed_uids = {0, os.geteuid()}
+        self.group = -1
+        with contextlib.suppress(KeyError):
+            account = pwd.getpwnam(user)
+            self.allowed_uids.add(account.pw_uid)
+            self.group = account.pw_gid
+        self.peers: dict[int, Peer] = {}
+        self.stopping = False
+        self.reloading = False
+        self.next = 0.0  # when it is compared next, on the monotonic clock
+        self.generation = -1  # of the kernel's rules, as we left them
+        self.alarms = Allowance(ALARMS / 60, ALARMS)
+        self.lines = Allowance(EVIDENCE / 60, EVIDENCE)
+        self.mode = Mode()
+        self.told: tuple[Any, ...] = ("", (), ())  # what the peers know: mode, shield, releases
+        self.checked = 0.0
+        self.broken = ""  # what is wrong now, in words
+        self.applied = 0.0  # when it was compared last, epoch seconds
+        self.counts = dict.fromkeys(("denied", "watched", "same", "refused", "alarms"), 0)
+        self.started = time.time()
+
+    # ---- the loop
+
+    def run(self) -> int:
+        """Until SIGTERM. Returns the exit status."""
+        reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._signal)
+        listener = self._listen()
+        poll = select.poll()
+        poll.register(reading, select.POLLIN)
+        poll.register(listener, select.POLLIN)
+        try:
+            self._apply("start")
+            self.notify.say("READY=1", f"MAINPID={os.getpid()}")
+            log.info("ready socket=%s firewall=%s mode=%s", self.path, self._firewall(), self.mode.name)
+            while not self.stopping:
+                for fd, peer in self.peers.items():
+                    wanted = 0 if peer.pending is not None else select.POLLIN
+                    poll.register(fd, wanted | (select.POLLOUT if peer.queue else 0))
+                for fd, events in poll.poll(self._patience() * 1000):
+                    if fd == reading:
+                        with contextlib.suppress(BlockingIOError):
+                            os.read(reading, 512)
+                    elif fd == listener.fileno():
+                        self._accept(listener)
+                    elif fd in self.peers:
+                        self._serve(fd, events, poll)
+                for fd in [fd for fd, peer in self.peers.items() if peer.pending is not None]:
+                    self._resume(fd, poll)
+                self._now_and_then(poll)
+        finally:
+            self.notify.say("STOPPING=1")
+            for fd in list(self.peers):
+                self._dismiss(fd, poll, "")
+            listener.close()
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
+            signal.set_wakeup_fd(-1)
+            os.close(reading)
+            os.close(writing)
+            with self.warden:
+                pass
+        return 0
+
+    def _patience(self) -> float:
+        """Seconds to sleep."""
+        waiting = [peer.orders.wait for peer in self.peers.values() if peer.pending is not None]
+        if self.warden.mirror_due:
+            waiting.append(0.05)
+        return max(0.0, min([1.0, *waiting]))
+
+    def _signal(self, number: int, _frame: object) -> None:
+        if number == signal.SIGHUP:
+            self.reloading = True
+        else:
+            self.stopping = True
+
+    def _listen(self) -> socket.socket:
+        """The socket, in a folder that only root writes, for `run` and nobody else. Raises GateError."""
+        folder = os.path.dirname(self.path)
+        try:
+            if not os.path.isdir(folder):
+                os.makedirs(folder, mode=0o750)
+                os.chown(folder, -1, self.group)
+                os.chmod(folder, 0o750)
+            found = os.lstat(folder)
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+                said = _(
+                    "{path} may be written by others, so no socket is made there. Mend it: chown root {path}; chmod go-w {path}"
+                )
+                raise GateError(said.format(path=folder))
+            with contextlib.suppress(FileNotFoundError):
+                if stat.S_ISSOCK(os.lstat(self.path).st_mode):
+                    if self._answered():
+                        raise GateError(_("another monzen gate serve is at work: it answers at {path}").format(path=self.path))
+                    os.unlink(self.path)
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+            old = os.umask(0o177)
+            try:
+                listener.bind(self.path)
+            finally:
+                os.umask(old)
+            if self.group >= 0:
+                os.chown(self.path, -1, self.group)
+                os.chmod(self.path, 0o660)
+            listener.listen(PEERS)
+            return listener
+        except OSError as error:
+            said = _("cannot make the socket {path}: {detail}. Run as root")
+            raise GateError(said.format(path=self.path, detail=_(error.strerror or str(error)))) from None
+
+    def _answered(self) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC) as other:
+            try:
+                other.connect(self.path)
+            except OSError:
+                return False
+            return True
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            connection, _address = listener.accept()
+        except OSError:
+            return
+        connection.setblocking(False)
+        pid, uid, _gid = struct.unpack("=iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        if uid not in self.allowed_uids or len(self.peers) >= PEERS:
+            log.warning("refuse peer uid=%d pid=%d connections=%d", uid, pid, len(self.peers))
+            connection.close()
+            return
+        self.peers[connection.fileno()] = Peer(connection, uid, pid)
+
+    def _dismiss(self, fd: int, poll: select.poll, why: str) -> None:
+        peer = self.peers.pop(fd)
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            poll.unregister(fd)
+        peer.connection.close()
+        if why:
+            log.warning("dismiss peer uid=%d pid=%d why=%r", peer.uid, peer.pid, why)
+
+    # ---- one peer
+
+    def _serve(self, fd: int, events: int, poll: select.poll) -> None:
+        peer = self.peers[fd]
+        if events & select.POLLOUT and not peer.flush():
+            self._dismiss(fd, poll, "")
+            return
+        if not events & (select.POLLIN | select.POLLHUP | select.POLLERR):
+            return
+        for _turn in range(TURN):
+            if peer.pending is not None:
+                return
+            try:
+                data = peer.connection.recv(wire.MESSAGE)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._dismiss(fd, poll, "")
+                return
+            try:
+                answered = self._message(peer, wire.unpacked(data))
+            except WireError as error:
+                self._dismiss(fd, poll, f"bad message: {error}")
+                return
+            if not answered:
+                self._dismiss(fd, poll, "does not read its answers")
+                return
+
+    def _resume(self, fd: int, poll: select.poll) -> None:
+        """A message whose turn has come."""
+        peer = self.peers[fd]
+        message, peer.pending = peer.pending, None
+        assert message is not None  # its caller asked
+        try:
+            if not self._message(peer, message):
+                self._dismiss(fd, poll, "does not read its answers")
+        except WireError as error:
+            self._dismiss(fd, poll, f"bad message: {error}")
+
+    def _message(self, peer: Peer, message: dict[str, Any]) -> bool:
+        """Answer one message. False where the peer does not take the answer. Raises WireError."""
+        if "hello" in message:
+            if message.get("monzen") != wire.PROTOCOL:
+                raise WireError(f"protocol {message.get('monzen')!r:.20}; this is {wire.PROTOCOL}")
+            peer.greeted = True
+            return all(peer.send(part) for part in self._news(whole=True))
+        if "status" in message and message["status"] is True:
+            return peer.send({"status": self.status()})
+        if not peer.greeted:
+            raise WireError("no greeting")
+        number = message.get("id")
+        if type(number) is not int or not 0 <= number < 1 << 53:
+            raise WireError("no number")
+        if "orders" in message:
+            rows = message["orders"]
+            if not isinstance(rows, list) or not 0 < len(rows) <= wire.ORDERS:
+                raise WireError("too many orders")
+            if not peer.orders.take(len(rows)):
+                peer.pending = message
+                return True
+            answers = self._orders([wire.order_of(row) for row in rows])
+            return peer.send({"id": number, "answers": [list(a) for a in answers]})
+        if "alarms" in message:
+            rows = message["alarms"]
+            if not isinstance(rows, list) or not 0 < len(rows) <= wire.ORDERS:
+                raise WireError("too many alarms")
+            for report in [wire.report_of(row) for row in rows]:
+                self._alarm(report)
+            return peer.send({"id": number, "answers": []})
+        raise WireError("nothing that is known")
+
+    def _orders(self, wanted: list[Found]) -> list[Answer]:
+        """Impose what may be imposed."""
+        for i, found in enumerate(wanted):
+            if not self.lines.take(sum(map(len, found.order.evidence))):
+                wanted[i] = found._replace(order=found.order._replace(evidence=()))
+        try:
+            answers = self.warden.follow(wanted)
+        except (GateError, LedgerError) as error:
+            self._trouble(error)
+            return [Answer("failed", 0, str(error)[: wire.NOTE])] * len(wanted)
+        self._settled()
+        for found, answer in zip(wanted, answers, strict=True):
+            what = answer.what if answer.what in self.counts else "refused"
+            self.counts[what] += 1
+            order = found.order
+            if answer.what in ("denied", "watched"):
+                log.info(
+                    "%s net=%s for=%.0fs why=%s clients=%d attempts=%d number=%d",
+                    "drop" if answer.what == "denied" else "would-drop",
+                    Target(order.network, order.bits), (order.until or 0.0) - time.time(), order.rule, order.clients,
+                    order.attempts, answer.number,
+                )  # fmt: skip
+            elif answer.what not in ("same", "over"):
+                log.info("refuse net=%s what=%s", Target(order.network, order.bits), answer.what)
+        return answers
+
+    def _alarm(self, report: wire.Report) -> None:
+        if report.kind == "leak":  # somebody who is denied is seen in the logs: look at the firewall at once
+            self.next = min(self.next, time.monotonic() + 0.5)
+        if not self.alarms.take(1.0):
+            return
+        try:
+            if self.warden.ledger.alarm_once(report.kind, report.text, report.at):
+                self.counts["alarms"] += 1
+                log.warning("alarm kind=%s text=%r", report.kind, report.text)
+        except LedgerError as error:
+            self._trouble(error)
+
+    # ---- by the clock
+
+    def _now_and_then(self, poll: select.poll) -> None:
+        now = time.monotonic()
+        if self.reloading:
+            self.reloading = False
+            self._reload()
+        if self.warden.mirror_due:
+            try:
+                self.warden.mirror()
+            except (GateError, LedgerError) as error:
+                self.warden.mirror_due = False
+                self._trouble(error)
+            self._settled()
+        if now >= self.next:
+            self._apply("time")
+        elif now - self.checked >= 1.0:
+            self.checked = now
+            self._look()
+            for fd in [fd for fd, peer in self.peers.items() if not peer.greeted and now - peer.since > SILENT]:
+                self._dismiss(fd, poll, "said nothing")
+            for part in self._news():
+                for fd, peer in list(self.peers.items()):
+                    if peer.greeted and not peer.send(part):
+                        self._dismiss(fd, poll, "does not read its news")
+        self.warden.warnings.clear()
+        said = f"{self.mode.name}; {self.counts['denied']} denied, {self.counts['watched']} watched since the start"
+        self.notify.alive(self.broken or said)
+
+    def _look(self) -> None:
+        """Whether somebody else changed the firewall, or the mode: then everything is compared at once."""
+        mode = self.warden.mode()
+        if mode.name != self.mode.name:
+            log.warning("mode is=%s was=%s by=%r", mode.name, self.mode.name, mode.actor)
+            self._apply("mode")
+            return
+        if self._firewall() != "nftables":
+            return
+        try:
+            generation = self.warden.nft.generation()
+            if generation == self.generation:
+                return
+            if not mode.open and not self.warden.nft.state().whole:
+                self._apply("the table is gone")
+            self.generation = generation
+        except GateError as error:
+            self._trouble(error)
+
+    def _apply(self, why: str) -> None:
+        """Compare what is with what should be, and mend it."""
+        self.next = time.monotonic() + EVERY
+        self.warden.forget()
+        self.mode = self.warden.mode()
+        try:
+            done = self._applied()
+        except (GateError, LedgerError, OSError) as error:
+            self._trouble(error)
+            self.next = time.monotonic() + LAPSE
+            return
+        self.broken = ""
+        self.applied = time.time()
+        self._settled()
+        if done.restored or done.missing or done.extra or done.freed or done.found:
+            log.warning(
+                "repair why=%r restored=%s missing=%d extra=%d freed=%d found=%d",
+                why, done.restored, done.missing, done.extra, done.freed, done.found,
+            )  # fmt: skip
+        for entry in done.ended:
+            log.info("release net=%s why=%s number=%d knocks=%d", Target(*entry.key), entry.ending, entry.number, entry.knocks)
+
+    def _applied(self) -> Applied:
+        self.warden.idle = True
+        try:
+            self.warden.reopen()
+            try:
+                done = self.warden.apply()
+            except LedgerError as error:
+                if not error.damaged:
+                    raise
+                log.error("ledger damaged, saving what can be read error=%r", str(error))
+                done = self.warden.apply(save=True)
+            self.warden.opened()
+            return done
+        finally:
+            self.warden.idle = False
+
+    def _settled(self) -> None:
+        """Whatever was changed until now, we did."""
+        with contextlib.suppress(GateError):
+            if self._firewall() == "nftables":
+                self.generation = self.warden.nft.generation()
+
+    def _firewall(self) -> str:
+        try:
+            return self.warden.firewall()
+        except GateError:
+            return ""
+
+    def _trouble(self, error: Exception) -> None:
+        """Something failed: it is said once, and tried again."""
+        if isinstance(error, GateError) and error.errno in (errno.EPERM, errno.EACCES) and not self.applied:
+            raise error  # without rights nothing will ever work
+        if str(error) != self.broken:
+            self.broken = str(error)
+            log.error("trouble error=%r", self.broken)
+        self.next = min(self.next, time.monotonic() + LAPSE)
+
+    def _reload(self) -> None:
+        try:
+            self.config = self.warden.config = self.load()
+        except ConfigError as error:
+            log.error("configuration not reloaded error=%r", str(error))
+            return
+        log.info("configuration reloaded")
+        self.warden.forget()
+        self._apply("configuration")
+
+    # ---- what the peers are told
+
+    def _news(self, *, whole: bool = False) -> list[dict[str, Any]]:
+        """What `run` must know: the mode, whom the gate will refuse, who was released. Nothing where nothing is new."""
+        try:
+            wards = self.warden.wards()
+            last = self.warden.ledger.last_release()
+            shield = sorted({(w.network, w.bits) for w in wards.all if w.why not in ("reserved", "private")})
+            now = (self.mode.name, tuple(shield), last)
+            if now == self.told and not whole:
+                return []
+            parts: list[dict[str, Any]] = []
+            if whole or now[1] != self.told[1]:
+                parts += wire.pieces("shield", [wire.prefix_row(p) for p in shield])
+            if whole or last != self.told[2]:
+                parts += wire.pieces(
+                    "releases", [[*wire.prefix_row((r.network, r.bits)), r.at] for r in self.warden.ledger.releases()]
+                )
+            if not whole:  # the others must hear it, too
+                self.told = now
+            return [*parts, {"monzen": wire.PROTOCOL, "mode": self.mode.name, "private": self.config.private, "every": EVERY}]
+        except (GateError, LedgerError) as error:
+            self._trouble(error)
+            return (
+                [{"monzen": wire.PROTOCOL, "mode": self.mode.name, "private": self.config.private, "every": EVERY}]
+                if whole
+                else []
+            )
+
+    def status(self) -> dict[str, Any]:
+        """What `monzen status` is told."""
+        return {
+            "started": self.started,
+            "pid": os.getpid(),
+            "mode": self.mode.name,
+            "firewall": self._firewall(),
+            "applied": self.applied or None,
+            "trouble": self.broken,
+            "peers": sum(1 for p in self.peers.values() if p.greeted),
+            **self.counts,
+        }

@@ -1,0 +1,189 @@
+"""The gate's own judgement of what `monzen run` asks for: the shield first, then the kernel, then the ledger, then ufw.
+
+The kernel is asked before the ledger is written, as it is nowhere else: a disk takes longer than an attacker's next guess.
+Killed in between, the kernel denies somebody for whom the ledger has no row; `run` asks again, and gets the row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from monzen.gate.target import Denial, GateError, Target
+from monzen.guard.wire import Found
+from monzen.keeper import Keeper, Outcome
+from monzen.ledger import Entry, Order
+from monzen.mode import Mode, read_mode
+from monzen.show.text import network as shown
+from monzen.show.words import _
+from monzen.sockets import peers_at, ssh_ports
+from monzen.wards import Ward, Wards
+
+FRESH: Final = 10.0  # seconds for which the shield is good; who is connected to sshd is looked up for each order
+FIREWALL: Final = 30.0  # seconds for which it is known which firewall there is
+AHEAD: Final = 86_400.0  # seconds that a log's clock may run ahead of ours
+WIDE: Final = 24  # bits: of IPv4 networks wider than that
+WIDE_MOST: Final = 1_000  # no more last at once that nobody typed: a thousand /20 are one thousandth of IPv4
+
+
+class Answer(NamedTuple):
+    """What became of an order: denied, watched, open (paused), same, over, released, shielded, wide, future, failed."""
+
+    what: str
+    number: int = 0  # of the denial
+    why: str = ""
+
+
+class Warden(Keeper):
+    """The keeper of a process that stays: what is looked up for each command is looked up now and then."""
+
+    _guarded: Wards | None = None
+    _guarded_at = float("-inf")
+    _ports: tuple[int, ...] = (22,)
+    _wall: tuple[str, float] = ("", float("-inf"))
+    mirror_due = False  # ufw is shown what the kernel holds when there is time: it takes a tenth of a second
+
+    def forget(self) -> None:
+        """Look everything up anew: the configuration, the allow list or the machine has changed."""
+        self._guarded_at = float("-inf")
+        self._wall = ("", float("-inf"))
+
+    def reopen(self) -> None:
+        """Another ledger stands in the place of ours: it was rescued."""
+        if self._ledger is None:
+            return
+        try:
+            same = os.stat(self.path).st_ino == self._inode
+        except OSError:
+            same = False
+        if not same:
+            with contextlib.suppress(Exception):  # it is gone, whatever closing it says
+                self._ledger.close()
+            self._ledger = None
+
+    _inode = 0
+
+    def opened(self) -> None:
+        """Remember which file the ledger is."""
+        self.ledger.path  # noqa: B018  # opens it
+        with contextlib.suppress(OSError):
+            self._inode = os.stat(self.path).st_ino
+
+    def wards(self) -> Wards:
+        """Who is never denied: the machine and the allow list as of a moment ago, those on SSH as of now."""
+        now = time.monotonic()
+        if self._guarded is None or now - self._guarded_at > FRESH:
+            self._guarded = super().wards()
+            self._guarded_at = now
+            self._ports = tuple(ssh_ports(self.root)) or self._ports
+        known = {w.network for w in self._guarded.all if w.why == "ssh"}
+        new = [Ward(peer, 8 * len(peer), "ssh") for peer in peers_at(self._ports, self.root) if peer not in known and any(peer)]
+        if new:
+            self._guarded = Wards([*new, *self._guarded.all])
+        return self._guarded
+
+    def firewall(self) -> str:
+        """Which gate is used."""
+        found, at = self._wall
+        if time.monotonic() - at > FIREWALL:
+            found = super().firewall()
+            self._wall = (found, time.monotonic())
+        return found
+
+    def mode(self) -> Mode:
+        """Watch-only, armed, paused or open in a panic."""
+        return read_mode(self.root).at(self.now())
+
+    def _show_in_ufw(self, guarded: Wards, now: float, *, alone: bool) -> int:
+        if alone or self.idle:
+            self.mirror_due = False
+            return super()._show_in_ufw(guarded, now, alone=alone)
+        self.mirror_due = True
+        return 0
+
+    idle = False
+
+    def mirror(self) -> None:
+        """Show in ufw what was not shown yet."""
+        self.idle = True
+        try:
+            with self.lock():
+                firewall = self.firewall()
+                if firewall != "dry":
+                    self._show_in_ufw(self.wards(), self.now(), alone=firewall == "ufw")
+                self.mirror_due = False
+        finally:
+            self.idle = False
+
+    def follow(self, wanted: Sequence[Found]) -> list[Answer]:
+        """What `run` wants denied: each is answered. Raises GateError and LedgerError where nothing could be done."""
+        mode = self.mode()
+        with self.lock():
+            guarded, now = self.wards(), self.now()
+            answers: list[Answer | None] = [None] * len(wanted)
+            good: dict[int, Order] = {}
+            for number, found in enumerate(wanted):
+                sifted = self._sifted(found, guarded, now, watch=mode.name == "watch")
+                if isinstance(sifted, Answer):
+                    answers[number] = sifted
+                else:
+                    good[number] = sifted
+            if mode.open:
+                return [a or Answer("open") for a in answers]
+            orders = list(good.values())
+            entries: list[Entry] = []
+            if mode.name == "watch":
+                entries = self.ledger.watched(orders, now, self.actor)
+            elif orders:
+                self._at_once(orders, now)
+                entries = self.ledger.impose(orders, now, self.actor)
+                self._enforce(entries, self._swallow(entries, now), guarded, now)
+            what = "watched" if mode.name == "watch" else "denied"
+            for number, entry in zip(good, entries, strict=True):
+                answers[number] = Answer(what if entry.ended is not None or what == "denied" else "same", entry.number)
+            return [a or Answer("failed") for a in answers]
+
+    def _at_once(self, orders: Sequence[Order], now: float) -> None:
+        """Into the kernel, before anything else; where that fails, the long way says why."""
+        with contextlib.suppress(GateError):
+            if self.firewall() == "nftables":
+                self.nft.deny([Denial(target_of_order(o), o.until) for o in orders], now)
+
+    def _sifted(self, found: Found, guarded: Wards, now: float, *, watch: bool) -> Order | Answer:
+        """Whether an order of `run` may be followed, and how far."""
+        order = found.order
+        if found.at > now + AHEAD:
+            return Answer("future", 0, _("its lines come from the future"))
+        longest = self.config.policy.longest
+        until = min(order.until if order.until is not None else now, now + longest)
+        if until <= now:
+            return Answer("over")
+        order = order._replace(until=until, sentence=min(order.sentence or longest, longest))
+        released = self.ledger.released_after(order.network, order.bits)
+        if released is not None and found.at <= released.at:
+            return Answer("released", 0, _("{target} was released since").format(target=shown(order.network, order.bits)))
+        outcome: Outcome = self._sift(order, guarded, False, now)
+        if outcome.refused:
+            width = 32 if len(order.network) == 4 else 128
+            met = guarded.inside(order.network, order.bits) or order.bits == width
+            return Answer("shielded" if met else "wide", 0, outcome.refused)
+        for entry in self.ledger.covering(order.network, order.bits):
+            if entry.bits != order.bits or entry.port:
+                continue
+            lasts = entry.ended is None or (watch and entry.ending == "watch")
+            if lasts and (entry.until is None or entry.until >= until - 1.0):
+                return Answer("same", entry.number)
+        inside = outcome.inside
+        if inside is not None and (inside.until is None or inside.until >= until):
+            return Answer("same", inside.number)
+        if len(order.network) == 4 and order.bits < WIDE and self.ledger.count_wide(WIDE, now) >= WIDE_MOST:
+            return Answer("wide", 0, _("so many wide networks are denied already that more of them cannot be true"))
+        return order
+
+
+def target_of_order(order: Order) -> Target:
+    """What the gate denies for an order."""
+    return Target(order.network, order.bits, order.port, order.protocol)

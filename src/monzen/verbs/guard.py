@@ -1,0 +1,86 @@
+"""`monzen run` and `monzen gate serve`: the two halves of the guard, started by systemd or by hand."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import logging
+import sys
+from collections.abc import Callable
+
+from monzen.arguments import local_zone
+from monzen.config import Config
+from monzen.show.words import _
+from monzen.verbs.common import CONFIG, EXIT_USE, Adder, configuration, guarded
+
+
+def add(verb: Adder) -> None:
+    """`run`; `gate serve` is added by the verb `gate`."""
+    p = verb(
+        "run",
+        _("The guard: follow the logs and the journal, judge, and ask the gate to turn attackers away. It needs no rights."),
+        "  systemctl status monzen\n  monzen run --config /etc/monzen/monzen.toml",
+    )
+    p.add_argument("--config", metavar=_("FILE"), help=_("the configuration (default: {path})").format(path=CONFIG))
+    p.add_argument("--once", action="store_true", help=_("read and judge what there is, remember it, and end"))
+    p.add_argument(
+        "--state", metavar=_("FOLDER"), help=_("where it remembers (default: {path})").format(path="/var/lib/monzen-run")
+    )
+    p.set_defaults(run=guarded(run_run))
+
+
+def add_serve(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:  # argparse names no public type for it
+    """`gate serve`."""
+    p = parts.add_parser("serve", help=_("impose what monzen run finds, and keep the firewall as it should be"), add_help=False)
+    p.add_argument("-h", "--help", action="help", help=_("show this help"))
+    p.add_argument("--config", metavar=_("FILE"), help=_("the configuration (default: {path})").format(path=CONFIG))
+    p.set_defaults(run=guarded(run_serve))
+
+
+def logs() -> None:
+    """One line on stderr for each thing that happened: journald keeps it, with a time of its own."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+
+
+def _loader(options: argparse.Namespace) -> Callable[[], Config]:
+    return lambda: configuration(options)
+
+
+def run_run(options: argparse.Namespace) -> int:
+    """`monzen run`: 0 when it was told to stop."""
+    from monzen.guard.run import Guard
+    from monzen.guard.store import StoreError
+    from monzen.routing import load_routes
+
+    logs()
+    config = configuration(options)
+    zone: dt.tzinfo = local_zone()
+    if config.sources.timezone:
+        from zoneinfo import ZoneInfo
+
+        zone = ZoneInfo(config.sources.timezone)
+    routes = load_routes(config.routes) if config.routes is not None else None
+    try:
+        guard = Guard(
+            config, _loader(options), zone=zone, routes=routes, version=_version(), once=options.once, state=options.state
+        )
+    except StoreError as error:
+        print(
+            "monzen: " + _("cannot remember anything: {why}. Is another monzen run at work?").format(why=error), file=sys.stderr
+        )
+        return EXIT_USE
+    return guard.run()
+
+
+def run_serve(options: argparse.Namespace) -> int:
+    """`monzen gate serve`: 0 when it was told to stop."""
+    from monzen.guard.serve import Server
+
+    logs()
+    return Server(configuration(options), _loader(options)).run()
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("monzen")
