@@ -130,9 +130,9 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         return verb(name, says, examples, logs=False)
 
     if asked is None or asked not in ("scan", "why", "explain"):
-        from monzen.verbs import check, deny, gate, guard, knocks, listing
+        from monzen.verbs import check, deny, gate, guard, knocks, listing, status
 
-        for module in (deny, listing, knocks, check, gate, guard):
+        for module in (status, deny, listing, knocks, check, gate, guard):
             module.add(gate_verb)
     return top
 
@@ -219,8 +219,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("monzen", version("monzen"))
             return 0
         if options.verb is None:
-            parser().print_help()
-            return 0
+            from monzen.verbs.status import set_up
+
+            if not set_up():
+                parser().print_help()
+                return 0
+            options = parser("status").parse_args(["status"])
         run: Callable[[argparse.Namespace], int] = options.run
         status = run(options)
         sys.stdout.flush()

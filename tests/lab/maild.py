@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 from tests.lab.net import ns, probe, run, spawn, until
@@ -129,6 +130,8 @@ def start():
         os.makedirs(folder, exist_ok=True)
     for name in ("mail.log", "auth.log"):
         Path("/var/log", name).unlink(missing_ok=True)
+        Path("/var/log", name).touch(0o640)
+        shutil.chown(f"/var/log/{name}", "root", "adm")  # as Debian's rsyslog makes them: the guard is in that group
     spawn("srv", ["rsyslogd", "-n", "-f", "/etc/rsyslog.lab.conf", "-i", "/run/rsyslogd.lab.pid"])
     until(lambda: os.path.exists("/dev/log"), what="rsyslog")
     new = run(["dovecot", "--version"]).stdout.startswith("2.4")

@@ -20,9 +20,11 @@ GANG = ("203.0.113.83", "203.0.113.52", "203.0.113.20")
 class Smtp(smtplib.SMTP):
     """From an address of a place."""
 
+    patience = 20
+
     def __init__(self, place, source, port):
         self.place, self.source = place, source
-        super().__init__(timeout=20)
+        super().__init__(timeout=self.patience)
         self.connect(SRV6 if ":" in source else SRV4, port)
 
     def _get_socket(self, host, port, timeout):

@@ -74,7 +74,7 @@ class Guard:
         self.streams: list[LogStream] = []
         self.watch: Watch | None = None
         self.history = False  # reading what was before the first start
-        self.stopping = self.reloading = False
+        self.stopping = self.reloading = self.stopped = False
         self.started = time.time()
         self.heard = time.monotonic()  # when an event came last
         self.next = {"minute": 0.0, "status": 0.0, "positions": 0.0, "snapshot": time.monotonic() + SNAPSHOT, "second": 0.0}
@@ -84,6 +84,7 @@ class Guard:
         self.alarms_on_way: dict[int, list[list[Any]]] = {}
         self.lines = 0
         self.mind = self._remember()
+        self.before = self.mind.heard
 
     # ---- what was known before
 
@@ -454,12 +455,13 @@ class Guard:
             "pid": os.getpid(),
             "version": self.version,
             "lines": sum(s.reader.lines for s in self.streams),
-            "events": self.mind.heard,
+            "events": self.mind.heard - self.before,
             "twice": self.mind.copies.dropped,
             "suspects": sum(s.reader.suspects for s in self.streams),
             "samples": [line[:300].decode("utf-8", "replace") for s in self.streams for line in s.reader.samples[:3]],
             "too_long": sum(s.follower.skipped for s in self.streams),
             "history": self.history,
+            "stopped": self.stopped,
             "sources": [
                 {"path": s.name, "caught_up": s.caught_up, "last": s.seen or None, "lines": s.reader.lines, "late": s.offset}
                 for s in self.streams
@@ -484,6 +486,7 @@ class Guard:
         if not self.history:
             self._remember_positions(float("inf"))
             self._save()
+        self.stopped = True
         self._write_status()
         for stream in self.streams:
             stream.follower.close()

@@ -385,6 +385,8 @@ class Server:
                 for fd, peer in list(self.peers.items()):
                     if peer.greeted and not peer.send(part):
                         self._dismiss(fd, poll, "does not read its news")
+        for warning in dict.fromkeys(self.warden.warnings):
+            log.warning("warning text=%r", warning)
         self.warden.warnings.clear()
         said = f"{self.mode.name}; {self.counts['denied']} denied, {self.counts['watched']} watched since the start"
         self.notify.alive(self.broken or said)

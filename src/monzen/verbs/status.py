@@ -1,0 +1,273 @@
+"""`monzen status`, the verb of who types none: does it work, what happened, what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import time
+from typing import Any, Final
+
+from monzen.config import ConfigError
+from monzen.gate.target import GateError
+from monzen.guard import wire
+from monzen.guard.run import STATE
+from monzen.keeper import Keeper
+from monzen.ledger import LedgerError
+from monzen.mode import Mode, read_mode
+from monzen.show.text import as_json, iso, safe, stamp
+from monzen.show.words import _, ngettext
+from monzen.upkeep import LEDGER
+from monzen.verbs.common import (
+    CONFIG,
+    EXIT_NO,
+    Adder,
+    because,
+    configuration,
+    gate_options,
+    guarded,
+    local_zone,
+    named,
+    page,
+    say,
+    table,
+)
+
+DAY: Final = 86_400.0
+STALE: Final = 45.0  # seconds after which `run` has missed its turn to say that it lives
+SILENT: Final = 3 * DAY  # without a line a source is worth a word
+ALARMS: Final = 7 * DAY
+ROWS: Final = 10
+
+
+def add(verb: Adder) -> None:
+    """The verb."""
+    p = verb(
+        "status",
+        _("Say whether monzen works, what it did, and what is wrong (also without a verb)."),
+        "  monzen\n  monzen status\n  monzen status --json",
+    )
+    gate_options(p)
+    p.set_defaults(run=guarded(run_status))
+
+
+def set_up(root: str = "/") -> bool:
+    """Whether there is anything on this machine that a status could be about."""
+    return any(os.path.lexists(os.path.join(root, path.lstrip("/"))) for path in (CONFIG, LEDGER, STATE))
+
+
+def asked(root: str = "/", patience: float = 2.0) -> dict[str, Any] | str:
+    """What `monzen gate serve` says of itself; why it does not, where it does not."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC) as link:
+        link.settimeout(patience)
+        try:
+            link.connect(os.path.join(root, wire.SOCKET))
+            link.send(wire.packed({"status": True}))
+            found = wire.unpacked(link.recv(wire.MESSAGE)).get("status")
+        except (OSError, wire.WireError) as error:
+            return getattr(error, "strerror", None) or str(error)
+    return found if isinstance(found, dict) else "?"
+
+
+def reader(root: str = "/") -> dict[str, Any] | None:
+    """What `monzen run` wrote of itself; None where there is nothing."""
+    try:
+        with open(os.path.join(root, STATE, "status.json"), encoding="utf-8") as file:
+            found = json.loads(file.read(1 << 20))
+        float(found["at"])
+        return found if isinstance(found["sources"], list) else None
+    except PermissionError:
+        raise GateError(_("cannot read what monzen run says of itself: no right to. Run as root: sudo monzen status")) from None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def run_status(options: argparse.Namespace) -> int:
+    """`monzen status`: 0 where all is well, 1 where something is wrong."""
+    now = time.time()
+    if not set_up():
+        say(
+            _(
+                "monzen is not set up on this machine. To look at your logs first: sudo monzen scan. To set it up: sudo monzen init"
+            )
+        )
+        return EXIT_NO
+    config_error = ""
+    try:
+        configuration(options)
+    except ConfigError as error:
+        config_error = str(error)
+    mode, run, gate = read_mode().at(now), reader(), asked()
+    wrong = problems(mode, run, gate, now)
+    if config_error:
+        wrong.insert(0, config_error)
+    facts: dict[str, Any] = {}
+    try:
+        with Keeper(configuration(options) if not config_error else _plain()) as keeper:
+            facts = of_ledger(keeper, now)
+    except (GateError, LedgerError) as error:
+        wrong.append(str(error))
+    if options.json:
+        print(as_json(as_values(mode, run, gate, facts, wrong)))
+    else:
+        show(mode, run, gate, facts, wrong, now)
+    return EXIT_NO if wrong else 0
+
+
+def _plain() -> Any:  # noqa: ANN401  # a Config, which need not be loaded to say so
+    from monzen.config import Config
+
+    return Config()
+
+
+def of_ledger(keeper: Keeper, now: float) -> dict[str, Any]:
+    """What the ledger knows of the last day and week."""
+    if not os.path.exists(keeper.path):
+        return {"active": [], "ended": [], "would": [], "alarms": [], "knocks": 0, "day": 0}
+    ledger = keeper.ledger
+    active = ledger.active(now)
+    ended = [e for e in ledger.ended(now - DAY) if e.ending != "watch"]
+    return {
+        "active": active,
+        "ended": ended,
+        "would": ledger.would_be(now),
+        "alarms": ledger.alarms(now - ALARMS, 200),
+        "knocks": sum(row[3] for row in ledger.knocked(now - DAY)),
+        "day": sum(1 for e in (*active, *ended) if e.since >= now - DAY),
+    }
+
+
+def problems(mode: Mode, run: dict[str, Any] | None, gate: dict[str, Any] | str, now: float) -> list[str]:
+    """What is wrong, each with what to do."""
+    wrong: list[str] = []
+    if isinstance(gate, str):
+        wrong.append(
+            _("the gate does not work ({why}): nobody new is turned away. Start it: systemctl start monzen-gate").format(
+                why=safe(gate)
+            )
+        )
+    else:
+        if gate.get("trouble"):
+            wrong.append(safe(str(gate["trouble"]), 400))
+        if gate.get("firewall") == "dry":
+            wrong.append(_("there is no firewall that monzen could use, so nobody is turned away. See: monzen gate status"))
+    if run is None or run.get("stopped") or now - run["at"] > STALE:
+        wrong.append(_("monzen does not read the logs now. Start it: systemctl start monzen; why it ended: journalctl -u monzen"))
+        return wrong
+    if not isinstance(gate, str) and not run["gate"]["connected"]:
+        why = safe(str(run["gate"]["error"]))
+        wrong.append(_("monzen run does not reach the gate ({why}). See: journalctl -u monzen").format(why=why))
+    if not run["sources"]:
+        wrong.append(_("no log and no journal is followed. Name them: [sources] files in {path}").format(path=CONFIG))
+    for source in run["sources"]:
+        path = safe(str(source["path"]), 80)
+        if source["late"]:
+            said = _("the clock of {path} differs from this machine's by {n:.0f} minutes; its times are taken as so much later")
+            wrong.append(said.format(path=path, n=source["late"] / 60))
+    last = max((s["last"] or 0.0 for s in run["sources"]), default=0.0)
+    if last and now - last > SILENT:
+        said = _("no line about a client since {when}: does the mail server still log there? See: monzen check")
+        wrong.append(said.format(when=stamp(last, local_zone(), seconds=False)))
+    if run["state"]["behind"]:
+        wrong.append(
+            _("monzen run cannot write what it must remember: is the disk full? It goes on, and reads again after a restart")
+        )
+    if run["suspects"]:
+        said = ngettext(
+            "{n} line looks like a failure in a format that monzen does not know; see them: monzen status --json",
+            "{n} lines look like failures in a format that monzen does not know; see them: monzen status --json",
+            run["suspects"],
+        )
+        wrong.append(said)
+    if mode.name == "panic":
+        wrong.append(_("the gate is open since a panic: nobody is turned away. Close it again: monzen arm"))
+    return wrong
+
+
+def headline(mode: Mode, wrong: list[str], facts: dict[str, Any]) -> tuple[str, str]:
+    """The first sentence, and its colour."""
+    zone = local_zone()
+    if mode.name == "panic":
+        return _("The gate is open: nobody is turned away."), "bold red"
+    if mode.name == "paused":
+        until = stamp(mode.until, zone, seconds=False) if mode.until is not None else _("somebody arms it")
+        return _("Paused until {time}: nobody is turned away.").format(time=until), "bold yellow"
+    count = len(facts.get("active", ()))
+    denied = ngettext("{n} target is turned away now", "{n} targets are turned away now", count)
+    if mode.name == "watch":
+        would = ngettext("{n} would be", "{n} would be", len(facts.get("would", ())))
+        return _("Watch-only: monzen looks and denies nobody by itself ({denied}; {would}).").format(
+            denied=denied, would=would
+        ), "bold yellow"
+    if wrong:
+        return _("Armed, but something is wrong ({denied}).").format(denied=denied), "bold red"
+    return _("Armed, and all is well: {denied}.").format(denied=denied), "bold green"
+
+
+def show(
+    mode: Mode, run: dict[str, Any] | None, gate: dict[str, Any] | str, facts: dict[str, Any], wrong: list[str], now: float
+) -> None:
+    """For people."""
+    zone = local_zone()
+    say(*headline(mode, wrong, facts))
+    for sentence in wrong:
+        say("  ! " + sentence, "yellow")
+    if facts:
+        begun = ngettext("{n} denial began", "{n} denials began", facts["day"])
+        over = ngettext("{n} ended", "{n} ended", len(facts["ended"]))
+        knocks = ngettext("{n} packet was dropped", "{n} packets were dropped", facts["knocks"])
+        say(_("Last 24 hours: {begun}, {over}, {knocks}.").format(begun=begun, over=over, knocks=knocks))
+    if run is not None and not run.get("stopped") and now - run["at"] <= STALE:
+        lines = ngettext("{n} line", "{n} lines", run["lines"])
+        since = stamp(run["started"], zone, seconds=False)
+        say(
+            _("Reading since {time}: {lines}, of which {events:,} tell of a client.").format(
+                time=since, lines=lines, events=run["events"]
+            )
+        )
+        for source in run["sources"]:
+            when = stamp(source["last"], zone, seconds=False) if source["last"] else _("nothing yet")
+            state = "" if source["caught_up"] else _(", still reading what is older")
+            say("  " + _("{path}: last {time}{state}").format(path=safe(str(source["path"]), 80), time=when, state=state))
+    entries = facts.get("would" if mode.name == "watch" else "active", [])
+    if entries:
+        say("")
+        say(_("Who would be turned away") if mode.name == "watch" else _("Turned away last"), "bold")
+        newest = sorted(entries, key=lambda e: -e.number)[:ROWS]
+        rows = table(_("n"), _("target"), _("since"), _("knocks"), _("why"), right=(0, 3))
+        for e in newest:
+            rows.add_row(str(e.number), named(e), stamp(e.since, zone, seconds=False), f"{e.knocks:,}", because(e))
+        page().print(rows)
+        if len(entries) > len(newest):
+            more = "monzen list --watched" if mode.name == "watch" else "monzen list"
+            say("  " + _("and {n:,} more: {command}").format(n=len(entries) - len(newest), command=more))
+    if facts.get("alarms"):
+        say("")
+        say(_("What you should look at"), "bold")
+        for alarm in facts["alarms"][:ROWS]:
+            say("  " + stamp(alarm.at, zone, seconds=False) + "  " + safe(alarm.text, 300), "yellow")
+        if len(facts["alarms"]) > ROWS:
+            say("  " + _("and {n:,} more of this week: monzen gate status").format(n=len(facts["alarms"]) - ROWS))
+    if mode.name == "watch" and not wrong:
+        say("")
+        say(_("To let it turn them away: sudo monzen arm"))
+
+
+def as_values(
+    mode: Mode, run: dict[str, Any] | None, gate: dict[str, Any] | str, facts: dict[str, Any], wrong: list[str]
+) -> dict[str, Any]:
+    """For programs. Keys never change their meaning."""
+    return {
+        "mode": mode.name,
+        "until": iso(mode.until) if mode.until is not None else None,
+        "problems": wrong,
+        "denied": len(facts.get("active", ())),
+        "would_deny": len(facts.get("would", ())),
+        "begun_24h": facts.get("day", 0),
+        "ended_24h": len(facts.get("ended", ())),
+        "packets_24h": facts.get("knocks", 0),
+        "alarms": [{"at": iso(a.at), "kind": a.kind, "text": a.text} for a in facts.get("alarms", ())],
+        "run": run,
+        "gate": gate if isinstance(gate, dict) else {"error": gate},
+    }
