@@ -130,9 +130,9 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         return verb(name, says, examples, logs=False)
 
     if asked is None or asked not in ("scan", "why", "explain"):
-        from monzen.verbs import check, deny, gate, guard, knocks, listing, status
+        from monzen.verbs import check, deny, gate, guard, knocks, listing, mode, status
 
-        for module in (status, deny, listing, knocks, check, gate, guard):
+        for module in (status, deny, listing, knocks, check, gate, guard, mode):
             module.add(gate_verb)
     return top
 

@@ -5,12 +5,15 @@ Not in the ledger: it must be readable, and `panic` writable, when the ledger is
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import stat
 from typing import Final, NamedTuple
 
 PATH: Final = "var/lib/monzen/mode"
+OPENED: Final = "run/monzen/opened"  # the table is away because the gate was opened: nobody else took it away
 MODES: Final = ("watch", "armed", "paused", "panic")
 LONGEST: Final = 4096  # bytes read of it
 
@@ -63,13 +66,56 @@ def write_mode(mode: Mode, root: str = "/") -> None:
     """Write it, whole or not at all. Raises OSError."""
     path = os.path.join(root, PATH)
     os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
-    value = {"mode": mode.name, "until": mode.until, "since": mode.since, "actor": mode.actor, "before": mode.before}
     new = f"{path}.{os.getpid()}"
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
-        os.fchmod(descriptor, 0o644)
-        os.write(descriptor, json.dumps(value).encode() + b"\n")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            os.fchmod(descriptor, 0o644)
+            _put(descriptor, mode)
+        finally:
+            os.close(descriptor)
+        os.replace(new, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(new)
+        raise
+
+
+def overwrite_mode(mode: Mode, root: str = "/") -> None:
+    """Write it where the old one stands, which needs no room on a full disk. Raises OSError, also where there is no old one.
+
+    Killed in the middle, the file is no mode: watch-only, in which what the ledger holds is denied. For a panic only.
+    """
+    descriptor = os.open(os.path.join(root, PATH), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.ftruncate(descriptor, _put(descriptor, mode))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    os.replace(new, path)
+
+
+def mark_opened(root: str = "/") -> None:
+    """Remember that it was us who took the table away: whoever restores it need not look for somebody else. Errors: none."""
+    path = os.path.join(root, OPENED)
+    with contextlib.suppress(OSError):
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+
+
+def unmark_opened(root: str = "/") -> bool:
+    """Whether that was remembered; from now on it is not. Errors: none."""
+    try:
+        os.unlink(os.path.join(root, OPENED))
+    except OSError:
+        return False
+    return True
+
+
+def _put(descriptor: int, mode: Mode) -> int:
+    """The text into the file, and onto the disk; returns its length."""
+    value = {"mode": mode.name, "until": mode.until, "since": mode.since, "actor": mode.actor, "before": mode.before}
+    text = json.dumps(value).encode() + b"\n"
+    if os.write(descriptor, text) != len(text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fsync(descriptor)
+    return len(text)

@@ -7,6 +7,7 @@ ledger says: it is the same step whether one denial is missing or the whole tabl
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -16,12 +17,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple, Self
 
+from monzen.arguments import local_zone
 from monzen.config import Config
 from monzen.gate.nftables import Knock, Nftables
 from monzen.gate.target import Denial, GateError, Held, Target
 from monzen.gate.ufw import Ufw
 from monzen.ledger import Entry, Knocked, Ledger, LedgerError, Order, rescue
+from monzen.mode import OPENED, Mode, mark_opened, read_mode, unmark_opened
 from monzen.resolver import resolve_apart
+from monzen.show.text import safe, stamp
 from monzen.show.words import _
 from monzen.sockets import end_connections
 from monzen.wards import Ward, Wards, wards
@@ -46,6 +50,8 @@ class Applied(NamedTuple):
     freed: int  # there was no room for them
     mirrored: int  # rules of ufw that were made or taken away
     found: int  # denials that only the kernel remembered
+    open: bool = False  # paused or in a panic: nothing of ours stands in the firewall
+    closed: bool = False  # it was, until now
 
 
 class Upkeep:
@@ -110,8 +116,12 @@ class Upkeep:
                 raise GateError(_("cannot reach the firewall: no right to. Run as root: sudo monzen"), error.errno) from None
         return "ufw" if self.ufw.active() else "dry"
 
+    def mode(self) -> Mode:
+        """Watch-only, armed, paused or open in a panic."""
+        return read_mode(self.root).at(self.now())
+
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, patience: float = PATIENCE) -> Iterator[None]:
         """One change of any monzen at a time."""
         path = os.path.join(self.root, LOCK)
         try:
@@ -121,7 +131,7 @@ class Upkeep:
             detail = _(error.strerror or str(error))
             raise GateError(_("cannot lock {path}: {detail}. Run as root").format(path=path, detail=detail)) from None
         try:
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + patience
             while True:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -145,11 +155,28 @@ class Upkeep:
     def _enforce(self, new: Sequence[Entry], gone: Sequence[Target], guarded: Wards, now: float) -> None:
         """Make a change true in the kernel and in ufw; what is denied anew loses its open connections."""
         firewall = self.firewall()
-        if firewall == "nftables":
-            self._kernel(new, gone, guarded, now)
-        if firewall != "dry":
-            self._show_in_ufw(guarded, now, alone=firewall == "ufw")
+        if not self.mode().open:
+            if firewall == "nftables":
+                self._kernel(new, gone, guarded, now)
+            if firewall != "dry":
+                self._show_in_ufw(guarded, now, alone=firewall == "ufw")
+        if self.mode().open:  # asked again: `panic` waits for nobody, and may have come meanwhile
+            self._keep_open(firewall, guarded, now)
+        elif firewall != "dry":
             self._cut(new)
+
+    def _keep_open(self, firewall: str, guarded: Wards, now: float) -> int:
+        """Nothing of ours stands in the firewall, whatever the ledger says. Returns how many rules of ufw went."""
+        said = opened(self.mode())
+        if said not in self.warnings:
+            self.warnings.append(said)
+        if firewall == "nftables":
+            mark_opened(self.root)
+            if self.nft.state().present:
+                with contextlib.suppress(LedgerError):
+                    self._count(now)
+                self.nft.remove()
+        return self._show_in_ufw(guarded, now, alone=firewall == "ufw") if firewall != "dry" else 0
 
     def _show_in_ufw(self, guarded: Wards, now: float, *, alone: bool) -> int:
         """The same as `_mirror`, which is only for show where the kernel denies already: what ufw refuses then is a warning."""
@@ -187,6 +214,8 @@ class Upkeep:
     def _load(self, guarded: Wards, now: float) -> int:
         """The whole table anew. What there is no room for ends, with an alarm."""
         self._lasting = None
+        if unmark_opened(self.root):
+            self.ledger.alarm("mode", _("the gate is closed again: what still lasts is denied as before"), now)
         left = self.nft.load(self._everything(now), guarded.allowed(), [Target(a, 8 * len(a)) for a in guarded.single()], now)
         if left:
             numbers = [
@@ -203,7 +232,7 @@ class Upkeep:
         if not alone and not (gate.mirror and ufw.present()):
             return 0
         chosen: list[tuple[Entry, list[Ward]]] = []
-        if alone or ufw.active():
+        if not self.mode().open and (alone or ufw.active()):
             if alone:
                 entries = sorted(self.ledger.active(now), key=lambda e: (e.origin != "hand", -(e.until or float("inf"))))
                 if len(entries) > UFW_MOST:
@@ -239,6 +268,12 @@ class Upkeep:
             firewall = self.firewall()
             ended: list[Entry] = []
             restored, missing, extra, freed = False, 0, 0, 0
+            closed = os.path.lexists(os.path.join(self.root, OPENED)) and not self.mode().open
+            if self.mode().open:
+                mirrored = self._keep_open(firewall, guarded, now)
+                ended = self.ledger.settle([], now)
+                self.ledger.thin(now, self.config.ledger)
+                return Applied(firewall, False, 0, 0, ended, 0, mirrored, found, open=True)
             if firewall == "nftables":
                 state = self.nft.state()
                 self._count(now)
@@ -253,11 +288,14 @@ class Upkeep:
                 ended = self.ledger.settle([], now)
                 self._take_away()
             mirrored = self._show_in_ufw(guarded, now, alone=firewall == "ufw") if firewall != "dry" else 0
-            if restored:
+            if self.mode().open:  # a panic that came meanwhile
+                self._keep_open(firewall, guarded, now)
+                return Applied(firewall, False, 0, 0, ended, freed, mirrored, found, open=True)
+            if restored and not closed:
                 said = _("the firewall had lost its table, as `nft flush ruleset` does: {n:,} denials were restored")
                 self.ledger.alarm("gate", said.format(n=missing), now)
             self.ledger.thin(now, self.config.ledger)
-            return Applied(firewall, restored, missing, extra, ended, freed, mirrored, found)
+            return Applied(firewall, restored, missing, extra, ended, freed, mirrored, found, closed=closed)
 
     def _take_away(self) -> None:
         """Our table, where it was used before and another gate is now."""
@@ -395,6 +433,16 @@ def covering(knock: Knock, by_bits: dict[tuple[int, int], dict[tuple[bytes, int]
 def target_of(entry: Entry) -> Target:
     """What the gate denies of an entry."""
     return Target(entry.network, entry.bits, entry.port, entry.protocol)
+
+
+def opened(mode: Mode) -> str:
+    """That the gate is open, who opened it and until when, in a sentence."""
+    by = safe(mode.actor, 64) or "?"
+    if mode.name == "panic":
+        said = _("THE GATE IS OPEN since {since} (panic, by {by}): nobody is turned away. To close it again: monzen arm")
+        return said.format(since=stamp(mode.since, local_zone(), seconds=False), by=by)
+    said = _("THE GATE IS OPEN until {until} (pause, by {by}): nobody is turned away. To close it now: monzen arm")
+    return said.format(until=stamp(mode.until or mode.since, local_zone(), seconds=False), by=by)
 
 
 def who() -> str:

@@ -38,8 +38,9 @@ def monzen(*arguments, status=0, place="srv", **environment):
 
 
 def told(*arguments, status=0, **environment):
-    """The same with --json, as values."""
-    return json.loads(monzen(*arguments, "--json", status=status, **environment))
+    """The same with --json, as values; what it warns of stands before or behind them."""
+    said = monzen(*arguments, "--json", status=status, **environment)
+    return json.JSONDecoder().raw_decode(said[max(0, said.find("{")) :])[0]
 
 
 def ruleset():

@@ -9,9 +9,11 @@ An exception is a real `allow from ADDRESS`: it opens for that address whatever 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -149,6 +151,55 @@ class Ufw:
         chain = self._chain(version) or []
         if [row.spec if row is not None else "" for row in chain[: len(new)]] != new:
             raise GateError(_("the kernel took ufw's rules and has them in another order. Try: monzen gate apply"))
+
+    def open(self, patience: float = COURTESY) -> tuple[bool, list[str]]:
+        """Our rules go, from the kernel first, then from the files: in a panic, whatever else is broken.
+
+        Returns whether the kernel has none of them any more, and what could not be done, in words. A file that cannot be read or
+        written, or a lock that is held, keeps no rule in the kernel. Errors: none.
+        """
+        gone, failed = True, list[str]()
+        if not self.present():
+            return gone, failed
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(GateError):
+                stack.enter_context(locked(self.root, patience))
+            for version in (4, 6):
+                if os.path.exists(self._path(version)):
+                    opened, words = self._open(version)
+                    gone, failed = gone and opened, failed + words
+        return gone, failed
+
+    def _open(self, version: int) -> tuple[bool, list[str]]:
+        gone, failed = True, list[str]()
+        kept: Kept | None = None
+        remembered: set[str] = set()
+        with contextlib.suppress(GateError):
+            remembered = self._remembered(version)
+        try:
+            kept = self._kept(version)
+        except GateError as error:
+            failed.append(str(error))
+        known = remembered | {spec for rule in (kept.ours if kept else ()) for spec in rule.specs()}
+        theirs: Counter[str] = foreign(kept) if kept is not None else Counter()
+        if kept is None:  # whose they are cannot be told: an allow of the user's shall not go, a deny may
+            known = {spec for spec in known if spec.endswith("DROP")}
+        try:
+            chain = self._chain(version)
+            if chain is not None and (orders := plan(chain, theirs, known, [])):
+                self._restore(version, restore(version, orders))
+        except GateError as error:
+            gone = False
+            failed.append(str(error))
+        if kept is not None and kept.ours:
+            try:
+                replace(self._path(version), together(kept, [])[0])
+            except GateError as error:
+                failed.append(str(error))
+        if not failed:
+            with contextlib.suppress(GateError):
+                self._remember(version, set())
+        return gone, failed
 
     # ---- look ---------------------------------------------------------------------------------------------------------
 

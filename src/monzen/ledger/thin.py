@@ -69,7 +69,7 @@ class Thin(Base):
             "INSERT INTO past (network, bits, times, first, last, attempts, knocks, octets)"
             " SELECT network, bits, count(*), min(since), max(ended),"
             " min(sum(attempts), ?1), min(sum(knocks), ?1), min(sum(octets), ?1)"
-            " FROM denial WHERE ended < ?2 GROUP BY network, bits"
+            " FROM denial WHERE ended < ?2 AND ending != 'watch' GROUP BY network, bits"  # which denied nobody
             " ON CONFLICT DO UPDATE SET times = times + excluded.times, first = min(first, excluded.first),"
             " last = max(last, excluded.last), attempts = min(attempts + excluded.attempts, ?1),"
             " knocks = min(knocks + excluded.knocks, ?1), octets = min(octets + excluded.octets, ?1)",

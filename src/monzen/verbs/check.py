@@ -15,6 +15,7 @@ from monzen.gate.look import chains, drops_incoming, ufw_settings
 from monzen.gate.target import GateError
 from monzen.keeper import Keeper
 from monzen.ledger import Ledger, LedgerError
+from monzen.mode import read_mode
 from monzen.parse.clock import Clock
 from monzen.parse.header import split
 from monzen.parse.reader import Reader
@@ -24,7 +25,7 @@ from monzen.show.text import as_json, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.sources import Source, plan
 from monzen.sources.probe import probe
-from monzen.upkeep import LEDGER
+from monzen.upkeep import LEDGER, opened
 from monzen.verbs.common import CONFIG, EXIT_NO, Adder, configuration, gate_options, local_zone, say
 from monzen.verbs.gate import status
 
@@ -252,7 +253,12 @@ def _firewall(config: Config) -> Iterator[Finding]:
         yield Finding("firewall", FAULT, _("There is no firewall that monzen can use: nothing is denied."), fix)
         return
     if not facts["as_it_should_be"]:
-        yield Finding("firewall", FAULT, _("The firewall does not hold what is denied."), "monzen gate apply")
+        said = _("The firewall does not hold what is denied.")
+        if facts["mode"] in ("paused", "panic"):
+            said = _("The gate is open, and something of monzen's stands in the firewall all the same.")
+        yield Finding("firewall", FAULT, said, "monzen gate apply")
+    elif facts["mode"] in ("paused", "panic"):
+        yield Finding("firewall", WARNING, opened(read_mode().at(time.time())), "monzen arm")
     else:
         said = _("The firewall ({name}) holds everything that is denied.")
         yield Finding("firewall", GOOD, said.format(name=facts["firewall"]))

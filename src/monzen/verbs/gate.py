@@ -10,11 +10,12 @@ from monzen.gate.look import chains, drops_incoming, ufw_settings
 from monzen.gate.target import PROTOCOLS, GateError, Held, Target
 from monzen.keeper import Keeper
 from monzen.ledger import Entry
+from monzen.mode import read_mode
 from monzen.show.text import PORTS, as_json, iso, network, safe
 from monzen.show.words import _, ngettext
 from monzen.sockets import LISTEN, listening, owners, ssh_ports
 from monzen.switch import overdue
-from monzen.upkeep import LOOKED_AT, Applied, covering, target_of
+from monzen.upkeep import LOOKED_AT, Applied, covering, opened, target_of
 from monzen.verbs.common import (
     EXIT_NO,
     Adder,
@@ -74,7 +75,10 @@ def run_apply(options: argparse.Namespace) -> int:
             "  "
             + _("was quiet for its time, and is let in again: {target} (number {n})").format(target=named(entry), n=entry.number)
         )
-    say(ngettext("{n} target is denied as it should be.", "{n} targets are denied as they should be.", count))
+    if done.open:
+        say(ngettext("{n} target is on the list, and is not denied.", "{n} targets are on the list, and are not denied.", count))
+    else:
+        say(ngettext("{n} target is denied as it should be.", "{n} targets are denied as they should be.", count))
     return 0
 
 
@@ -85,7 +89,17 @@ def applied(done: Applied) -> list[str]:
         out.append(
             ngettext("{n} denial was read back from the kernel.", "{n} denials were read back from the kernel.", done.found)
         )
-    if done.restored:
+    if done.open:
+        out.append(_("The gate is open, so nothing of monzen's stands in the firewall."))
+    if done.closed:
+        out.append(
+            ngettext(
+                "The gate was open and is closed again: {n} denial was restored.",
+                "The gate was open and is closed again: {n} denials were restored.",
+                done.missing,
+            )
+        )
+    elif done.restored:
         out.append(
             ngettext(
                 "The firewall had lost its table (nft flush ruleset does that): {n} denial was restored.",
@@ -93,7 +107,7 @@ def applied(done: Applied) -> list[str]:
                 done.missing,
             )
         )
-    elif done.missing:
+    elif done.missing and not done.closed:
         out.append(
             ngettext(
                 "{n} denial was missing in the kernel, and was restored.",
@@ -137,10 +151,11 @@ def status(keeper: Keeper) -> dict[str, Any]:
     """What the firewall is and does, as values. Keys never change their meaning."""
     now = time.time()
     firewall = keeper.firewall()
+    mode = keeper.mode()
     entries = keeper.ledger.active(now)
     held = keeper.held(entries)
     looked_at = entries[-LOOKED_AT:]
-    missing = [e for e in looked_at if e.number not in held and (e.until is None or e.until > now + 2)]
+    missing = [] if mode.open else [e for e in looked_at if e.number not in held and (e.until is None or e.until > now + 2)]
     settings = ufw_settings(keeper.root)
     base = chains()
     packets = octets = 0
@@ -162,7 +177,13 @@ def status(keeper: Keeper) -> dict[str, Any]:
     return {
         "firewall": firewall,
         "table": table_state,
-        "as_it_should_be": not missing and (table_state == "whole" or not entries or firewall != "nftables"),
+        "mode": mode.name,
+        "until": None if mode.until is None else iso(mode.until),
+        "as_it_should_be": (
+            table_state in ("missing", "none") and not rules
+            if mode.open
+            else not missing and (table_state == "whole" or not entries or firewall != "nftables")
+        ),
         "denied": len(entries),
         "held": len(held),
         "looked_at": len(looked_at),
@@ -265,7 +286,11 @@ def _show(facts: dict[str, Any]) -> None:
         "dry": _("none: nothing is denied, only written down"),
     }
     say(_("Gate: {name}.").format(name=names[facts["firewall"]]))
-    if facts["table"] in ("missing", "broken") and facts["denied"]:
+    if facts["mode"] in ("paused", "panic"):
+        say(opened(read_mode().at(time.time())), "bold")
+        if not facts["as_it_should_be"]:
+            say(_("BUT SOMETHING OF MONZEN'S STANDS IN THE FIREWALL. Take it away: monzen gate apply"), "bold red")
+    elif facts["table"] in ("missing", "broken") and facts["denied"]:
         words = {"missing": _("ITS TABLE IS MISSING"), "broken": _("ITS TABLE IS NOT WHOLE")}
         say(words[facts["table"]] + _(": nothing of it is sure. Restore it: monzen gate apply"), "bold red")
     elif facts["missing"]:

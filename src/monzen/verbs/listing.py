@@ -7,10 +7,12 @@ import time
 
 from monzen.arguments import count
 from monzen.ledger import Entry, Ledger
+from monzen.mode import read_mode
 from monzen.show.text import as_json
 from monzen.show.words import _, ngettext
-from monzen.upkeep import LEDGER
+from monzen.upkeep import LEDGER, opened
 from monzen.verbs.common import Adder, because, gate_options, guarded, local_zone, named, page, say, table, until, values
+from monzen.watched import would_be_denied
 
 SORTS = {
     "number": lambda e: e.number,
@@ -27,13 +29,16 @@ def add(verb: Adder) -> None:
     p = verb(
         "list",
         _("Show who is denied, why, how often they knocked since, and until when."),
-        "  monzen list\n  monzen list --networks --sort knocks\n  monzen list --ended --top 20\n  monzen list --json",
+        "  monzen list\n  monzen list --networks --sort knocks\n  monzen list --ended --top 20\n  monzen list --watched\n"
+        "  monzen list --json",
     )
     kinds = p.add_mutually_exclusive_group()
     kinds.add_argument("--networks", action="store_true", help=_("only networks"))
     kinds.add_argument("--hosts", action="store_true", help=_("only single addresses"))
     p.add_argument("--sort", choices=tuple(SORTS), default="number", help=_("the order of the rows (default: number)"))
-    p.add_argument("--ended", action="store_true", help=_("those whose denial is over, the last first"))
+    which = p.add_mutually_exclusive_group()
+    which.add_argument("--ended", action="store_true", help=_("those whose denial is over, the last first"))
+    which.add_argument("--watched", action="store_true", help=_("those who would be denied, were it not for watch-only mode"))
     p.add_argument("--top", type=count, metavar=_("N"), help=_("rows at most (default: all)"))
     gate_options(p)
     p.set_defaults(run=guarded(run_list))
@@ -42,20 +47,28 @@ def add(verb: Adder) -> None:
 def run_list(options: argparse.Namespace) -> int:
     """`monzen list`: 0."""
     with Ledger.open("/" + LEDGER, readonly=True) as ledger:
-        entries = ledger.ended() if options.ended else ledger.active(time.time())
+        now = time.time()
+        entries = would_be_denied(ledger, now) if options.watched else ledger.ended() if options.ended else ledger.active(now)
     if options.networks:
         entries = [e for e in entries if e.bits < 8 * len(e.network)]
     elif options.hosts:
         entries = [e for e in entries if e.bits == 8 * len(e.network)]
-    if not options.ended or options.sort != "number":
+    if not (options.ended or options.watched) or options.sort != "number":
         entries.sort(key=SORTS[options.sort])
     shown: list[Entry] = entries[: options.top] if options.top else entries
     if options.json:
-        print(as_json({"denied" if not options.ended else "ended": [values(e) for e in shown], "count": len(entries)}))
+        key = "watched" if options.watched else "ended" if options.ended else "denied"
+        print(as_json({key: [values(e) for e in shown], "count": len(entries)}))
         return 0
+    mode = read_mode().at(now)
     if not entries:
-        say(_("No denial has ended yet.") if options.ended else _("Nobody is denied."))
+        none = _("No denial has ended yet.") if options.ended else _("Nobody is denied.")
+        say(_("Nobody would be denied.") if options.watched else none)
         return 0
+    if options.watched:
+        say(_("These would be denied, and are not: watch-only. To deny them: monzen arm"), "bold")
+    elif mode.open and not options.ended:
+        say(opened(mode), "bold")
     zone = local_zone()
     rows = table(_("n"), _("target"), _("until"), _("knocks"), _("why"), right=(0, 3))
     endings = {
@@ -65,9 +78,11 @@ def run_list(options: argparse.Namespace) -> int:
         "replaced": _("inside a wider one"),
         "freed": _("no room"),
         "lost": _("lost"),
+        "watch": _("would have been denied: watch-only"),
     }
     for entry in shown:
-        ending = until(entry, zone) if entry.ended is None else endings.get(entry.ending, entry.ending)
+        lasts = entry.ended is None or options.watched
+        ending = until(entry, zone) if lasts else endings.get(entry.ending, entry.ending)
         rows.add_row(str(entry.number), named(entry), ending, f"{entry.knocks:,}", because(entry))
     page().print(rows)
     if len(entries) > len(shown):

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from monzen.ledger import Entry, Ledger, LedgerError
+from monzen.mode import read_mode
 from monzen.show.text import PORTS, iso, masked, safe, stamp
 from monzen.show.words import _, ngettext
-from monzen.upkeep import LEDGER
+from monzen.upkeep import LEDGER, opened
 from monzen.verbs.common import because, named, values
 
 SHOWN = 20
@@ -59,9 +60,14 @@ class Remembered:
         now = time.time()
         for text in self.allowed:
             yield _("It is allowed: {text} (monzen allow).").format(text=text)
+        mode = read_mode().at(now)
+        if mode.open and any(e.ended is None for e, _lines in self.entries):
+            yield opened(mode)
         for entry, lines in self.entries:
             since = stamp(entry.since, zone)
-            if entry.ended is not None:
+            if entry.ending == "watch":
+                said = _("{target} WOULD HAVE BEEN DENIED from {since}, {until}: watch-only (number {n}): {why}.")
+            elif entry.ended is not None:
                 said = _("{target} was denied from {since} to {ended} (number {n}, {ending}): {why}.")
             elif entry.until is None or entry.until > now:
                 said = _("{target} IS DENIED since {since}, {until} (number {n}): {why}.")
