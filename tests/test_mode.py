@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from monzen.mode import PATH, Mode, read_mode, write_mode
+from monzen.mode import PATH, Mode, mark_opened, overwrite_mode, read_mode, unmark_opened, write_mode
 
 
 def test_a_mode_is_written_and_read(tmp_path):
@@ -39,3 +39,30 @@ def test_a_file_that_others_write_or_a_link_is_not_believed(tmp_path):
     (tmp_path / PATH).rename(tmp_path / "real")
     (tmp_path / PATH).symlink_to(tmp_path / "real")
     assert read_mode(str(tmp_path)) == Mode()
+
+
+def test_on_a_full_disk_it_is_written_over_the_old_one(tmp_path):
+    with pytest.raises(OSError, match="No such file"):
+        overwrite_mode(Mode("panic"), str(tmp_path))  # there is none to write over
+    write_mode(Mode("paused", 12345.5, 1.0, "a long name of somebody", "armed"), str(tmp_path))
+    inode = (tmp_path / PATH).stat().st_ino
+    overwrite_mode(Mode("panic", None, 2.0, "x"), str(tmp_path))
+    assert read_mode(str(tmp_path)) == Mode("panic", None, 2.0, "x")
+    assert (tmp_path / PATH).stat().st_ino == inode
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypatch):
+    write_mode(Mode("armed"), str(tmp_path))
+    monkeypatch.setattr(os, "fsync", lambda _fd: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space"):
+        write_mode(Mode("panic"), str(tmp_path))
+    assert [p.name for p in (tmp_path / PATH).parent.iterdir()] == ["mode"]
+    assert read_mode(str(tmp_path)) == Mode("armed")
+
+
+def test_whoever_opened_leaves_a_mark_once(tmp_path):
+    assert not unmark_opened(str(tmp_path))
+    mark_opened(str(tmp_path))
+    mark_opened(str(tmp_path))
+    assert unmark_opened(str(tmp_path))
+    assert not unmark_opened(str(tmp_path))
