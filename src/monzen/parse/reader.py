@@ -2,14 +2,13 @@
 
 Of a line the header is cut off left to right: the text before the first `: ` names host, program and process, and only what this
 program can write is tried, if the message holds a literal of it. A text seen before is not matched again (Key). Which lines need a
-look at all is told by one pass of Aho-Corasick over the block, or by `_scan.c`, which does the same loop in C where it could be
-built (docs/reading.md, "Speed"). State: caches, the clock, and the few bytes before a block, so that the events do not depend on how
+look at all is told by one pass of Aho-Corasick over the block (literals.py), or by `_scan.c`, which does the same loop in C where it
+could be built (docs/reading.md, "Speed"). State: caches, the clock, and the few bytes before a block, so that the events do not depend on how
 the input was cut into blocks, nor on which of the two loops ran.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
 from monzen.parse.address import addresses
@@ -18,6 +17,7 @@ from monzen.parse.declare import CAP
 from monzen.parse.dovecot import DETAIL_MODEL, DOOR_MODELS, FAILED_MODEL
 from monzen.parse.header import split
 from monzen.parse.line import LONGEST, meaning
+from monzen.parse.literals import Finder, finder_of
 from monzen.parse.postfix import LOST_MODEL, REFUSED_MODEL, SASL_MODEL, SUMMARY_MODEL, reasons, refusals
 from monzen.parse.program import LITERALS, REMEMBERED, Program, live, live_literals, read_message
 from monzen.pattern import match, search
@@ -68,12 +68,9 @@ NOTHING: tuple[bytes, ...] = ()
 
 
 @cache
-def finder() -> Callable[[bytes], list[tuple[int, int, int]]]:
+def finder() -> Finder:
     """Finds what makes a line worth a look, in a block or a line. Made when first needed: the loop in C seldom asks."""
-    import ahocorasick_rs
-
-    words = [*LITERALS, SPECIAL, *SUSPECTS, *HIDDEN]
-    return ahocorasick_rs.BytesAhoCorasick(words, matchkind=ahocorasick_rs.MatchKind.LeftmostFirst).find_matches_as_indexes
+    return finder_of([*LITERALS, SPECIAL, *SUSPECTS, *HIDDEN])
 
 
 Look = tuple[Program | bool | None, dict[bytes, Fact], int, tuple[bytes, ...], tuple[bytes, ...], int, int]
