@@ -13,7 +13,7 @@ POT      = $(VENV)/monzen.pot
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help try test lint bench bench-gate arena fuzz locale formats clean run-setup dev-setup
+.PHONY: help try test lint bench bench-gate arena fuzz deb locale formats clean run-setup dev-setup
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -44,6 +44,9 @@ arena: dev-setup ## The judge against simulated attacks (SEEDS=11,12,13 DAYS=14;
 fuzz: dev-setup ## Throw hostile bytes at the reader (SECONDS=60)
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 	@$(BIN)/python -m tests.fuzz_words --seconds $(SECONDS)
+
+deb: run-setup ## Build dist/monzen_VERSION_all.deb, for Debian 12 and 13 and Ubuntu 24.04 (VERSION=)
+	@scripts/deb.sh
 
 locale: dev-setup ## Collect the messages, merge them into each language, compile
 	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -k plural:1,2 -c 'Translators:' --sort-by-file --add-location=file --no-wrap \
