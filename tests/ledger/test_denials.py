@@ -174,3 +174,10 @@ def test_ended_newest_first(ledger):
         ledger.end([entry.number], NOW + n, "lost")
     assert [e.number for e in ledger.ended(NOW + 1, limit=3)] == [5, 4, 3]
     assert len(ledger.ended()) == 5
+
+
+def test_what_is_shown_in_ufw_lasts_an_hour_from_its_line_on(ledger):
+    hour = 3600.0
+    ledger.impose([order(B, 24, until=NOW + hour - 2.0, sentence=hour)], NOW)  # its line was written two seconds ago
+    ledger.impose([order(bytes((203, 0, 113, 0)), 24, until=NOW + 1800.0, sentence=1800.0)], NOW)
+    assert [e.network for e in ledger.shown(NOW + 1, hour, 10)] == [B]

@@ -10,6 +10,7 @@ from monzen.ledger.records import Entry, Knocked, Order, Prefix, Release
 
 LINE: Final = 2_000  # bytes of one evidence line: Postfix and Dovecot write no longer ones, syslog cuts at 8,096
 LINES: Final = 12  # evidence lines of one denial: the first half and the last half
+ON_THE_WAY: Final = 60.0  # seconds between a line and its denial: a sentence of an hour is then a little less than one
 DAY: Final = 86_400
 KEY: Final = "network = ? AND bits = ? AND port = ? AND protocol = ?"
 COUNTERS: Final = ("clients", "attempts", "names")
@@ -186,15 +187,15 @@ class Denials(Base):
             return int(self._value("SELECT count(*) FROM denial WHERE ended IS NULL"))
 
     def shown(self, now: float, length: float, limit: int) -> list[Entry]:
-        """Who of them people look for: what they typed, and networks denied for `length` seconds or longer; those first that
-        last longest. At most `limit`: 1 ms among a million."""
+        """Who of them people look for: what they typed, and networks denied for `length` seconds or longer, less what their
+        lines were on the way; those first that last longest. At most `limit`: 1 ms among a million."""
         query = (
             f"SELECT {COLUMNS} FROM denial INDEXED BY denial_shown"
             " WHERE ended IS NULL AND (origin = 'hand' OR bits < 8 * length(network))"
             " AND (until IS NULL OR (until > ? AND (origin = 'hand' OR until - since >= ?)))"
             " ORDER BY origin = 'hand' DESC, ifnull(until, 9e99) DESC LIMIT ?"
         )
-        return self._all(query, (now, length, limit))
+        return self._all(query, (now, length - ON_THE_WAY, limit))
 
     def ended(self, since: float = 0.0, limit: int = 10_000) -> list[Entry]:
         """Denials that ended since then, the last first."""
