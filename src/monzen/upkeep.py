@@ -311,25 +311,26 @@ class Upkeep:
         sample = lasting if len(lasting) <= LOOKED_AT else lasting[-LOOKED_AT:]
         held = self.nft.holds(d.target for d in sample)
         soon = 2.0  # seconds: what ends about now may have ended
-        missing = [
+        wrong = [
             d
             for d in sample
             if (d.until is None or d.until > now + soon)
             and (d.target not in held or not _same(d.until, held[d.target], now, soon))
         ]
+        missing = sum(1 for d in wrong if d.target not in held)  # of the others knocks have moved the end
         try:
-            self.nft.deny(missing, now)
+            self.nft.deny(wrong, now)
         except GateError as error:
             if error.errno != errno.ENFILE:
                 raise
             self._load(guarded, now)
         if len(lasting) > LOOKED_AT:
-            return len(missing), 0
+            return missing, 0
         wanted = {d.target for d in lasting}
         extra = [t for t in self.nft.held() if t not in wanted and t._replace(protocol=0) not in wanted]
         if extra:
             self.nft.release(extra)
-        return len(missing), len(extra)
+        return missing, len(extra)
 
     def _count(self, now: float) -> None:
         """Write down what knocked since the last time, and let knocks prolong denials, up to a cap."""
