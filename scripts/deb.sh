@@ -1,6 +1,7 @@
 #!/bin/sh
 # Build dist/monzen_VERSION_all.deb from this checkout with dpkg-deb: one package for Debian 12, 13 and Ubuntu 24.04.
-#   VERSION=0.1.0   its version (default: that of pyproject.toml)     VENV=DIR  the Python that makes the manual (default .venv)
+#   VERSION=0.1.0  its version (default: that of pyproject.toml)   DIST=DIR  where it goes (default dist)
+#   VENV=DIR       the Python that makes the manual (default .venv)
 # The same checkout gives the same bytes: times are those of the last commit. Exit 0 done, 2 something is missing.
 set -eu
 cd "$(dirname "$0")/.."
@@ -75,7 +76,8 @@ done
 chmod -R go-w "$root"
 find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
-mkdir -p dist
-deb=dist/monzen_${version}_all.deb
+dist=${DIST:-dist}
+mkdir -p "$dist"
+deb=$dist/monzen_${version}_all.deb
 dpkg-deb --root-owner-group -Zxz --build "$root" "$deb" >/dev/null
 echo "$deb"

@@ -1,0 +1,355 @@
+"""What an admin sees of the package, on a machine of its own: run by boot.sh as `inside.py OLD.deb NEW.deb`, systemd being pid 1.
+
+Plain Python of the machine, no pytest: each step prints `ok` and its name, the first that fails ends it with what it saw.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+OLD, NEW = sys.argv[1:]
+UNITS = ("monzen-gate.service", "monzen.service")
+MODE = Path("/var/lib/monzen/mode")
+LOG = Path("/var/log/mail.log")
+STATE = Path("/var/lib/monzen-run/status.json")
+SAFE = {"monzen.service": 2.0, "monzen-gate.service": 3.0}  # systemd-analyze security, at most
+
+
+def run(*command, good=True, **more):
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **more)
+    said = done.stdout + done.stderr
+    if good and done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}: exit status {done.returncode}\n{said}")
+    return said
+
+
+def shows(unit, name):
+    return run("systemctl", "show", "--value", "-p", name, unit).strip()
+
+
+def until(what, seconds=20.0):
+    """Wait until it is true; what it gave."""
+    end = time.monotonic() + seconds
+    while True:
+        found = what()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what.__doc__ or what}")
+        time.sleep(0.05)
+
+
+def table():
+    return run("nft", "list", "table", "inet", "monzen", good=False)
+
+
+def denied(address):
+    return bool(re.search(rf"(?m)\b{re.escape(address)}\b.*expires|elements = .*\b{re.escape(address)}\b", table()))
+
+
+def status():
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(STATE.read_text())
+    return {}
+
+
+def attack(network, hosts=6, guesses=6):
+    """Guesses as Postfix writes them, of several hosts of a /24, now."""
+    rows = []
+    for i in range(guesses):
+        for host in range(10, 10 + hosts):
+            stamp = time.strftime("%b %e %H:%M:%S")
+            rows.append(f"{stamp} mail postfix/smtpd[{2000 + i}]: warning: unknown[{network}.{host}]: SASL LOGIN authentication failed: UGFzc3dvcmQ6\n")
+            rows.append(f"{stamp} mail postfix/smtpd[{2000 + i}]: disconnect from unknown[{network}.{host}] ehlo=1 auth=0/1 commands=1/2\n")
+    with LOG.open("a") as file:
+        file.writelines(rows)
+
+
+def running():
+    """Both units are active, and said so themselves."""
+    return all(shows(u, "ActiveState") == "active" and shows(u, "StatusText") for u in UNITS)
+
+
+def pids():
+    return [int(shows(u, "MainPID")) for u in UNITS]
+
+
+def process(pid):
+    return dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+
+
+def tried(unit, program):
+    """What a Python program says that runs with all that holds for a unit."""
+    lines = Path(f"/usr/lib/systemd/system/{unit}").read_text().split("[Install]")[0].splitlines()
+    left = ("Type=", "NotifyAccess=", "WatchdogSec=", "Restart", "ExecReload=", "ExecStart=", "StateDirectory")
+    kept = [line for line in lines if not line.startswith(left)]
+    Path("/run/systemd/system/tried.service").write_text("\n".join([*kept, "Type=oneshot", "ExecStart=/usr/bin/python3 -I /etc/tried.py", ""]))
+    Path("/etc/tried.py").write_text("import sys; sys.path.insert(0, '/usr/share/monzen')\n" + program)
+    run("systemctl", "daemon-reload")
+    run("systemctl", "start", "tried.service", good=False)
+    return run("journalctl", "-u", "tried.service", "-o", "cat", "--no-pager", "_COMM=python3").splitlines()[-1]
+
+
+# ---- the steps, in order
+
+
+def installs_and_only_watches():
+    LOG.touch()
+    shutil.chown(LOG, "root", "adm")
+    LOG.chmod(0o640)
+    run("ufw", "--force", "enable")
+    said = run("dpkg", "-i", OLD)
+    assert "rror" not in said, said
+    until(running)
+    assert [shows(u, "UnitFileState") for u in UNITS] == ["enabled", "enabled"]
+    assert not MODE.exists()
+    assert shows("monzen-gate.service", "StatusText").startswith("watch")
+    assert "monzen" in run("monzen", "--version")
+    assert "systemd-journal" in run("id", "monzen")
+    assert "adm" in run("id", "monzen")
+
+
+def reads_the_log_and_the_journal():
+    attack("203.0.113")
+    until(lambda: status().get("events", 0) >= 12)
+    subprocess.run(
+        ["logger", "-t", "sshd", "-p", "auth.info", "Failed password for root from 198.51.100.9 port 4242 ssh2"], check=True
+    )
+    wanted = "journal"
+    found = until(lambda: [s for s in status()["sources"] if s["path"] == wanted and s["lines"]], 30)
+    assert found
+    time.sleep(1.5)
+    assert not denied("203.0.113.0"), table()
+    assert "watch" in run("monzen", "list", "--ended"), run("monzen", "list", "--ended")
+
+
+def denies_what_is_typed():
+    run("monzen", "deny", "192.0.2.0/24", "--note", "typed")
+    assert denied("192.0.2.0"), table()
+    assert "192.0.2.0/24" in run("ufw", "status")
+
+
+def denies_when_armed_in_kernel_and_ufw():
+    run("monzen", "arm", "--yes")
+    until(lambda: shows("monzen-gate.service", "StatusText").startswith("armed"))
+    attack("198.51.100")
+    until(lambda: denied("198.51.100.0"))
+    until(lambda: "198.51.100.0/24" in run("ufw", "status"))  # written by the unit, below ProtectSystem=strict
+
+
+def is_as_safe_as_it_says():
+    numbers = {}
+    for unit, most in SAFE.items():
+        said = run("systemd-analyze", "security", "--no-pager", unit, env=os.environ | {"SYSTEMD_COLORS": "0"})
+        numbers[unit] = float(re.search(r"exposure level for \S+: ([\d.]+)", said)[1])
+        assert numbers[unit] <= most, said
+    print("   exposure", numbers)
+    gate, guard = map(process, pids())
+    assert int(guard["CapBnd"], 16) == int(guard["CapEff"], 16) == 0
+    # kill 5, setgid 6, setuid 7, net_admin 12, net_raw 13 (ufw is here), sys_ptrace 19
+    assert int(gate["CapBnd"], 16) == sum(1 << n for n in (5, 6, 7, 12, 13, 19)), gate["CapBnd"]
+    assert {guard["NoNewPrivs"], guard["Seccomp"], gate["NoNewPrivs"], gate["Seccomp"]} == {"1", "2"}
+    internet = "import socket\ntry: socket.socket(); print('internet')\nexcept OSError as e: print(e.errno)"
+    assert tried("monzen.service", internet) == "97"  # EAFNOSUPPORT
+    writes = "try: open({!r}, 'a'); print('written')\nexcept OSError as e: print(e.errno)"
+    for unit in UNITS:
+        for path in ("/etc/passwd", "/usr/share/monzen/x", "/var/log/mail.log", "/root/x", "/run/x"):
+            assert tried(unit, writes.format(path)) in ("30", "13", "2"), (unit, path)
+        maps = "import mmap\ntry: mmap.mmap(-1, 4096, prot=7); print('mapped')\nexcept OSError as e: print(e.errno)"
+        assert tried(unit, maps) in ("1", "13"), unit
+    reads = "import subprocess; open('/var/log/mail.log').read(1); print(len(subprocess.run(['journalctl', '-n1'], capture_output=True).stdout) > 20)"
+    assert tried("monzen.service", reads) == "True"
+    seen = "import os\ntry: os.kill(1, 0); print('may')\nexcept OSError as e: print(e.errno)"
+    assert tried("monzen.service", seen) in ("1", "3")
+
+
+def sees_who_is_on_ssh_at_any_port():
+    run("ip", "address", "add", "198.51.100.200/32", "dev", "lo")
+    run("ip", "address", "add", "203.0.113.200/32", "dev", "lo")
+    Path("/run/sshd").mkdir(exist_ok=True)
+    run("ssh-keygen", "-A")
+    run("systemd-run", "--unit=door", "/usr/sbin/sshd", "-D", "-p", "2222")
+    import socket
+
+    def connected():
+        s = socket.socket()
+        s.bind(("203.0.113.200", 0))
+        try:
+            s.connect(("198.51.100.200", 2222))
+        except OSError:
+            s.close()
+            return None
+        return s
+
+    session = until(connected)
+    program = "from monzen.sockets import ssh_peers, ssh_ports; print(ssh_ports(), [bytes(p).hex() for p in ssh_peers()])"
+    assert tried("monzen-gate.service", program) == "[2222] ['cb0071c8']"
+    session.close()
+    run("systemctl", "stop", "door")
+    run("ip", "address", "del", "198.51.100.200/32", "dev", "lo")
+    run("ip", "address", "del", "203.0.113.200/32", "dev", "lo")
+
+
+def is_started_again():
+    before = pids()
+    for pid in before:
+        os.kill(pid, 9)
+    until(lambda: all(b not in (0, a) for a, b in zip(before, pids(), strict=True)) and running(), 30)
+    assert denied("192.0.2.0")
+    assert denied("198.51.100.0")
+    assert status()["clients"] >= 12, status()  # what it knew
+
+
+def is_started_again_when_it_hangs():
+    drop = Path("/run/systemd/system/monzen.service.d")
+    gate = Path("/run/systemd/system/monzen-gate.service.d")
+    for folder in (drop, gate):
+        folder.mkdir()
+        (folder / "watchdog.conf").write_text("[Service]\nWatchdogSec=3\nWatchdogSignal=SIGKILL\n")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", *UNITS)
+    until(running)
+    before = pids()
+    time.sleep(7)
+    assert pids() == before  # it says that it lives
+    for pid in before:
+        os.kill(pid, 19)  # SIGSTOP
+    until(lambda: all(b not in (0, a) for a, b in zip(before, pids(), strict=True)) and running(), 40)
+    said = run("journalctl", "-u", "monzen", "-u", "monzen-gate", "--no-pager", "-o", "cat")
+    assert said.count("Watchdog timeout") >= 2, said
+    for folder in (drop, gate):
+        shutil.rmtree(folder)
+    run("systemctl", "daemon-reload")
+
+
+def obeys_systemctl():
+    run("systemctl", "reload", *UNITS)
+    time.sleep(1.5)
+    said = run("journalctl", "-u", "monzen", "-u", "monzen-gate", "--no-pager", "-o", "cat")
+    assert said.count("configuration reloaded") >= 2, said
+    run("systemctl", "stop", *UNITS)
+    assert [shows(u, "Result") for u in UNITS] == ["success", "success"]
+    assert denied("198.51.100.0")
+    run("systemctl", "start", *UNITS)
+    until(running)
+
+
+def keeps_denials_through_an_upgrade():
+    before, open_at, over = pids(), [], threading.Event()
+
+    def watch():
+        while not over.is_set():
+            if not (denied("192.0.2.0") and denied("198.51.100.0")):
+                open_at.append(time.time())
+            time.sleep(0.01)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        run("dpkg", "-i", NEW)
+        until(lambda: not set(before) & set(pids()) and running(), 30)
+    finally:
+        over.set()
+        watcher.join()
+    assert open_at == []
+    assert run("monzen", "--version").split()[1] == NEW.split("_")[1]
+    assert MODE.exists()
+    run("systemctl", "disable", "--now", "monzen.service")
+    run("dpkg", "-i", NEW)
+    assert shows("monzen.service", "UnitFileState") == "disabled"
+    run("systemctl", "enable", "--now", "monzen.service")
+    until(running)
+
+
+def follows_ufw_when_it_goes():
+    link = Path("/etc/systemd/system/monzen-gate.service.d/ufw.conf")
+    assert link.exists()
+    shutil.move("/usr/sbin/ufw", "/usr/sbin/ufw.away")  # as its removal leaves it
+    run("dpkg-trigger", "--by-package=ufw", "/usr/sbin/ufw")
+    run("dpkg", "--triggers-only", "-a")
+    assert not link.is_symlink()
+    until(running)
+    shutil.move("/usr/sbin/ufw.away", "/usr/sbin/ufw")
+    run("dpkg-trigger", "--by-package=ufw", "/usr/sbin/ufw")
+    run("dpkg", "--triggers-only", "-a")
+    assert link.exists()
+    until(running)
+
+
+def has_manual_and_completion():
+    page = run("man", "-l", "/usr/share/man/man1/monzen.1.gz", env=os.environ | {"MANWIDTH": "80", "PAGER": "cat"})
+    assert "monzen gate status" in page
+    done = run("bash", "-c", "source /usr/share/bash-completion/completions/monzen; COMP_WORDS=(monzen de); COMP_CWORD=1; _monzen; echo ${COMPREPLY[@]}")
+    assert done.split() == ["deny"]
+
+
+def opens_the_gate_when_removed():
+    run("dpkg", "-r", "monzen")
+    assert "No such file" in table(), table()
+    said = run("ufw", "status")
+    assert "192.0.2.0/24" not in said, said
+    assert "198.51.100.0/24" not in said, said
+    assert [shows(u, "ActiveState") for u in UNITS] == ["inactive", "inactive"]
+    assert Path("/var/lib/monzen/ledger.db").exists()
+    assert not Path("/usr/share/monzen").exists()
+
+
+def denies_again_when_it_comes_back():
+    run("dpkg", "-i", NEW)
+    until(running)
+    until(lambda: denied("192.0.2.0"))
+    assert "192.0.2.0/24" in run("ufw", "status")
+
+
+def leaves_nothing_when_purged():
+    run("dpkg", "-P", "monzen")
+    assert "No such file" in table(), table()
+    assert "192.0.2.0/24" not in run("ufw", "status")
+    assert "monzen" not in run("getent", "passwd") + run("getent", "group")
+    assert "monzen" not in Path("/etc/ufw/user.rules").read_text()
+    ours = re.compile(r"monzen-boot")  # of this test
+    left = [
+        path
+        for path in run("find", "/", "-xdev", "(", "-path", "/srv", "-o", "-path", "/proc", "-o", "-path", "/sys", ")", "-prune", "-o", "-name", "*monzen*", "-print").split("\n")
+        if path and not ours.search(path)
+    ]
+    left += [str(p) for p in Path("/run").rglob("*monzen*") if not ours.search(str(p)) and "/run/systemd/" not in str(p) and "/run/log/" not in str(p)]
+    assert left == [], left
+    assert "monzen-gate" not in run("systemctl", "list-unit-files", "--no-pager")
+
+
+STEPS = (
+    installs_and_only_watches,
+    reads_the_log_and_the_journal,
+    denies_what_is_typed,
+    denies_when_armed_in_kernel_and_ufw,
+    is_as_safe_as_it_says,
+    sees_who_is_on_ssh_at_any_port,
+    is_started_again,
+    is_started_again_when_it_hangs,
+    obeys_systemctl,
+    keeps_denials_through_an_upgrade,
+    follows_ufw_when_it_goes,
+    has_manual_and_completion,
+    opens_the_gate_when_removed,
+    denies_again_when_it_comes_back,
+    leaves_nothing_when_purged,
+)
+
+print(run("systemctl", "--version").splitlines()[0], "/ Python", sys.version.split()[0], flush=True)
+for step in STEPS:
+    begun = time.monotonic()
+    try:
+        step()
+    except BaseException:
+        print("FAILED", step.__name__, flush=True)
+        print(run("journalctl", "-u", "monzen", "-u", "monzen-gate", "--no-pager", "-n", "60", good=False), flush=True)
+        raise
+    print(f"ok {step.__name__} {time.monotonic() - begun:.1f} s", flush=True)
