@@ -290,6 +290,24 @@ def has_manual_and_completion():
     assert done.split() == ["deny"]
 
 
+def leaves_the_firewall_to_the_machine_around_a_chroot():
+    over = Path("/tmp/over")
+    over.mkdir()
+    run("mount", "-t", "tmpfs", "tmpfs", str(over))
+    for name in ("upper", "work", "root"):
+        (over / name).mkdir()
+    run("mount", "-t", "overlay", "-o", f"lowerdir=/,upperdir={over}/upper,workdir={over}/work", "overlay", f"{over}/root")
+    run("mount", "-t", "proc", "proc", f"{over}/root/proc")
+    run("chroot", f"{over}/root", "dpkg", "-P", "monzen")
+    assert not (over / "root/usr/bin/monzen").exists()
+    assert denied("192.0.2.0")
+    assert "192.0.2.0/24" in run("ufw", "status")
+    assert running()
+    for name in ("root/proc", "root", ""):
+        run("umount", str(over / name))
+    over.rmdir()
+
+
 def opens_the_gate_when_removed():
     run("dpkg", "-r", "monzen")
     assert "No such file" in table(), table()
@@ -338,6 +356,7 @@ STEPS = (
     keeps_denials_through_an_upgrade,
     follows_ufw_when_it_goes,
     has_manual_and_completion,
+    leaves_the_firewall_to_the_machine_around_a_chroot,
     opens_the_gate_when_removed,
     denies_again_when_it_comes_back,
     leaves_nothing_when_purged,
