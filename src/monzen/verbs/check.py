@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from monzen.config import Config, ConfigError, load
 from monzen.gate.look import chains, drops_incoming, ufw_settings
@@ -16,32 +15,14 @@ from monzen.gate.target import GateError
 from monzen.keeper import Keeper
 from monzen.ledger import Ledger, LedgerError
 from monzen.mode import read_mode
-from monzen.parse.clock import Clock
-from monzen.parse.header import split
-from monzen.parse.reader import Reader
-from monzen.scan import Options, years
-from monzen.show.refused import refused
-from monzen.show.text import as_json, safe, stamp
+from monzen.show.text import as_json
 from monzen.show.words import _, ngettext
-from monzen.sources import Source, plan
-from monzen.sources.probe import probe
+from monzen.survey import FAULT, GOOD, WARNING, Finding, asker, logs, mail, others, ssh
+from monzen.survey.asking import processes
+from monzen.survey.finding import MARKS
 from monzen.upkeep import LEDGER, opened
-from monzen.verbs.common import CONFIG, EXIT_NO, Adder, configuration, gate_options, local_zone, say
+from monzen.verbs.common import CONFIG, EXIT_NO, Adder, configuration, gate_options, say
 from monzen.verbs.gate import status
-
-TAIL: Final = 256 << 10  # bytes of the end of a log that are read
-OLD: Final = 2 * 86_400.0  # seconds without a line in a mail log: nobody leaves a mail server alone for so long
-AHEAD: Final = 300.0  # seconds that a stamp may be ahead of the clock
-GOOD, WARNING, FAULT = "good", "warning", "fault"
-
-
-class Finding(NamedTuple):
-    """What was looked at, how it is, and what to do."""
-
-    about: str  # config, logs, rights, firewall, ledger, mail; never translated
-    state: str  # good, warning, fault
-    says: str
-    fix: str = ""
 
 
 def add(verb: Adder) -> None:
@@ -62,9 +43,8 @@ def run_check(options: argparse.Namespace) -> int:
     if options.json:
         print(as_json({"faults": len(faults), "findings": [f._asdict() for f in findings]}))
         return EXIT_NO if faults else 0
-    marks = {GOOD: ("✓", "green"), WARNING: ("!", "yellow"), FAULT: ("✗", "bold red")}
     for f in findings:
-        mark, style = marks[f.state]
+        mark, style = MARKS[f.state]
         say(f"{mark} {f.says}", style)
         if f.fix:
             say("    " + _("do: {fix}").format(fix=f.fix))
@@ -98,8 +78,8 @@ def check(options: argparse.Namespace) -> Iterator[Finding]:
         except ConfigError:
             config = Config()
     yield from _names(config)
-    yield from _logs()
-    yield from _mail()
+    yield from _logs(config)
+    yield from _programs()
     if os.geteuid() != 0:
         yield Finding("rights", WARNING, _("Not root: the firewall and the ledger were not looked at."), "sudo monzen check")
         return
@@ -123,94 +103,29 @@ def _names(config: Config) -> Iterator[Finding]:
         yield Finding("config", FAULT, said, _("name narrower ones in [shield] allow"))
 
 
-def _logs() -> Iterator[Finding]:
+def _logs(config: Config) -> Iterator[Finding]:
     """Whether there are logs, whether they are alive, and whether they are understood."""
-    now = time.time()
-    sets, errors = plan([], now=now)
-    for error in errors:
-        yield Finding("logs", FAULT, refused(error))
-    understood = 0
-    for sources in sets:
-        last = sources[-1]
-        if last.form in ("stdin", "journal") or not os.path.isfile(last.path):
-            yield Finding("logs", GOOD, _("Logs come from the journal."))
-            understood += 1
-            continue
-        newest, known, lines = _tail(last, now)
-        understood += known
-        name = safe(last.path, 80)
-        if not lines:
-            yield Finding("logs", WARNING, _("{path} is empty.").format(path=name), "systemctl status rsyslog")
-        elif newest is None:
-            yield Finding("logs", WARNING, _("{path}: no line of it has a time that can be read.").format(path=name))
-        elif newest > now + AHEAD:
-            said = _("{path}: its newest line is from {time}, which is still to come: clock or time zone differ.")
-            fix = _("compare: date; timedatectl. For logs of another zone: --timezone")
-            yield Finding("logs", FAULT, said.format(path=name, time=stamp(newest, local_zone())), fix)
-        elif now - newest > OLD and "mail" in os.path.basename(last.path):
-            said = _("{path}: its newest line is from {time}. Is it still written?")
-            yield Finding(
-                "logs", WARNING, said.format(path=name, time=stamp(newest, local_zone())), "systemctl status rsyslog postfix"
-            )
-        else:
-            said = _("{path} is written and read; newest line {time}.")
-            yield Finding("logs", GOOD, said.format(path=name, time=stamp(newest, local_zone())))
-    if sets and not understood:
-        said = _("No recent line says anything about a client: is this a mail server, and does it log?")
-        yield Finding("logs", WARNING, said, "postconf maillog_file; doveconf log_path syslog_facility")
+    running = processes()
+    found, _zone = logs.check(config.sources.files, running=running)
+    yield from found
+    if found and config.sources.journal is not True:
+        return
+    if not logs.has_journal() or shutil.which("journalctl") is None:
+        if not found:
+            yield logs.nothing()
+        return
+    yield Finding("logs", GOOD, _("Logs come from the journal."))
+    yield from logs.journal_alive(asker(), time.time(), running)
 
 
-def _tail(source: Source, now: float) -> tuple[float | None, int, int]:
-    """Of the end of a log: its newest time, lines that are understood, lines."""
-    with open(source.path, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - TAIL))
-        data = file.read(TAIL)
-    if size > TAIL:
-        data = data.partition(b"\n")[2]
-    clock = Clock(source.mtime, local_zone(), years([source], Options(now, local_zone())))
-    clock.newest = float("inf")
-    reader = Reader(clock)
-    events = reader.read(data if data.endswith(b"\n") or not data else data + b"\n")
-    times = [e.time for e in events]
-    return max(times, default=_any_time(source, clock)), reader.understood, reader.lines
-
-
-def _any_time(source: Source, clock: Clock) -> float | None:
-    """The time of the last line that has one, whoever wrote it."""
-    found = None
-    for line in probe(source):
-        header = split(line)
-        read = header.time if header.time is not None else clock.of(header.stamp) if header.stamp else None
-        found = found if read is None else read
-    return found
-
-
-def _mail() -> Iterator[Finding]:
-    """What the mail programs hide, or leave open."""
-    if shutil.which("doveconf"):
-        answer = _ask("doveconf", "-h", "auth_verbose")
-        if answer == "no":
-            said = _("Dovecot logs no reason of failed logins (auth_verbose = no): names without an account cannot be told.")
-            yield Finding("mail", WARNING, said, "auth_verbose = yes")
-        elif answer:
-            yield Finding("mail", GOOD, _("Dovecot logs why logins fail (auth_verbose)."))
-    if shutil.which("postconf"):
-        answer = _ask("postconf", "-h", "smtpd_sasl_auth_enable")
-        port25 = _ask("postconf", "-P", "smtp/inet/smtpd_sasl_auth_enable")
-        if answer == "yes" and "no" not in port25.split():
-            said = _("Postfix takes passwords on port 25 too, where only other servers need to come: most guesses go there.")
-            yield Finding("mail", WARNING, said, "postconf -P smtp/inet/smtpd_sasl_auth_enable=no")
-
-
-def _ask(*command: str) -> str:
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip()
+def _programs() -> Iterator[Finding]:
+    """What the mail programs and sshd hide or leave open, and what else denies."""
+    ask = asker()
+    yield from mail.postfix_findings(ask)
+    yield from mail.dovecot_findings(ask)
+    if os.geteuid() == 0:
+        yield from ssh.findings(ask)
+    yield from others.findings(processes())
 
 
 def _ledger() -> Iterator[Finding]:
@@ -274,7 +189,7 @@ def _firewall(config: Config) -> Iterator[Finding]:
         said = _("Everybody may connect to {ports} (unless your provider's packet filter closes them).")
         yield Finding("firewall", GOOD, said.format(ports=doors), "")
     conf = "/etc/nftables.conf"
-    if os.path.exists(conf) and _ask("systemctl", "is-enabled", "nftables") == "enabled":
+    if os.path.exists(conf) and (asker()("systemctl", "is-enabled", "nftables") or "").strip() == "enabled":
         try:
             with open(conf, encoding="utf-8", errors="replace") as file:
                 flushes = "flush ruleset" in file.read()
