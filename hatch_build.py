@@ -35,6 +35,8 @@ class CompileHook(BuildHookInterface):
         if self.target_name != "wheel" or version == "editable":
             return
         root = Path(self.root)
+        if (units := root / "packaging/systemd").is_dir():  # for `monzen init`, where no package brought them
+            build_data["force_include"][str(units)] = "monzen/units"
         spec = importlib.util.spec_from_file_location("monzen_compile", root / "scripts/compile.py")
         if spec is None or spec.loader is None:
             return

@@ -130,9 +130,9 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         return verb(name, says, examples, logs=False)
 
     if asked is None or asked not in ("scan", "why", "explain"):
-        from monzen.verbs import check, deny, gate, guard, knocks, listing, mode, status
+        from monzen.verbs import check, deny, gate, guard, init, knocks, listing, mode, status
 
-        for module in (status, deny, listing, knocks, check, gate, guard, mode):
+        for module in (status, deny, listing, knocks, check, gate, guard, init, mode):
             module.add(gate_verb)
     return top
 

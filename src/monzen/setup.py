@@ -1,0 +1,315 @@
+"""What `monzen init` does: a short configuration, the user and the folders, the units where no package brought them, the start.
+
+Each step says what it would do; it is done only when asked for, and can be done again. Everything lies below `root`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from monzen.mode import PATH as MODE
+from monzen.mode import Mode, write_mode
+from monzen.show.text import network
+from monzen.show.words import _
+from monzen.survey import Survey
+
+CONFIG: Final = "etc/monzen/monzen.toml"
+USER: Final = "monzen"
+HOME: Final = "/var/lib/monzen-run"
+GROUPS: Final = ("adm", "systemd-journal")  # who may read the logs of Debian and Ubuntu, and the journal
+UNITS: Final = ("monzen-gate.service", "monzen.service")
+PACKAGED: Final = ("usr/lib/systemd/system", "lib/systemd/system")
+HIDDEN: Final = ("/home/", "/root/", "/run/user/")  # what the units' ProtectHome= hides from the services
+
+Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
+
+
+class SetupError(Exception):
+    """A step that could not be done: what failed, why, what to do."""
+
+
+class Step(NamedTuple):
+    """Something that init does: in words, and done by calling it. `done`: it is so already."""
+
+    name: str  # config, user, folders, units, mode, start; never translated
+    says: str
+    do: Callable[[], None]
+    done: bool = False
+
+
+def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """A program of the system. Raises SetupError where there is none, or it refused."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=90, check=False,
+            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "LANGUAGE": "C"},
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SetupError(_("cannot run {command}: {detail}").format(command=" ".join(command), detail=error)) from None
+    if done.returncode:
+        detail = " ".join((done.stderr or done.stdout).split())[:300]
+        raise SetupError(_("{command} failed: {detail}").format(command=" ".join(command), detail=detail))
+    return done
+
+
+# ---- the configuration
+
+
+def text_of(found: Survey) -> str:
+    """A short configuration, with a word on each key."""
+    out = [
+        "# " + _("The configuration of monzen. Every key may be left out; what is wrong with it says: monzen check"),
+        "",
+        "[shield]",
+        "# " + _("Never denied: addresses, networks, host names."),
+    ]
+    if found.admin:
+        out.append("# " + _("From here you were logged in when this was written; take it out if it is not yours for long."))
+    out.append(f"allow = {_list(network(a, 8 * len(a)) for a in found.admin)}")
+    out += ["", "[sources]", "# " + _("The logs that are followed, with whatever rotation leaves of them.")]
+    if found.files:
+        out.append(f"files = {_list(found.files)}")
+    else:
+        out.append('# files = ["/var/log/mail.log", "/var/log/auth.log", "/var/log/ufw.log"]')
+    out.append("# " + _('The journal too: true, false, or "auto": where the files do not say the same.'))
+    out.append(f"journal = {json.dumps('auto' if found.journal is None else found.journal)}")
+    if found.timezone:
+        out.append("# " + _("What their stamps mean, which say no zone themselves and are not in this machine's."))
+        out.append(f"timezone = {json.dumps(found.timezone)}")
+    out += ["", "# [policy], [gate], [ledger]: " + _("see docs/policy.md, docs/gate.md, docs/ledger.md; every default works")]
+    return "\n".join(out) + "\n"
+
+
+def _list(texts: Iterable[str]) -> str:
+    """A list in TOML: a string in JSON is one in TOML, too."""
+    return json.dumps(list(texts), ensure_ascii=False)
+
+
+def difference(root: str, new: str) -> list[str]:
+    """What would be another line in the configuration that is there; nothing where there is none."""
+    try:
+        old = Path(root, CONFIG).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    name = "/" + CONFIG
+    return list(difflib.unified_diff(old.splitlines(), new.splitlines(), name, _("as init would write it"), lineterm="", n=1))
+
+
+def write_configuration(root: str, new: str, *, force: bool = False) -> str | None:
+    """Write it where there is none; with `force` also over one that is there, which stays beside it. Returns where that is.
+
+    Raises SetupError.
+    """
+    path = os.path.join(root, CONFIG)
+    kept = None
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        if os.path.lexists(path):
+            if not force:
+                return None
+            kept = f"{path}.{time.strftime('%Y%m%d-%H%M%S')}"
+            shutil.copy2(path, kept, follow_symlinks=False)
+        beside = f"{path}.{os.getpid()}"
+        with open(beside, "x", encoding="utf-8") as file:
+            file.write(new)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        detail = _(error.strerror or str(error))
+        raise SetupError(_("cannot write {path}: {detail}. Run as root").format(path=path, detail=detail)) from None
+    return kept
+
+
+# ---- everything that is to be done
+
+
+def steps(
+    found: Survey, root: str = "/", *, force: bool = False, run: Run = run, program: str = "", units: Path | None = None
+) -> Iterator[Step]:
+    """What is to be done, in order; what is so already says so."""
+    new = text_of(found)
+    there = os.path.lexists(os.path.join(root, CONFIG))
+    different = difference(root, new)
+    if there and (not different or not force):
+        said = _("/{path} is there and stays as it is") if different else _("/{path} is as it should be")
+        yield Step("config", said.format(path=CONFIG), _nothing, True)
+    else:
+        said = _("write /{path} anew; the old one stays beside it") if there else _("write /{path}")
+        yield Step("config", said.format(path=CONFIG), lambda: _ignore(write_configuration(root, new, force=force)))
+    yield _user(root, run)
+    yield _folders(root, run)
+    systemd = os.path.isdir(os.path.join(root, "run/systemd/system"))
+    if systemd:
+        yield from _units(root, run, program or executable(), units or unit_folder())
+    if not os.path.lexists(os.path.join(root, MODE)):
+        yield Step("mode", _("begin watch-only: nobody is denied but by hand"), lambda: _watch(root))
+    if systemd:
+        said = _("start monzen-gate and monzen, now and at each start of the machine")
+        yield Step("start", said, lambda: _start(run))
+
+
+def by_hand(program: str = "") -> list[str]:
+    """How both are started where there is no systemd: what root types."""
+    name = program or executable()
+    return [f"{name} gate serve &", f"setpriv --reuid={USER} --regid={USER} --init-groups {name} run &"]
+
+
+def executable() -> str:
+    """What starts this monzen."""
+    given = os.path.abspath(sys.argv[0])
+    if os.path.basename(given) == "monzen" and os.access(given, os.X_OK):
+        return given
+    return shutil.which("monzen") or f"{sys.executable} -m monzen"
+
+
+def unit_folder() -> Path:
+    """Where the units lie: in an installation beside the modules, else in the checkout."""
+    inside = Path(__file__).parent / "units"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "packaging/systemd"
+
+
+def _start(run: Run) -> None:
+    """Both, anew: a package may have started them before there was a configuration. What the kernel denies it goes on denying."""
+    run(["systemctl", "enable", *UNITS])
+    run(["systemctl", "restart", *UNITS])
+
+
+def _nothing() -> None:
+    """It is done already."""
+
+
+def _ignore(_value: object) -> None:
+    """Called for what it does."""
+
+
+def _names(root: str, file: str) -> dict[str, list[str]]:
+    """Rows of /etc/passwd or /etc/group, by name."""
+    try:
+        lines = Path(root, "etc", file).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    return {row[0]: row for line in lines if len(row := line.split(":")) > 3}
+
+
+def _user(root: str, run: Run) -> Step:
+    """The user that reads and judges, without a password, a shell or a home of its own, and in the groups that may read logs."""
+    groups = [g for g in GROUPS if g in _names(root, "group")]
+    known = _names(root, "group")
+    missing = [g for g in groups if USER not in known[g][3].split(",")]
+    if USER not in _names(root, "passwd"):
+        command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", HOME, "--shell", "/usr/sbin/nologin"]
+        command += [*(["--groups", ",".join(groups)] if groups else []), USER]
+        if USER in known:
+            command[command.index("--user-group")] = f"--gid={USER}"
+        said = _("make the user {user}, who may read logs (groups {groups}) and nothing else")
+        return Step("user", said.format(user=USER, groups=", ".join(groups) or "-"), lambda: _ignore(run(command)))
+    if missing:
+        said = _("let the user {user} read logs: groups {groups}")
+        return Step(
+            "user",
+            said.format(user=USER, groups=", ".join(missing)),
+            lambda: _ignore(run(["usermod", "-aG", ",".join(missing), USER])),
+        )
+    return Step("user", _("the user {user} is there").format(user=USER), _nothing, True)
+
+
+def _folders(root: str, run: Run) -> Step:
+    """Where both remember, and where they meet."""
+    wanted = (("var/lib/monzen", 0o750, "root"), (HOME.lstrip("/"), 0o700, USER), ("run/monzen", 0o750, f"root:{USER}"))
+
+    def do() -> None:
+        for name, mode, owner in wanted:
+            path = os.path.join(root, name)
+            try:
+                os.makedirs(path, exist_ok=True)
+                os.chmod(path, mode)
+            except OSError as error:
+                detail = _(error.strerror or str(error))
+                raise SetupError(_("cannot write {path}: {detail}. Run as root").format(path=path, detail=detail)) from None
+            if owner != "root":
+                run(["chown", owner, path])
+
+    missing = ["/" + name for name, _mode, _owner in wanted if not os.path.isdir(os.path.join(root, name))]
+    if not missing:
+        return Step("folders", _("the folders are there"), _nothing, True)
+    return Step("folders", _("make the folders {names}").format(names=", ".join(missing)), do)
+
+
+def _units(root: str, run: Run, program: str, folder: Path) -> Iterator[Step]:
+    """The units, where no package brought them."""
+    if any(os.path.exists(os.path.join(root, place, UNITS[0])) for place in PACKAGED):
+        yield Step("units", _("the units are there, from the package"), _nothing, True)
+        return
+    wanted = {f"etc/systemd/system/{name}": name for name in UNITS}
+    wanted["etc/tmpfiles.d/monzen.conf"] = "monzen.tmpfiles"
+    if os.path.exists(os.path.join(root, "usr/sbin/ufw")):
+        wanted["etc/systemd/system/monzen-gate.service.d/ufw.conf"] = "ufw.conf"
+    try:
+        texts = {place: (folder / name).read_text(encoding="utf-8") for place, name in wanted.items()}
+    except OSError as error:
+        said = _("the units are missing in this installation ({path}): install the package, or start both by hand").format(
+            path=error.filename
+        )
+        problem = SetupError(said)
+
+        def refuse() -> None:
+            raise problem
+
+        yield Step("units", said, refuse)
+        return
+    texts = {place: text.replace("/usr/bin/monzen", program) for place, text in texts.items()}
+    same = all(_read(os.path.join(root, place)) == text for place, text in texts.items())
+
+    def do() -> None:
+        if hidden := _hidden(program):
+            said = _("monzen lies in {path}, where no service may look. Install the package, or: python3 -m venv /opt/monzen")
+            raise SetupError(said.format(path=hidden))
+        for place, text in texts.items():
+            path = Path(root, place)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            except OSError as error:
+                detail = _(error.strerror or str(error))
+                raise SetupError(_("cannot write {path}: {detail}. Run as root").format(path=path, detail=detail)) from None
+        run(["systemd-tmpfiles", "--create", os.path.join(root, "etc/tmpfiles.d/monzen.conf")])
+        run(["systemctl", "daemon-reload"])
+
+    if same:
+        yield Step("units", _("the units are there"), _nothing, True)
+    else:
+        yield Step("units", _("install the units {names} in /etc/systemd/system").format(names=", ".join(UNITS)), do)
+
+
+def _hidden(program: str) -> str:
+    """The place of this program, or of the Python that runs it, if a service cannot see it."""
+    places = [program.split(" ")[0], os.path.realpath(program.split(" ")[0])]
+    if program == executable():
+        places += [sys.prefix + "/", os.path.realpath(sys.executable)]
+    return next((p for p in places if p.startswith(HIDDEN)), "")
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+
+
+def _watch(root: str) -> None:
+    try:
+        write_mode(Mode("watch", None, time.time(), "monzen init"), root)
+    except OSError as error:
+        detail = _(error.strerror or str(error))
+        raise SetupError(_("cannot write {path}: {detail}. Run as root").format(path="/" + MODE, detail=detail)) from None
