@@ -111,6 +111,14 @@ def test_dovecot_settings_that_hide_or_leak(old, new, state, word):
     assert word in found[0].says + found[0].fix
 
 
+def test_dovecot_2_4():
+    """As Debian 13 has it: other words, the same keys."""
+    new = DOVECOT.replace("<%u> method=%m rip=%r lip=%l mpid=%e %c", "<%{user}> method=%{mechanism} rip=%{remote_ip} lip=%{local_ip} %{secured}")
+    (found,) = bad(mail.dovecot_findings(machine(dovecot=new)))
+    assert "auth_verbose = yes" in found.fix
+    assert mail.dovecot(machine(dovecot=new)).files == ()
+
+
 def test_where_dovecot_writes():
     assert mail.dovecot(machine(dovecot=DOVECOT)) == mail.Server(True, "2.3.19.1", (), "mail")
     own = DOVECOT.replace("log_path = syslog", "log_path = /var/log/dovecot.log")

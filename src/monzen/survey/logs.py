@@ -245,7 +245,7 @@ def _hidden(path: str, tail: Tail) -> Iterator[Finding]:
         address = ip_address(client)
         if address.is_private and not address.is_loopback and not _documentation(client):
             said = _(
-                "{path}: {share} % of the failures come from {who}: the real clients are hidden behind it (Docker, a proxy)."
+                "{path}: {share} percent of the failures come from {who}: the clients are hidden behind it (Docker, a proxy)."
             )
             fix = _("PROXY protocol, or network_mode: host in Docker; until then nobody of them is denied")
             text = said.format(path=safe(path, 80), share=100 * count // total, who=network(client, 8 * len(client)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -18,7 +19,7 @@ POSTFIX: Final = (
 DOVECOT: Final = (
     "auth_verbose", "auth_verbose_passwords", "log_path", "info_log_path", "syslog_facility", "login_log_format_elements",
 )  # fmt: skip
-LOGGING: Final = "/etc/dovecot/conf.d/10-logging.conf"
+LOGGING: Final = ("/etc/dovecot/conf.d/10-logging.conf", "/etc/dovecot/dovecot.conf")  # of Debian and Ubuntu; of all others
 
 
 class Server(NamedTuple):
@@ -107,16 +108,12 @@ def dovecot_findings(ask: Ask) -> Iterator[Finding]:
     yield Finding("mail", GOOD, _("Dovecot {version}").format(version=safe(dovecot(ask).version, 40)) + ".")
     if values.get("auth_verbose") == "no":
         said = _("Dovecot logs no reason of failed logins (auth_verbose = no): names without an account cannot be told.")
-        fix = _("the line `{line}` in {path}; then: {command}")
-        yield Finding("mail", WARNING, said, fix.format(line="auth_verbose = yes", path=LOGGING, command="doveadm reload"))
+        yield Finding("mail", WARNING, said, _mend("auth_verbose = yes"))
     elif "auth_verbose" in values:
         yield Finding("mail", GOOD, _("Dovecot logs why logins fail (auth_verbose)."))
     if values.get("auth_verbose_passwords", "no").startswith("plain"):
         said = _("Dovecot writes wrong passwords into the log in clear text, which are often right ones elsewhere.")
-        fix = _("the line `{line}` in {path}; then: {command}")
-        yield Finding(
-            "mail", WARNING, said, fix.format(line="auth_verbose_passwords = sha1:6", path=LOGGING, command="doveadm reload")
-        )
+        yield Finding("mail", WARNING, said, _mend("auth_verbose_passwords = sha1:6"))
     elements = values.get("login_log_format_elements", "rip=")
     if "rip=" not in elements:
         said = _("Dovecot's login lines do not tell who it is (login_log_format_elements has no rip=): nobody can be denied.")
@@ -124,9 +121,13 @@ def dovecot_findings(ask: Ask) -> Iterator[Finding]:
     log, info = values.get("log_path", "syslog"), values.get("info_log_path", "")
     if re.match(r"/dev/(?:stderr|stdout|fd/)", info or log):
         said = _("Dovecot writes to {path}: what the journal gets from there does not say that it is mail, and is not read.")
-        fix = _("the line `{line}` in {path}; then: {command}")
         yield Finding("mail", FAULT, said.format(path=safe(info or log, 60)),
-                      fix.format(line="log_path = syslog", path=LOGGING, command="doveadm reload"))  # fmt: skip
+                      _mend("log_path = syslog"))  # fmt: skip
     if info and info != log:
         said = _("Dovecot writes logins and failures to {path} (info_log_path), and only faults to {other}.")
         yield Finding("mail", GOOD, said.format(path=safe(info, 80), other=safe(log, 80)))
+
+
+def _mend(line: str) -> str:
+    path = next((p for p in LOGGING if os.path.exists(p)), LOGGING[-1])
+    return _("the line `{line}` in {path}; then: {command}").format(line=line, path=path, command="doveadm reload")

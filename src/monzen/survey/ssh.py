@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from monzen.show.text import safe
 from monzen.show.words import _
 from monzen.survey.asking import Ask
 from monzen.survey.finding import FAULT, GOOD, WARNING, Finding
 
-QUIET = ("QUIET", "FATAL", "ERROR")  # levels at which it logs no failed login. Source: sshd_config(5), LogLevel
+CONFIG: Final = "/etc/ssh/sshd_config"
+QUIET: Final = ("QUIET", "FATAL", "ERROR")  # levels at which it logs no failed login. Source: sshd_config(5), LogLevel
 
 
 def settings(ask: Ask) -> dict[str, list[str]]:
@@ -39,9 +41,11 @@ def findings(ask: Ask) -> Iterator[Finding]:
     yield Finding("ssh", GOOD, said.format(ports=safe(ports, 80), level=safe(level, 20), tries=safe(tries, 8)))
     if level in QUIET:
         said = _("sshd does not log failed logins (LogLevel {level}): nobody is denied who guesses there.")
-        fix = _("the line `LogLevel INFO` in /etc/ssh/sshd_config; then: systemctl reload ssh")
-        yield Finding("ssh", FAULT, said.format(level=safe(level, 20)), fix)
+        yield Finding("ssh", FAULT, said.format(level=safe(level, 20)), _mend("LogLevel INFO"))
     if facility(ask) not in ("auth", "authpriv"):
         said = _("sshd logs under the facility {name}: in the journal its lines are not looked for there.")
-        fix = _("the line `SyslogFacility AUTH` in /etc/ssh/sshd_config; then: systemctl reload ssh")
-        yield Finding("ssh", WARNING, said.format(name=safe(facility(ask), 20)), fix)
+        yield Finding("ssh", WARNING, said.format(name=safe(facility(ask), 20)), _mend("SyslogFacility AUTH"))
+
+
+def _mend(line: str) -> str:
+    return _("the line `{line}` in {path}; then: {command}").format(line=line, path=CONFIG, command="systemctl reload ssh")
