@@ -76,7 +76,7 @@ def text_of(found: Survey) -> str:
         out.append("# " + _("From here you were logged in when this was written; take it out if it is not yours for long."))
     out.append(f"allow = {_list(network(a, 8 * len(a)) for a in found.admin)}")
     out += ["", "[sources]", "# " + _("The logs that are followed, with whatever rotation leaves of them.")]
-    if found.files:
+    if found.files or found.journald:
         out.append(f"files = {_list(found.files)}")
     else:
         out.append('# files = ["/var/log/mail.log", "/var/log/auth.log", "/var/log/ufw.log"]')
@@ -182,7 +182,12 @@ def unit_folder() -> Path:
 def _start(run: Run) -> None:
     """Both, anew: a package may have started them before there was a configuration. What the kernel denies it goes on denying."""
     run(["systemctl", "enable", *UNITS])
-    run(["systemctl", "restart", *UNITS])
+    try:
+        run(["systemctl", "restart", *UNITS])
+    except SetupError:
+        raise SetupError(
+            _("the guard did not start. What it says: {command}").format(command="journalctl -n 20 -u monzen-gate -u monzen")
+        ) from None
 
 
 def _nothing() -> None:

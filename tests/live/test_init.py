@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -193,6 +194,21 @@ def test_other_tools_are_named():
     other.kill()
     other.wait()
     other.stdout.close()
+
+
+@live(needs=NEEDS)
+def test_it_asks():
+    for answer, status in (("n\n", 1), ("\x04", 1), ("y\n", 0)):
+        main, side = pty.openpty()
+        with inside("srv"):
+            process = subprocess.Popen([sys.executable, "-m", "monzen", "init"], stdin=side, stdout=subprocess.PIPE, text=True)
+        os.write(main, answer.encode())
+        said = process.communicate(timeout=60)[0]
+        assert process.returncode == status, said
+        assert CONFIG.exists() == (status == 0)
+        assert ("Nothing was changed." in said) == (status == 1)
+        os.close(main)
+        os.close(side)
 
 
 @live(needs=NEEDS)

@@ -69,6 +69,24 @@ def test_the_configuration_says_what_was_found(tmp_path, journal, zone, files, a
     assert len(path.read_text().splitlines()) < 25, "short"
 
 
+def test_a_journal_needs_no_files(tmp_path):
+    path = tmp_path / "monzen.toml"
+    path.write_text(setup.text_of(Survey((), None, "", (), (), True)))
+    assert load(str(path)).sources.files == ()
+
+
+def test_a_guard_that_does_not_start_says_where_it_says_why(tree, units):
+    (tree / "run/systemd/system").mkdir(parents=True)
+
+    def refuses(command):
+        if "restart" in command:
+            raise setup.SetupError("x")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    with pytest.raises(setup.SetupError, match="journalctl -n 20 -u monzen-gate -u monzen"):
+        steps(tree, run=refuses, units=units)["start"].do()
+
+
 def test_everything_is_made_once(tree, units):
     (tree / "run/systemd/system").mkdir(parents=True)
     (tree / "usr/sbin").mkdir(parents=True)

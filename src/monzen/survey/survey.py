@@ -22,6 +22,7 @@ class Survey(NamedTuple):
     timezone: str
     admin: tuple[bytes, ...]
     findings: tuple[Finding, ...]
+    journald: bool = False  # whether there is a journal: then no file need be named
 
 
 def survey(root: str = "/", ask: Ask | None = None, now: float | None = None) -> Survey:
@@ -52,4 +53,4 @@ def survey(root: str = "/", ask: Ask | None = None, now: float | None = None) ->
     for address in admin:
         text = _("You are logged in from {address}.")
         said.append(Finding("you", GOOD, text.format(address=network(address, 8 * len(address)))))
-    return Survey(where.files, where.journal, zone, admin, tuple(said))
+    return Survey(where.files, where.journal, zone, admin, tuple(said), logs.has_journal(root))

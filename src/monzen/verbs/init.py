@@ -103,7 +103,8 @@ def _show(found: Survey, todo: list[Step], text: str, unlike: list[str], *, forc
         say(_("/{path}:").format(path=CONFIG), "bold")
         for line in text.splitlines():
             say(("    " + line).rstrip())
-    say("")
+    if unlike or not os.path.lexists("/" + CONFIG):
+        say("")
     say(_("To be done:"), "bold")
     for step in todo:
         say(("  ✓ " if step.done else "  · ") + step.says)
@@ -146,17 +147,15 @@ def _do(todo: list[Step], *, quiet: bool) -> str:
 
 def _next(todo: list[Step], failed: str, *, dry: bool) -> None:
     """What happens now, and what to type."""
-    started = any(step.name == "start" for step in todo)
     say("")
     if dry:
         say(_("Nothing was changed. To do it: sudo monzen init"))
         return
-    if not started or failed:
-        say(
-            _("There is no systemd here. Start both by hand, as root:")
-            if not started
-            else _("Not all was done. Start both by hand, as root:")
-        )
+    if failed:
+        say(_("Not all was done; what failed is said below. When it is mended: sudo monzen init"), "bold")
+        return
+    if not any(step.name == "start" for step in todo):
+        say(_("There is no systemd here. Start both by hand, as root:"))
         for line in by_hand():
             say("    " + line)
     mode = read_mode().at(time.time())
