@@ -443,7 +443,7 @@ def opened(mode: Mode) -> str:
         said = _("THE GATE IS OPEN since {since} (panic, by {by}): nobody is turned away. To close it again: monzen arm")
         return said.format(since=stamp(mode.since, local_zone(), seconds=False), by=by)
     said = _("THE GATE IS OPEN until {until} (pause, by {by}): nobody is turned away. To close it now: monzen arm")
-    return said.format(until=stamp(mode.until or mode.since, local_zone(), seconds=False), by=by)
+    return said.format(until=stamp(mode.until or mode.since, local_zone()), by=by)
 
 
 def who() -> str:

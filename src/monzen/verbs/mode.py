@@ -176,7 +176,8 @@ def _show(mode: Mode, wanted: str, lasting: list[Entry], pending: list[Entry], s
     if wanted == "watch" or mode.name == "armed":
         return
     if not pending:
-        say(_("Watch-only mode has nobody on its list now: nothing is denied at once."))
+        if mode.name == "watch":
+            say(_("Watch-only mode has nobody on its list now: nothing is denied at once."))
         return
     say(
         ngettext(
