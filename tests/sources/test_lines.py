@@ -53,7 +53,7 @@ def test_the_limit_is_exact(length: int, end: bytes, size: int) -> None:
 
 def test_a_block_without_long_lines_is_not_searched_line_by_line() -> None:
     block = b"short\n" * 20000
-    assert lines._without_long(block, None, b"") is block
+    assert lines.without_long(block, None, b"") is block
 
 
 def test_an_endless_line_takes_no_memory() -> None:

@@ -17,9 +17,9 @@ REFUSED = {
     "no-zstd": N_("cannot read {path}: it is compressed with zstd. Run pip install zstandard, or unpack it with zstd -d"),
     "no-logs": N_("there are no logs in {path}. Name a log file, or - for standard input"),
     "journal": N_("cannot read all of the journal: {detail}. Run as root or as a member of the group systemd-journal"),
-    "lost": N_("what of {path} was to be read next is gone: some lines may be missing. Keep rotated logs for a day at least"),
-    "cut-off": N_("{path} was cut off and no copy of it was found: what was written just before is lost"),
-    "cursor": N_("the journal no longer knows where reading ended: it goes on from the time of the last line"),
+    "lost": N_("what was to be read next of {path} is gone: lines may be missing. Check logrotate: keep logs for a day at least"),
+    "cut-off": N_("{path} was cut off, and there is no copy of it: lines may be lost. Check logrotate: create loses none"),
+    "cursor": N_("the {path} forgot where reading ended ({detail}): on from the last line's time. Check journald's SystemMaxUse"),
 }
 
 DETAILS = (  # what stands in {detail}: the operating system's words, and those of sources/plan.py and sources/magic.py
@@ -38,6 +38,7 @@ DETAILS = (  # what stands in {detail}: the operating system's words, and those 
     N_("socket"),
     N_("terminal or device"),
     N_("device"),
+    N_("folder"),
     N_("an ELF program"),
     N_("a PNG image"),
     N_("a GIF image"),

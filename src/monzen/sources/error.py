@@ -13,9 +13,9 @@ _SENTENCES = {
     "no-zstd": "cannot read {path}: it is compressed with zstd. Run pip install zstandard, or unpack it with zstd -d",
     "no-logs": "there are no logs in {path}. Name a log file, or - for standard input",
     "journal": "cannot read all of the journal: {detail}. Run as root or as a member of the group systemd-journal",
-    "lost": "what of {path} was to be read next is gone: some lines may be missing. Keep rotated logs for a day at least",
-    "cut-off": "{path} was cut off and no copy of it was found: what was written just before is lost",
-    "cursor": "the journal no longer knows where reading ended: it goes on from the time of the last line",
+    "lost": "what was to be read next of {path} is gone: lines may be missing. Check logrotate: keep logs for a day at least",
+    "cut-off": "{path} was cut off, and there is no copy of it: lines may be lost. Check logrotate: create loses none",
+    "cursor": "the {path} forgot where reading ended ({detail}): on from the last line's time. Check journald's SystemMaxUse",
 }
 
 

@@ -1,411 +1,292 @@
-"""A log that grows, is rotated, copied away, cut off, or not there yet: each line once, in order, over any number of restarts.
-
-What is read stands in a chain of open files, the oldest first: the one that was renamed is read to its end, and for some time
-beyond, because its writer may not have noticed yet. A position is, for each of them, device, inode, offset and the bytes
-before the offset: a file is taken for the same only where those bytes are, so that one that was cut off and has grown again is
-not.
-"""
+"""A log that grows and is rotated, read as one endless text: each line once, in order, from where the last process stopped."""
 
 from __future__ import annotations
 
 import os
-import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
-from monzen.sources.archive import unpack
+from monzen.sources.complaints import Complaints
+from monzen.sources.cursor import DIGEST, Cursor
 from monzen.sources.error import SourceError
-from monzen.sources.lines import MAX_LINE, whole_lines
-from monzen.sources.magic import HEAD, form_of
-from monzen.sources.raw import Raw
-from monzen.sources.rotation import age
+from monzen.sources.growing import CutError, Growing
+from monzen.sources.lineage import Entry, Lineage, key_of
+from monzen.sources.texts import Text, Texts
 
-BLOCK: Final = 1 << 18  # bytes
-TAIL: Final = 128  # bytes before an offset that are compared: a line with its stamp
-BEHIND: Final = 8192  # bytes before the position that a reader may want
-QUIET: Final = 600.0  # seconds without a line after which a renamed file is let go
-SLACK: Final = 2.0  # seconds: some packers keep a file's time in whole seconds
-GONE: Final = 5.0  # the same of one that was deleted
-ARCHIVES: Final = ("gz", "xz", "bz2", "zst")
-Entry = tuple[
-    int, int, int, bytes, bool
-]  # device, inode, offset, the bytes before it, whether a line that is too long is passed over
-Position = tuple[float, tuple[Entry, ...]]  # when it was so (epoch seconds), and the chain
+VERSION: Final = 1
+DONE: Final = 256  # files of a set that are remembered as read: most sets have fewer than 60
+LATE: Final = 4  # rotated files kept open for a writer that has not noticed
+QUIET: Final = 600.0  # seconds: rsyslog opens its files anew at logrotate's signal, others within minutes
+GONE: Final = 60.0  # the same for one that was removed, and whose place on disk we hold
+AGAIN: Final = 1.0  # seconds between two looks for a file that is not there
+STEPS: Final = 64  # files begun within one take(): those without a line in them
 
-
-class _File:
-    """One file of the chain: plain and open, or an archive that is unpacked as it is read."""
-
-    def __init__(self, path: str, offset: int = 0, tail: bytes = b"", skipping: bool = False) -> None:
-        self.path, self.offset, self.tail, self.skipping = path, offset, tail, skipping
-        self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
-        found = os.fstat(self.fd)
-        self.key = found.st_dev, found.st_ino
-        self.mtime = found.st_mtime
-        self.regular = stat.S_ISREG(found.st_mode)
-        head = os.pread(self.fd, HEAD, 0) if self.regular else b""
-        self.form = form_of(head)
-        self.chunks: Iterator[bytes] | None = None
-        self.rest = b""  # of an archive: unpacked, and not given yet
-        self.changed = time.monotonic()  # when it last gave something
-
-    @property
-    def entry(self) -> Entry:
-        """Where it stands."""
-        return *self.key, self.offset, self.tail, self.skipping
-
-    def close(self) -> None:
-        os.close(self.fd)
-
-    def holds(self, offset: int, tail: bytes) -> bool:
-        """Whether these bytes stand before this offset. Errors: none, then it does not."""
-        try:
-            if self.form not in ARCHIVES:
-                return os.pread(self.fd, len(tail), offset - len(tail)) == tail
-            read, end = 0, b""
-            for chunk in self._unpacked():
-                read += len(chunk)
-                end = (end + chunk)[-(len(chunk) + TAIL) :]
-                if read >= offset:
-                    cut = len(end) - (read - offset)
-                    return end[max(0, cut - len(tail)) : cut] == tail
-        except (OSError, SourceError):
-            pass
-        return False
-
-    def _unpacked(self) -> Iterator[bytes]:
-        with Raw(self.path) as raw:
-            head = raw.read(HEAD)
-            yield from unpack(raw, form_of(head), head, BLOCK)
-
-    def read(self, most: int) -> bytes | None:
-        """Bytes behind the offset; None where those before it are no longer there. Raises OSError, SourceError."""
-        if self.form in ARCHIVES:
-            return self._read_archive(most)
-        if self.offset == 0 and self.form == "plain" and not self.regular:
-            return b""
-        data = os.pread(self.fd, most + len(self.tail), self.offset - len(self.tail))
-        if not data.startswith(self.tail):
-            return None
-        return data[len(self.tail) :]
-
-    def _read_archive(self, most: int) -> bytes:
-        if self.chunks is None:
-            self.chunks = self._unpacked()
-            skip = self.offset
-            while skip:
-                chunk = next(self.chunks, b"")
-                if not chunk:
-                    break
-                skip, self.rest = max(0, skip - len(chunk)), chunk[skip:]
-        while len(self.rest) < most:
-            chunk = next(self.chunks, b"")
-            if not chunk:
-                break
-            self.rest += chunk
-        return self.rest[:most]
-
-    def advance(self, data: bytes) -> None:
-        """These bytes were taken."""
-        self.offset += len(data)
-        self.tail = (self.tail + data[-TAIL:])[-TAIL:]
-        if self.form in ARCHIVES:
-            self.rest = self.rest[len(data) :]
-        self.changed = time.monotonic()
+Position = tuple[Any, ...]
 
 
 class Follower:
-    """One log. Nothing here waits, but for the disk; `words` and `skipped` are for whoever reads, and are emptied there."""
+    """Reads `path` and the files it was rotated to.
 
-    def __init__(self, path: str, position: Position | None = None, *, since: float | None = None) -> None:
-        """`position`: where another Follower stood. Without one it begins with the oldest file of the rotated set that was
-        written `since` then (epoch seconds); with neither, at the end of what is there."""
+    Without a `position` it begins with the oldest of them written at `since` or later (epoch seconds), or, where that is None, at
+    the end. `position` stands exactly behind the last block that take() gave and is made of plain values. `behind` holds whole
+    lines from before it. `mtime` is the last write of the file that the last block came from. `caught_up`: there is nothing to be
+    read now; `now` is the `mtime` before the first. `words` is what a person should hear, and `skipped` the lines that were too
+    long or never ended.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        position: Position | None,
+        *,
+        since: float | None = None,
+        now: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.path = path
-        self.words: list[SourceError] = []
-        self.skipped = 0
-        self.caught_up = False
-        self.mtime = 0.0
         self.behind = b""
-        self._chain: list[_File] = []
-        self._trouble = ""  # what was said last of the file that cannot be opened
-        self._new: tuple[int, int] | None = None  # of the file at the path
-        self._begin(position, since)
-        if self._chain:
-            first = self._chain[0]
-            self.mtime = first.mtime
-            if first.offset and first.form not in ARCHIVES:
-                start = max(0, first.offset - BEHIND)
-                behind = os.pread(first.fd, first.offset - start, start)
-                self.behind = behind[behind.find(b"\n") + 1 :] if start else behind
+        self.mtime = now
+        self.caught_up = False
+        self.skipped = 0
+        self._clock = clock
+        self._complaints = Complaints(clock)
+        self._lineage = Lineage(path)
+        self._texts = Texts(path, self._complaints)
+        self._late: list[Text] = []  # oldest first
+        self._text: Text | None = None
+        self._look: tuple[float, tuple[int, int] | None] | None = None  # when nothing was found, and what the name stood for then
+        if position is None or position[0] != VERSION:
+            self._begin(since)
+        else:
+            self._resume(position)
+
+    @property
+    def words(self) -> list[SourceError]:
+        """What went wrong; for the caller to empty."""
+        return self._complaints.words
 
     @property
     def position(self) -> Position:
-        """Exactly behind the last block that was taken. A new Follower of the same path goes on there."""
-        return self.mtime, tuple(file.entry for file in self._chain)
+        """Where the next Follower goes on."""
+        done = b"".join(list(self._texts.done)[-DONE:])
+        late = tuple(tuple(text.cursor) for text in self._late)
+        return VERSION, done, late, tuple(self._text.cursor) if self._text else ()
 
     def paths(self) -> list[str]:
-        """What to watch: the files, their folder, and where a link leads."""
+        """The file, its folder and, where it is a link, the folder of its target: what inotify should watch."""
         real = os.path.realpath(self.path)
-        return [os.path.dirname(self.path) or ".", os.path.dirname(real) or ".", real, *(f.path for f in self._chain)]
+        folders = dict.fromkeys(os.path.dirname(os.path.abspath(p)) for p in (self.path, real))
+        return [*folders, self.path]
 
     def close(self) -> None:
-        """Nothing more is read."""
-        for file in self._chain:
-            file.close()
-        self._chain = []
+        """Give the files back."""
+        for text in (*self._late, *([self._text] if self._text else [])):
+            text.close()
+        self._late, self._text = [], None
 
-    # ---- where to begin
-
-    def _begin(self, position: Position | None, since: float | None) -> None:
-        files = self._rotated()
-        if position is None:
-            if since is None:
-                self._open_new(at_end=True)
-                return
-            for path, mtime, _key in files:
-                if mtime >= since:
-                    self._append(path)
-            self._open_new(at_end=not self._chain and not self._written(since))
-            return
-        at, entries = position
-        newest = -1  # of the set, the newest that was found again
-        for entry in entries:
-            found = self._find(entry, files, at)
-            if found is not None:
-                newest = max(newest, found)
-        if newest < 0 and entries:
-            lost = [path for path, mtime, _key in files if mtime > at]
-            if entries[-1][2]:
-                self.words.append(SourceError("lost", self.path))
-            for path in lost:
-                self._append(path)
-        else:
-            for path, _mtime, _key in files[newest + 1 :]:
-                self._append(path)
-        self._open_new()
-
-    def _written(self, since: float) -> bool:
-        """Whether the log itself was written since then."""
-        try:
-            return os.stat(self.path).st_mtime >= since
-        except OSError:
-            return False
-
-    def _rotated(self) -> list[tuple[str, float, tuple[int, int]]]:
-        """The files of the set, oldest first: path, last write, device and inode. The log itself is the last; what is packed and
-        is there unpacked too is left out."""
-        real = os.path.realpath(self.path)
-        folder, stem = os.path.dirname(real), age(os.path.basename(real)).stem
-        found: dict[tuple[str, int], tuple[Any, str, float, tuple[int, int]]] = {}
-        try:
-            names = os.listdir(folder or ".")
-        except OSError:
-            names = []
-        for name in names:
-            about = age(name)
-            path = os.path.join(folder, name)
-            if about.stem != stem or path == real:
-                continue
-            try:
-                entry = os.stat(path)
-            except OSError:
-                continue
-            if not stat.S_ISREG(entry.st_mode) or not entry.st_size:
-                continue
-            place = (about.date, about.number)
-            packed = name.endswith((".gz", ".xz", ".bz2", ".zst"))
-            if place in found and packed:
-                continue
-            found[place] = ((about.date, -about.number), path, entry.st_mtime, (entry.st_dev, entry.st_ino))
-        rows = [row[1:] for row in sorted(found.values(), key=lambda row: row[0])]
-        try:
-            entry = os.stat(real)
-            if stat.S_ISREG(entry.st_mode):
-                rows.append((real, entry.st_mtime, (entry.st_dev, entry.st_ino)))
-        except OSError:
-            pass
-        return rows
-
-    def _find(self, entry: Entry, files: list[tuple[str, float, tuple[int, int]]], at: float) -> int | None:
-        """Open the file that an entry stands for, where it is still there, under whatever name: its number in the set."""
-        device, inode, offset, tail, skipping = entry
-        order = sorted(range(len(files)), key=lambda n: (files[n][2] != (device, inode), -n))
-        for number in order:
-            path, mtime, key = files[number]
-            if key != (device, inode) and (not offset or mtime < at - SLACK):
-                continue  # what was written before was read
-            try:
-                file = _File(path, offset, tail, skipping)
-            except OSError:
-                continue
-            if file.holds(offset, tail):
-                self._chain.append(file)
-                return number
-            file.close()
-        return None
-
-    def _append(self, path: str) -> None:
-        try:
-            file = _File(path)
-        except OSError as error:
-            self.words.append(SourceError.refused(path, error))
-            return
-        if any(other.key == file.key for other in self._chain):
-            file.close()
-            return
-        self._chain.append(file)
-
-    # ---- reading
-
-    def take(self, most: int = BLOCK) -> bytes:
-        """The next block of whole lines; b"" where there is nothing now."""
-        for _turn in range(4):
-            for file in list(self._chain):
-                block = self._take(file, most)
+    def take(self, most: int = 1 << 18) -> bytes:
+        """The next block of whole lines, about `most` bytes, each line with its newline; b"" where there is nothing now."""
+        self.caught_up = False
+        for late in self._late[:]:
+            if block := self._read(late, most):
+                late.quiet = self._clock()
+                self._texts.done[late.mark] = None  # it may have been empty when it was left
+                return block
+            if not late.ended:
+                return b""
+            if late in self._late and (late.packed or self._clock() - late.quiet > (QUIET if late.links else GONE)):
+                self._drop(late)
+        for _ in range(STEPS):
+            live = key_of(self.path)  # before the end is seen: what is written behind a rotation goes to the next file
+            if (text := self._text) is not None:
+                fresh = not text.offset
+                block = self._read(text, most)
+                if self._text is not text:
+                    continue  # it was cut
+                at_home = text.key == live
+                if fresh and text.stirred and self._overtaken(text):
+                    continue
                 if block:
-                    self.caught_up = False
+                    self.caught_up = text.ended and at_home
                     return block
-                if block is None:  # the chain is another one now
-                    break
-            else:
-                if not self._open_new():
-                    break
-        else:
-            return b""  # it changes faster than we look: the next turn
-        self._let_go()
-        self.caught_up = True
+                if not text.ended:
+                    return b""
+                if at_home:
+                    self.caught_up = True
+                    return b""
+            if not self._advance(live):
+                self.caught_up = True
+                return b""
         return b""
 
-    def _take(self, file: _File, most: int) -> bytes | None:
-        """A block of one file, b"" where it has none; None where the chain is no longer what it was."""
-        while True:
-            try:
-                data = file.read(most)
-            except SourceError as error:
-                self.words.append(error)
-                self._drop(file)
-                return b""
-            except OSError as error:
-                self._say(SourceError.refused(file.path, error))
-                return b""
-            if data is None:
-                self._cut_off(file)
-                return None
-            if not data:
-                if file.form in ARCHIVES:
-                    self._drop(file)
-                return b""
-            end = data.rfind(b"\n") + 1
-            if file.skipping:
-                start = data.find(b"\n") + 1
-                file.advance(data[:start] if start else data)
-                file.skipping = not start
-                continue
-            if not end:
-                if not data.strip(b"\0"):
-                    if len(data) < most:
-                        return b""
-                    file.advance(data)  # a hole: copytruncate under a writer that does not append
-                    continue
-                if len(data) <= MAX_LINE:
-                    if len(data) < most:
-                        return b""  # half a line: the rest is to come
-                    most = 2 * MAX_LINE
-                    continue
-                self.skipped += 1
-                file.skipping = True
-                file.advance(data)
-                continue
-            block = data[:end]
-            self.mtime = file.mtime = self._mtime(file)
-            file.advance(block)
-            if b"\0" in block:
-                block = block.replace(b"\0", b"")
-            if len(block) > MAX_LINE:
-                block = b"".join(whole_lines([block], self._skip))
-            if block:
-                return block
-
-    def _skip(self, count: int) -> None:
-        self.skipped += count
-
-    def _mtime(self, file: _File) -> float:
+    def _read(self, text: Text, most: int) -> bytes:
+        """The next block of one text. What is wrong with it becomes a word."""
         try:
-            return os.fstat(file.fd).st_mtime
-        except OSError:
-            return file.mtime
-
-    def _cut_off(self, file: _File) -> None:
-        """A file is shorter than it was, or another text: what was not read of the old one may stand in a copy."""
-        offset, tail = file.offset, file.tail
-        file.offset, file.tail, file.skipping = 0, b"", False
-        known = {other.key for other in self._chain}
-        for path, _mtime, key in reversed(self._rotated()):
-            if key in known:
-                continue
-            try:
-                copy = _File(path, offset, tail)
-            except OSError:
-                continue
-            if copy.holds(offset, tail):
-                self._chain.insert(self._chain.index(file), copy)
-                return
-            copy.close()
-        self.words.append(SourceError("cut-off", self.path))
-
-    def _open_new(self, *, at_end: bool = False) -> bool:
-        """Open what has taken the place of the log; whether there is something new."""
-        try:
-            found = os.stat(self.path)
-            key = found.st_dev, found.st_ino
-            if key == self._new:
-                return False
-            if any(file.key == key for file in self._chain):
-                self._new = key
-                self._chain.sort(key=lambda file: file.key == key)  # it is the newest, whatever it was before
-                return False
-            if not stat.S_ISREG(found.st_mode):
-                self._say(SourceError("not-a-file", self.path, "device"))
-                return False
-            file = _File(self.path)
+            block = text.read(most)
+        except CutError:
+            self._was_cut(text)
+            return b""
+        except SourceError as error:  # a damaged archive: nothing more will come of it
+            self._complaints.say(error)
+            text.ended = True
+            return b""
         except OSError as error:
-            self._new = None
-            self._say(SourceError.refused(self.path, error))
+            self._complaints.say(SourceError.refused(text.path, error))
+            text.ended = True
+            return b""
+        if text.skipped:
+            self.skipped += text.skipped
+            text.skipped = 0
+        if block:
+            self.mtime = text.mtime
+        return block
+
+    # Where to begin
+
+    def _begin(self, since: float | None) -> None:
+        entries = self._lineage.entries()
+        fresh = [since is not None and e.mtime >= since for e in entries]
+        for n, e in enumerate(entries):
+            if e.mark and not e.live and not any(fresh[: n + 1]):
+                self._texts.done[e.mark] = None
+        if not any(fresh) and entries and entries[-1].live and (text := self._texts.open(entries[-1])):
+            if isinstance(text, Growing):
+                text.to_end()
+            self._text = text
+            self.behind = text.behind()
+
+    def _resume(self, position: Position) -> None:
+        _version, done, late, current = position
+        self._texts.done = dict.fromkeys(done[n : n + DIGEST] for n in range(0, len(done), DIGEST))
+        cursors = [Cursor(*c) for c in late]
+        here = Cursor(*current) if current else None
+        entries = self._lineage.entries([c.path for c in (*cursors, here) if c])
+        old = [e for e in entries if not e.live]
+        for cursor in cursors:
+            if text := self._texts.find(cursor, old) if cursor.mark else self._texts.empty(cursor, old):
+                self._keep(text)
+        if here and here.mark:
+            self._text = self._texts.find(here, entries)
+            if self._text is None:
+                self._texts.done[here.mark] = None
+                self._complaints.say(SourceError("lost", self.path))
+                if entries and entries[-1].live and self._next(entries, None) == entries[-1]:
+                    self._text = self._texts.settle(entries[-1], here)
+            if self._text:
+                self.behind = self._text.behind()
+
+    # What comes next
+
+    def _advance(self, live: tuple[int, int] | None) -> bool:
+        """Turn to the next file of the set; False where there is none, or not yet."""
+        now = self._clock()
+        if self._look and self._look[1] == live and now < self._look[0] + AGAIN:
             return False
-        self._trouble = ""
-        self._new = file.key
-        if at_end:
-            file.offset = os.fstat(file.fd).st_size
-            file.tail = os.pread(file.fd, min(TAIL, file.offset), max(0, file.offset - TAIL))
-            newline = file.tail.rfind(b"\n")
-            if newline >= 0:  # half a line is read when it is whole
-                file.offset -= len(file.tail) - newline - 1
-                file.tail = file.tail[: newline + 1]
-        self._chain.append(file)
-        return True
+        text = self._text
+        for _ in range(STEPS):
+            entries = self._entries()
+            entry = self._next(entries, text)
+            if entry is None or (text and entry.key == text.key):
+                break
+            if kept := next((t for t in self._late if t.key == entry.key), None):
+                self._late.remove(kept)  # the rotation was taken back
+                opened: Text | None = kept
+            elif entry.mark in self._texts.done or not self._kept(entries):
+                opened = self._texts.settle(entry, self._newest())
+            else:
+                opened = self._texts.open(entry)
+            if opened:
+                if text:
+                    self._retire(text)
+                self._text, self._look = opened, None
+                self._complaints.found()
+                return True
+        self._look = now, live
+        self._complaints.missing(self.path, waiting=text is not None, other=self._lineage.error)
+        return False
 
-    def _let_go(self) -> None:
-        """Close what has been replaced and is quiet."""
-        if len(self._chain) < 2:
+    def _entries(self) -> list[Entry]:
+        texts = [*self._late, *([self._text] if self._text else [])]
+        return self._lineage.entries([text.path for text in texts])
+
+    def _next(self, entries: list[Entry], text: Text | None) -> Entry | None:
+        """The first that was not read and stands behind all that were, and behind `text`; the live one is the last."""
+        held = {late.key for late in self._late}
+        last = self._last(entries)
+        if text:
+            same = [n for n, e in enumerate(entries) if not e.live and (e.key == text.key or (e.mark and e.mark == text.mark))]
+            last = max([last, *same])
+        for e in entries[last + 1 :]:
+            # One without a line too: whoever has it open still may write to it.
+            if e.live or (e.key not in held and (e.mark not in self._texts.done if e.mark else e.form == "plain")):
+                return e
+        return None
+
+    def _newest(self) -> Cursor:
+        """Where reading stood in the last file that had a line."""
+        texts = [*self._late, *([self._text] if self._text else [])]
+        return next((t.cursor for t in reversed(texts) if t.mark), Cursor("", 0, b"", 0, b"", False))
+
+    def _kept(self, entries: list[Entry]) -> bool:
+        """Whether the set still has what was read last: then that was rotated, not replaced."""
+        mark = self._newest().mark
+        return not mark or any(not e.live and e.mark == mark for e in entries)
+
+    def _last(self, entries: list[Entry]) -> int:
+        """Where the last stands of those that were read."""
+        return max((n for n, e in enumerate(entries) if not e.live and e.mark in self._texts.done), default=-1)
+
+    def _overtaken(self, text: Text) -> bool:
+        """Whether lines were written to a file before this one, of which nothing was read yet, after somebody had looked."""
+        entries = self._entries()
+        held = {late.key for late in self._late}
+        for e in entries[self._last(entries) + 1 :]:
+            if e.live or e.key == text.key or (e.mark and e.mark == text.mark):
+                break
+            if e.mark and e.key not in held and e.mark not in self._texts.done and (opened := self._texts.open(e)):
+                text.close()
+                self._text = opened
+                return True
+        return False
+
+    def _was_cut(self, text: Text) -> None:
+        """The file no longer holds what was read of it: the rest is in its copy, or lost."""
+        if text in self._late:
+            self._drop(text)
             return
-        now = time.monotonic()
-        for file in self._chain[:-1]:
-            gone = False
-            try:
-                gone = not os.fstat(file.fd).st_nlink
-            except OSError:
-                gone = True
-            if now - file.changed > (GONE if gone else QUIET):
-                self._drop(file)
+        cursor = text.cursor
+        entries = self._entries()
+        rest = self._texts.find(cursor, entries) if cursor.mark else None
+        text.close()
+        if rest is None:
+            if cursor.mark:
+                self._texts.done[cursor.mark] = None
+            self._complaints.say(SourceError("cut-off", self.path))
+            if entries and entries[-1].live and self._next(entries, None) == entries[-1]:
+                rest = self._texts.settle(entries[-1], cursor)
+        self._text = rest
 
-    def _drop(self, file: _File) -> None:
-        if file in self._chain:
-            self._chain.remove(file)
-            file.close()
+    # What is behind
 
-    def _say(self, error: SourceError) -> None:
-        """Something is wrong with the file: said once, until it changes."""
-        if str(error) != self._trouble:
-            self._trouble = str(error)
-            self.words.append(error)
+    def _retire(self, text: Text) -> None:
+        if text.mark:
+            self._texts.done.pop(text.mark, None)
+            self._texts.done[text.mark] = None
+        while len(self._texts.done) > 2 * DONE:
+            del self._texts.done[next(iter(self._texts.done))]
+        self._keep(text)
+
+    def _keep(self, text: Text) -> None:
+        if text.packed and text.ended:
+            text.close()
+            return
+        text.quiet = self._clock()
+        self._late.append(text)
+        if len(self._late) > LATE:
+            self._drop(self._late[0])
+
+    def _drop(self, text: Text) -> None:
+        self.skipped += text.rest()
+        text.close()
+        self._late.remove(text)

@@ -32,7 +32,7 @@ def whole_lines(chunks: Iterable[bytes], skipped: Callable[[int], None] | None =
             block = rest + memoryview(chunk)[start:end]  # one copy instead of two
             rest = chunk[end:]
             if len(block) > MAX_LINE:
-                block = _without_long(block, skipped, instead)
+                block = without_long(block, skipped, instead)
             if block:
                 yield block
         if len(rest) > MAX_LINE:
@@ -46,7 +46,7 @@ def whole_lines(chunks: Iterable[bytes], skipped: Callable[[int], None] | None =
         yield rest + b"\n"
 
 
-def _without_long(block: bytes, skipped: Callable[[int], None] | None, instead: bytes) -> bytes:
+def without_long(block: bytes, skipped: Callable[[int], None] | None, instead: bytes) -> bytes:
     """`block` without its lines over MAX_LINE: one search per 64 KiB where there is none, and then the same object."""
     kept: list[bytes] = []
     start = position = 0

@@ -142,7 +142,7 @@ def _head(path: str) -> bytes:
         os.close(descriptor)
 
 
-def _oldest_first(sources: list[Source]) -> list[Source]:
+def in_order(sources: list[Source]) -> list[Source]:
     """One rotated set in order of time, as its names have it: copying and unpacking change the times of files, not their names.
 
     Dated ones by date, numbered ones from the highest number down, the one without a suffix last. Where there are both, somebody
@@ -156,7 +156,7 @@ def _oldest_first(sources: list[Source]) -> list[Source]:
     newest: dict[int, float] = {}
     for source in sources:
         newest[kind(source)] = max(source.mtime, newest.get(kind(source), 0.0))
-    ordered = sorted(
+    return sorted(
         sources,
         key=lambda source: (
             kind(source) == 2,
@@ -169,8 +169,13 @@ def _oldest_first(sources: list[Source]) -> list[Source]:
             source.path,
         ),
     )
+
+
+def _oldest_first(sources: list[Source]) -> list[Source]:
+    """The set in order, each with its twins."""
+    ages = {source: age(os.path.basename(source.path)) for source in sources}
     kept: list[Source] = []
-    for source in ordered:
+    for source in in_order(sources):
         for at, other in enumerate(kept):
             if ages[other] == ages[source] and (first := _fuller(other, source)):
                 ages[first] = ages[source]

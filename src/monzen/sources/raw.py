@@ -12,16 +12,20 @@ from monzen.sources.error import SourceError
 class Raw:
     """Bytes as they lie on disk or come through a pipe; `consumed` is how many were read, for the progress bar.
 
+    With `fd` an open descriptor of `path`, which is ours from then on.
+
     Errors: SourceError "missing" or "unreadable", with the words of the operating system.
     """
 
-    def __init__(self, path: str, *, stdin: bool = False) -> None:
+    def __init__(self, path: str, *, stdin: bool = False, fd: int | None = None) -> None:
         self.path = path
         self.consumed = 0
         self.last = 0  # offset of what `read` gave last
         self._ours = not stdin
         try:
-            self.fd = 0 if stdin else os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY)
+            if fd is None:
+                fd = 0 if stdin else os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY)
+            self.fd = fd
             self.regular = stat.S_ISREG(os.fstat(self.fd).st_mode)
             # Standard input may be a file that somebody has read a part of: { head -1; monzen scan -; } < mail.log
             self._start = os.lseek(self.fd, 0, os.SEEK_CUR) if self.regular else 0
