@@ -22,6 +22,22 @@ REMARK = re.compile(rb"^--.*\n", re.MULTILINE)
 WORDS = 500  # bytes of what journalctl complains of: enough for its longest hint
 
 
+def command(*options: str) -> list[str]:
+    """What to run for the lines that we want."""
+    # --all: without it a MESSAGE over 4096 bytes is null (systemd 252, logs-show.c, JSON_THRESHOLD).
+    return ["journalctl", "--no-pager", "--all", "--output=json", "--output-fields=" + FIELDS, *options, *MATCHES]
+
+
+def without_remarks(block: bytes) -> bytes:
+    """The lines of a block that come from the journal, not from journalctl."""
+    return REMARK.sub(b"", block) if block.startswith(b"--") or b"\n--" in block else block
+
+
+def words_of(said: bytes) -> str:
+    """What journalctl said to stderr, in one line."""
+    return " ".join(said[:WORDS].decode(errors="replace").split())
+
+
 def journal_blocks(
     *,
     since: float | None = None,
@@ -37,27 +53,24 @@ def journal_blocks(
     """
     import subprocess  # takes longer to import than a small log to read
 
-    # --all: without it a MESSAGE over 4096 bytes is null (systemd 252, logs-show.c, JSON_THRESHOLD).
-    command = ["journalctl", "--no-pager", "--all", "--output=json", "--output-fields=" + FIELDS]
+    options: list[str] = []
     if since is not None:
-        command.append(f"--since=@{math.floor(since)}")
+        options.append(f"--since=@{math.floor(since)}")
     if until is not None:
-        command.append(f"--until=@{math.ceil(until)}")
+        options.append(f"--until=@{math.ceil(until)}")
     # A file, not a pipe: nobody reads stderr while we read stdout, and a full pipe would stop journalctl for good. In memory: a
     # rescue system may have no folder that can be written.
     with os.fdopen(os.memfd_create("journalctl"), "w+b") as complaints:
         try:
             child = subprocess.Popen(
-                [*command, *MATCHES], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, bufsize=0
+                command(*options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, bufsize=0
             )
         except OSError as error:
             raise SourceError("journal", JOURNAL, f"journalctl: {error.strerror}") from error
         try:
             assert child.stdout is not None
             for block in whole_lines(_chunks(child.stdout, size, progress), skipped):
-                if block.startswith(b"--") or b"\n--" in block:
-                    block = REMARK.sub(b"", block)
-                if block:
+                if block := without_remarks(block):
                     yield block
             status = child.wait()
         finally:
@@ -66,7 +79,7 @@ def journal_blocks(
             if child.stdout is not None:
                 child.stdout.close()
         complaints.seek(0)
-        words = " ".join(complaints.read(WORDS).decode(errors="replace").split())
+        words = words_of(complaints.read(WORDS))
     if status or words:
         raise SourceError("journal", JOURNAL, words or f"journalctl: exit status {status}")
 
