@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import struct
 from collections.abc import Iterable
 from typing import Final
 
@@ -16,7 +17,10 @@ MODIFY, ATTRIB, MOVED_FROM, MOVED_TO, CREATE, DELETE = 0x2, 0x4, 0x40, 0x80, 0x1
 DELETE_SELF, MOVE_SELF = 0x400, 0x800
 FILE: Final = MODIFY | ATTRIB | DELETE_SELF | MOVE_SELF
 FOLDER: Final = MOVED_FROM | MOVED_TO | CREATE | DELETE
-ROOM: Final = 1 << 16  # bytes of events read at once: what they say does not matter
+IGNORED: Final = 0x8000  # what we watch no longer
+ROUNDS: Final = 8  # of events before somebody reads what they are about
+ROOM: Final = 1 << 16  # bytes of events read at once
+EVENT: Final = struct.Struct("=iIII")  # watch, mask, cookie, bytes of the name behind it
 
 
 class Watch:
@@ -28,6 +32,7 @@ class Watch:
         with contextlib.suppress(AttributeError):
             self._fd = self._c.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         self._watched: dict[tuple[str, int, int], int] = {}
+        self._paths: list[str] = []
         self.update(paths)
 
     def fileno(self) -> int | None:
@@ -38,8 +43,9 @@ class Watch:
         """Watch these and no others: what has become another file is watched anew."""
         if self._fd < 0:
             return
+        self._paths = list(dict.fromkeys(paths))
         wanted: dict[tuple[str, int, int], int] = {}
-        for path in dict.fromkeys(paths):
+        for path in self._paths:
             try:
                 found = os.stat(path)
             except OSError:
@@ -56,15 +62,23 @@ class Watch:
         self._watched = wanted
 
     def drain(self) -> bool:
-        """Forget what happened; whether anything did."""
+        """Forget what happened; whether anything did. Where names changed, what stands under them now is watched."""
         if self._fd < 0:
             return False
         happened = False
-        try:
-            while os.read(self._fd, ROOM):
-                happened = True
-        except OSError:
-            pass
+        for _ in range(ROUNDS):
+            try:
+                data = os.read(self._fd, ROOM)
+            except OSError:
+                break
+            at, moved = 0, False
+            while at < len(data):
+                _number, mask, _cookie, name = EVENT.unpack_from(data, at)
+                at += EVENT.size + name
+                happened = happened or mask != IGNORED
+                moved = moved or bool(mask & ~(MODIFY | IGNORED))
+            if moved:
+                self.update(self._paths)
         return happened
 
     def close(self) -> None:
