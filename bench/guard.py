@@ -243,9 +243,7 @@ def flood(guard: Guard, rate: int, seconds: int) -> None:
     used = guard.cpu("run") - cpu[0], guard.cpu("serve") - cpu[1]
     print(f"  CPU: run {100 * used[0] / wrote:.0f} %, serve {100 * used[1] / wrote:.0f} % of a core")
     middle, most, gate = memory[len(memory) // 2], guard.memory("run")[1], guard.memory("serve")[1]
-    print(
-        f"  memory of run: {memory[0]:.0f} MiB before, {middle:.0f} in the middle, {memory[-1]:.0f} at the end, {most:.0f} at most"
-    )
+    print(f"  memory of run: {memory[0]:.0f} MiB before, {middle:.0f} in the middle, {memory[-1]:.0f} after, {most:.0f} at most")
     print(f"  memory of serve: {gate:.0f} MiB at most")
     drops = len(re.findall(r"^drop ", guard.said("serve"), re.MULTILINE))
     print(f"  denials imposed: {drops:,}")

@@ -87,11 +87,7 @@ def run_status(options: argparse.Namespace) -> int:
     """`monzen status`: 0 where all is well, 1 where something is wrong."""
     now = time.time()
     if not set_up():
-        say(
-            _(
-                "monzen is not set up on this machine. To look at your logs first: sudo monzen scan. To set it up: sudo monzen init"
-            )
-        )
+        say(_("monzen is not set up on this machine. To look first: sudo monzen scan. To set it up: sudo monzen init"))
         return EXIT_NO
     config_error = ""
     try:
