@@ -45,6 +45,7 @@ STATUS: Final = 10.0
 ALONE: Final = 5.0  # seconds that it waits for the gate at the start, to know whom it shields
 AHEAD: Final = 20_000  # events of a stream that may wait for the others
 FRESH: Final = 86_400.0  # an alarm older than that is history
+BACK: Final = 3_600.0  # seconds by which the clock may go back; the judge's never does, so for long all would be of one moment
 TOLD: Final = 2_000  # alarms remembered as told
 
 
@@ -370,12 +371,17 @@ class Guard:
         """Words of the sources; alarms of the judge."""
         for stream in self.streams:
             for error in stream.follower.words:
-                log.warning("source=%s %s", stream.name, refused(error))
+                words = refused(error)
+                stream.error = "" if error.reason == "missing" else words  # a log may come later, or never
+                log.warning("source=%s %s", stream.name, words)
             stream.follower.words.clear()
             for text in stream.words:
                 log.warning("%s", text)
             stream.words.clear()
         if self.history:
+            return
+        if self.mind.judge.now > time.time() + BACK:
+            self._begin_anew()
             return
         since = time.time() - FRESH
         judge = self.mind.judge
@@ -386,6 +392,24 @@ class Guard:
             if b.at >= since:
                 self._alarm("breach", b.at, b.client, broken_in(b))
 
+    def _begin_anew(self) -> None:
+        """The machine's clock was ahead and is right again: what was learned has wrong times, so the logs are read anew."""
+        log.error("the clock went back by %.0f s, reading the logs anew", self.mind.judge.now - time.time())
+        for stream in self.streams:
+            stream.follower.close()
+        if self.watch is not None:
+            self.watch.close()
+        self.store.wait()
+        self.store.again()
+        guarded = self.mind.guarded
+        self.streams, self.written, self.offers, self.history = [], {}, Offers(), True
+        self.mind, self.before = self._new(), 0
+        if guarded is not None:
+            self.mind.hear((SHIELD, *guarded))
+        self.link.lose("begun anew")  # it tells again who was released
+        self._greet()
+        self.open(time.time())
+
     def _alarm(self, kind: str, at: float, client: bytes, text: str) -> None:
         key = (kind, at, client)
         if key in self.told:
@@ -395,7 +419,7 @@ class Guard:
             del self.told[next(iter(self.told))]
         if len(self.alarms) < TOLD:
             self.alarms.append([at, kind, text[:400]])
-        log.warning("alarm kind=%s text=%r", kind, text)
+        log.warning("alarm kind=%s client=%s", kind, shown(client, 8 * len(client)) if client else "-")
 
     def _remember_positions(self, now: float) -> None:
         """Positions that only moved are written down now and then: what is read again says nothing."""
@@ -463,7 +487,14 @@ class Guard:
             "history": self.history,
             "stopped": self.stopped,
             "sources": [
-                {"path": s.name, "caught_up": s.caught_up, "last": s.seen or None, "lines": s.reader.lines, "late": s.offset}
+                {
+                    "path": s.name,
+                    "caught_up": s.caught_up,
+                    "last": s.seen or None,
+                    "lines": s.reader.lines,
+                    "late": s.offset,
+                    "error": s.error,
+                }
                 for s in self.streams
             ],
             "clients": len(self.mind.judge.clients),

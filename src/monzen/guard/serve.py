@@ -356,7 +356,7 @@ class Server:
         try:
             if self.warden.ledger.alarm_once(report.kind, report.text, report.at):
                 self.counts["alarms"] += 1
-                log.warning("alarm kind=%s text=%r", report.kind, report.text)
+                log.warning("alarm kind=%s", report.kind)  # its words may name a user: they stand in the ledger
         except LedgerError as error:
             self._trouble(error)
 
@@ -437,6 +437,7 @@ class Server:
         try:
             self.warden.reopen()
             try:
+                self.warden.come_to_senses()
                 done = self.warden.apply()
             except LedgerError as error:
                 if not error.damaged:

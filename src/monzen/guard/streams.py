@@ -14,6 +14,7 @@ from monzen.types import Event
 BLOCK: Final = 1 << 18  # bytes read in one turn: 1,500 lines, some milliseconds
 LATE: Final = 300.0  # seconds that the newest line may be late before we think of another time zone
 STEADY: Final = 120.0  # seconds by which it may differ from line to line
+AHEAD: Final = 5.0  # seconds that a line may be ahead of our clock: nothing was written in the future
 SEEN: Final = 5  # blocks of lines that say the same
 
 
@@ -59,6 +60,7 @@ class LogStream:
         self.late: deque[float] = deque(maxlen=SEEN)
         self.seen = 0.0  # time of the newest event
         self.words: list[str] = []
+        self.error = ""  # why nothing can be read, in words; empty once something was
 
     @property
     def position(self) -> tuple[Any, tuple[float | None, int | None, float]]:
@@ -73,6 +75,7 @@ class LogStream:
         if not block:
             return None
         self.live = was
+        self.error = ""
         self.clock.newest = now if was else max(self.clock.newest, min(self.follower.mtime or now, now))
         events = self.reader.read(block)
         if events:
@@ -80,6 +83,8 @@ class LogStream:
                 self._compare(now - max(e.time for e in events))
             if self.offset:
                 events = [e._replace(time=e.time + self.offset) for e in events]
+            if max(e.time for e in events) > now + AHEAD:  # else all that comes until then would count as of one moment
+                events = [e if e.time <= now + AHEAD else e._replace(time=now) for e in events]
             self.seen = events[-1].time
         return events
 

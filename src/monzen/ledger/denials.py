@@ -102,6 +102,13 @@ class Denials(Base):
             rows = [(moment(until), number, until) for number, until in ends]
             self.db.executemany("UPDATE denial SET until = ? WHERE number = ? AND ended IS NULL AND until < ?", rows)
 
+    def shorten(self, now: float, longest: float, never: float) -> int:
+        """Denials that nobody typed and that end later than `never` (seconds from now) end after their sentence, or `longest`."""
+        with self._change():
+            which = "ended IS NULL AND origin IN ('run', 'scan') AND until > ?"
+            change = f"UPDATE denial SET until = ? + min(ifnull(sentence, ?), ?) WHERE {which}"
+            return self.db.execute(change, (moment(now), longest, longest, now + never)).rowcount
+
     def settle(self, knocks: Iterable[Knocked], now: float) -> list[Entry]:
         """Count what knocked, and end what has been quiet for its time. Returns what ended."""
         with self._change():

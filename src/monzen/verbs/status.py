@@ -158,6 +158,8 @@ def problems(mode: Mode, run: dict[str, Any] | None, gate: dict[str, Any] | str,
         wrong.append(_("no log and no journal is followed. Name them: [sources] files in {path}").format(path=CONFIG))
     for source in run["sources"]:
         path = safe(str(source["path"]), 80)
+        if source.get("error"):
+            wrong.append(safe(str(source["error"]), 400))
         if source["late"]:
             said = _("the clock of {path} differs from this machine's by {n:.0f} minutes; its times are taken as so much later")
             wrong.append(said.format(path=path, n=source["late"] / 60))
