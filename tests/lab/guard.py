@@ -26,10 +26,11 @@ def account():
 class Guard:
     """Both halves. `stop`, `kill` and `start` take "run", "serve" or both."""
 
-    def __init__(self, sources, mode="armed", more=""):
+    def __init__(self, sources, mode="armed", more="", environment=None):
+        self.environment = environment
         CONFIG.parent.mkdir(mode=0o755, exist_ok=True)
         CONFIG.write_text(f"[sources]\n{sources}\n{more}")
-        self.user = account()
+        self.user = "root" if environment else account()  # what is preloaded must be readable, and is shared with the gate
         if mode:
             write_mode(Mode(mode, None, time.time(), "lab"))
         self.logs = {half: tempfile.NamedTemporaryFile(prefix=f"monzen-{half}-", suffix=".log") for half in ("serve", "run")}  # noqa: SIM115
@@ -37,10 +38,11 @@ class Guard:
 
     def start(self, *halves):
         for half in halves or ("serve", "run"):
-            command = [sys.executable, "-m", "monzen", "gate", "serve"]
+            python = [*(["env", *(f"{k}={v}" for k, v in self.environment.items())] if self.environment else []), sys.executable]
+            command = [*python, "-m", "monzen", "gate", "serve"]
             if half == "run":
-                command = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--init-groups", "--no-new-privs"]
-                command += [sys.executable, "-m", "monzen", "run", "--state", "/var/lib/monzen-run"]
+                command = [] if self.environment else ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--init-groups", "--no-new-privs"]
+                command += [*python, "-m", "monzen", "run", "--state", "/var/lib/monzen-run"]
                 folder = Path("/var/lib/monzen-run")
                 folder.mkdir(mode=0o700, exist_ok=True)
                 run(["chown", "-R", f"{self.user}:", str(folder)])

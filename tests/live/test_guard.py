@@ -200,3 +200,48 @@ def test_watch_only_denies_nobody_and_armed_denies_what_still_lasts():
         time.sleep(1)
         assert guard.said("serve").count("would-drop") == before
         assert guard.said("serve").count(f"drop net={NETWORK}") == 2, "once watched, once denied"
+
+
+@live(needs=("nft", "ss"), seconds=150)
+def test_the_clock_jumps_ahead_and_back():
+    import glob
+
+    import pytest
+
+    from bench.guard import LOG, NAMES, empty_log, stamp
+
+    library = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+    if not library:
+        pytest.skip("not installed: libfaketime (scripts/apt-test.txt)")
+    clock = Path("/run/clock")
+    clock.write_text("+0\n")
+    clock.chmod(0o644)
+    fake = {"LD_PRELOAD": library[0], "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1"}
+
+    def guess(source, ahead):
+        with LOG.open("a") as file:
+            for name in NAMES:
+                text = f"SASL LOGIN authentication failed: x, sasl_username={name}{source[-2:]}"
+                file.write(f"{stamp(time.time() + ahead)} mail postfix/smtpd[7]: warning: unknown[{source}]: {text}\n")
+
+    empty_log()
+    month = 30 * 86400
+    with Guard('files = ["/var/log/mail.log"]\njournal = false', environment=fake).start() as guard:
+        guess("203.0.113.7", 0)
+        until(lambda: "203.0.113.7" in denied(), 20, what="before")
+        clock.write_text("+30d\n")
+        time.sleep(1)
+        guess("203.0.114.8", month)
+        until(lambda: "203.0.114.8" in denied(), 20, what="while it is ahead")
+        clock.write_text("+0\n")
+        time.sleep(3)
+        assert "the clock went back" in guard.said("run")
+        guess("203.0.115.9", 0)
+        until(lambda: "203.0.115.9" in denied(), 20, what="when it is right again")
+        guard.stop("serve")
+        guard.start("serve")  # looks at once at what would be looked at within a minute
+        rows = told("list")["denied"]
+        latest = max(row["until"] for row in rows)
+        assert latest < time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3 * 86400)), rows
+        assert "203.0.115.9" in {row["target"] for row in rows}
+        assert not guard.ended("run")

@@ -212,7 +212,8 @@ class Guard:
             if self.link.ready or time.monotonic() >= end:
                 return
             self.notify.alive(_("waits for monzen gate serve"))
-            time.sleep(0.05)
+            fd = self.link.fileno()
+            select.select([fd] if fd is not None else [], [], [], 0.05)
 
     def _wait(self, wakeup: int) -> None:
         """Until something comes."""

@@ -69,7 +69,7 @@ def run_run(options: argparse.Namespace) -> int:
             "monzen: " + _("cannot remember anything: {why}. Is another monzen run at work?").format(why=error), file=sys.stderr
         )
         return EXIT_USE
-    return guard.run()
+    return _kept(guard.run)
 
 
 def run_serve(options: argparse.Namespace) -> int:
@@ -77,7 +77,16 @@ def run_serve(options: argparse.Namespace) -> int:
     from monzen.guard.serve import Server
 
     logs()
-    return Server(configuration(options), _loader(options)).run()
+    return _kept(Server(configuration(options), _loader(options)).run)
+
+
+def _kept(work: Callable[[], int]) -> int:
+    """What the operating system refused, with where: a service is read about later, by somebody else."""
+    try:
+        return work()
+    except OSError:
+        logging.getLogger("monzen").exception("ended")
+        return EXIT_USE
 
 
 def _version() -> str:
