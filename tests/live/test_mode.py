@@ -343,3 +343,17 @@ def test_the_guard_closes_a_pause_by_itself():
     assert probe("atk", 25, "203.0.113.7") == "open"
     serve.terminate()
     assert serve.wait(10) == 0
+
+
+@live(needs=WITH_UFW)
+def test_another_gate_chosen_while_it_is_open_leaves_nothing_behind():
+    gang()
+    monzen("panic")
+    ns("srv", "nft add table inet monzen")  # what is left of it, by whomever
+    told("gate", "apply")
+    assert ours() == []
+    ns("srv", "nft add table inet monzen")
+    run("mkdir -p /etc/monzen; printf '[gate]\\nfirewall = \"ufw\"\\n' > /etc/monzen/monzen.toml")
+    told("gate", "apply")
+    assert ours() == []
+    assert probes(CALLS) == OPEN

@@ -203,7 +203,7 @@ def _alive(path: str, tail: Tail, now: float, running: Mapping[str, object]) -> 
         if daemons:
             said = _("{path}: its newest line is from {time}, although {daemons} runs: it logs elsewhere, or nowhere.")
             text = said.format(path=name, time=when, daemons=", ".join(daemons))
-            return Finding("logs", FAULT, text, "systemctl restart rsyslog; postconf maillog_file; doveconf log_path"), ""
+            return Finding("logs", WARNING, text, "systemctl restart rsyslog; postconf maillog_file; doveconf log_path"), ""
         said = _("{path}: its newest line is from {time}. Is it still written?")
         return Finding("logs", WARNING, said.format(path=name, time=when), "systemctl status rsyslog postfix"), ""
     return Finding("logs", GOOD, _("{path} is written and read; newest line {time}.").format(path=name, time=when)), ""
@@ -274,7 +274,7 @@ def journal_alive(ask: Ask, now: float, running: Mapping[str, object]) -> Iterat
             "{daemons} runs, and the journal has no line of a mail program of the last two days: it logs elsewhere, or nowhere."
         )
         yield Finding(
-            "logs", FAULT, said.format(daemons=", ".join(daemons)), "postconf maillog_file; doveconf log_path syslog_facility"
+            "logs", WARNING, said.format(daemons=", ".join(daemons)), "postconf maillog_file; doveconf log_path syslog_facility"
         )
     else:
         said = _("The journal has lines of mail programs; the newest is from {time}.")
