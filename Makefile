@@ -13,7 +13,7 @@ POT      = $(VENV)/monzen.pot
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help try test lint bench bench-gate arena fuzz deb locale formats clean run-setup dev-setup
+.PHONY: help try test lint bench bench-gate bench-guard arena fuzz deb locale formats clean run-setup dev-setup
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -37,6 +37,9 @@ bench: dev-setup ## Speed and memory beside fail2ban, sshguard and grep (LINES=1
 
 bench-gate: dev-setup ## What denying costs: one decision, a million, a packet (as root, in a namespace of its own)
 	@$(BIN)/python -m bench.gate
+
+bench-guard: dev-setup ## How fast the guard is, and what it takes: idle, busy, in a flood (as root, in a sandbox of its own)
+	@tests/lab/sandbox.sh --keep $(CURDIR) $(abspath $(BIN))/python -m bench.guard
 
 arena: dev-setup ## The judge against simulated attacks (SEEDS=11,12,13 DAYS=14; needs ../shared/arena)
 	@$(BIN)/python -m bench.arena --seeds $(SEEDS) --days $(DAYS)

@@ -11,12 +11,14 @@ millisecond. Beside it, in the same run: what one `nft add element` costs, which
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import datetime as dt
 import os
 import random
 import re
 import shutil
+import smtplib
 import socket
 import statistics
 import subprocess
@@ -24,6 +26,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench.generate import mail_log
@@ -130,32 +133,36 @@ def run_address(source: str) -> None:
     subprocess.run(["ip", "route", "replace", f"{source}/32", "via", "192.0.2.194"], check=True)
 
 
-def with_postfix(count: int, sink: Sink) -> list[float]:
-    """Latencies of guesses over SMTP: Postfix, Dovecot's auth, rsyslog, and then we."""
+def guess(source: str, user: str) -> None:
+    """One guess over SMTP; Dovecot answers after two seconds."""
     from tests.live.test_mail import Smtp
 
-    found = []
-    for number, source in enumerate(attackers(200)[-count:]):
-        run_address(source)
-        with sending(source):
-            until(lambda source=source: source in sink.last, 5, what="datagrams arrive")
-            with contextlib.suppress(OSError, subprocess.SubprocessError, AssertionError, EOFError):
-                for name in NAMES:
-                    client = Smtp("atk", source, 25)
-                    client.sock.settimeout(4)
-                    client.ehlo("lab.example.org")
-                    import base64
+    with contextlib.suppress(OSError, AssertionError, EOFError, smtplib.SMTPException):
+        client = Smtp("atk", source, 25)
+        client.ehlo("lab.example.org")
+        client.docmd("AUTH", "PLAIN " + base64.b64encode(f"\0{user}@example.net\0x".encode()).decode())
+        client.close()
 
-                    client.docmd("AUTH", "PLAIN " + base64.b64encode(f"\0{name}{number}@example.net\0x".encode()).decode())
-                    client.close()
-            until(lambda source=source: time.time() - sink.last[source] > 0.05, 20, what=f"{source} is denied")
-        lines = [
-            x
-            for x in LOG.read_text(errors="replace").splitlines()
-            if f"[{source}]" in x and "SASL PLAIN authentication failed" in x
-        ]
-        at = dt.datetime.fromisoformat(lines[-1].split(" ")[0]).timestamp()
-        found.append(sink.last[source] - at)
+
+def with_postfix(count: int, sink: Sink) -> list[float]:
+    """Latencies of guesses over SMTP: Postfix, Dovecot's auth, rsyslog, and then we.
+
+    Three of a network guess once each, which closes it; a fourth of it sends the datagrams.
+    """
+    found = []
+    for number in range(count):
+        hosts = [f"100.80.{number}.{host}" for host in (7, 8, 9, 200)]
+        for source in hosts:
+            run_address(source)
+        with sending(hosts[3]):
+            until(lambda last=hosts[3]: last in sink.last, 5, what="datagrams arrive")
+            with ThreadPoolExecutor(3) as pool:
+                for source, name in zip(hosts[:3], NAMES, strict=False):
+                    pool.submit(guess, source, f"{name}{number}")
+            until(lambda last=hosts[3]: time.time() - sink.last[last] > 0.1, 5, what=f"{hosts[3]} is denied")
+        lines = [x for x in LOG.read_text(errors="replace").splitlines() if f"[100.80.{number}." in x and "SASL PLAIN auth" in x]
+        at = dt.datetime.fromisoformat(lines[2].split(" ")[0]).timestamp()
+        found.append(sink.last[hosts[3]] - at)
     return found
 
 
