@@ -37,6 +37,7 @@ log = logging.getLogger("monzen.run")
 STATE: Final = "var/lib/monzen-run"
 JOURNAL: Final = "journal"
 SECOND: Final = 1.0  # the longest sleep: what inotify does not tell (NFS, a folder that appears) is seen then
+SOON: Final = 0.02
 POSITIONS: Final = 5.0  # seconds after which a position is written down though nothing happened
 SNAPSHOT: Final = 900.0  # seconds between two snapshots, where little happened
 SMALL: Final = 1 << 20  # bytes of records that are not worth a snapshot
@@ -185,10 +186,11 @@ class Guard:
             self.notify.say("READY=1", f"MAINPID={os.getpid()}")
             log.info("ready sources=%s history=%s", ",".join(s.name for s in self.streams), self.history)
             while not self.stopping:
-                if not self.turn() and self.once and all(s.caught_up for s in self.streams):
+                moved = self.turn()
+                if not moved and self.once and all(s.caught_up for s in self.streams):
                     self._note((TICK, float("inf")))
                     break
-                self._wait(reading)
+                self._wait(reading, moved)
         finally:
             self.notify.say("STOPPING=1")
             self._stop()
@@ -215,9 +217,11 @@ class Guard:
             fd = self.link.fileno()
             select.select([fd] if fd is not None else [], [], [], 0.05)
 
-    def _wait(self, wakeup: int) -> None:
-        """Until something comes."""
-        busy = any(not s.caught_up for s in self.streams) or (self.offers.pending and self.link.free)
+    def _wait(self, wakeup: int, moved: bool) -> None:
+        """Until something comes; not at all where there is more to read, or to send."""
+        patience = 0.0 if moved or (self.offers.pending and self.link.free and not self.history) else SECOND
+        if patience and not all(s.caught_up for s in self.streams):  # journalctl is at work on the past
+            patience = SOON
         poll = select.poll()
         poll.register(wakeup, select.POLLIN)
         fds = [self.watch.fileno() if self.watch is not None else None, self.link.fileno()]
@@ -225,7 +229,7 @@ class Guard:
         for fd in fds:
             if fd is not None:
                 poll.register(fd, select.POLLIN)
-        for fd, _events in poll.poll(0 if busy else SECOND * 1000):
+        for fd, _events in poll.poll(patience * 1000):
             if fd == wakeup:
                 with contextlib.suppress(BlockingIOError):
                     os.read(wakeup, 512)

@@ -24,7 +24,7 @@ LINE: Final = 400  # bytes of each
 NOTE: Final = 400  # letters of a reason
 COUNT: Final = 1 << 31
 WORD: Final = re.compile(r"[a-z][a-z0-9-]{0,31}").fullmatch
-PREFIXES: Final = 1000  # of the shield or of the releases in one message
+PREFIXES: Final = 700  # of the shield or of the releases in one message
 
 
 class WireError(Exception):
