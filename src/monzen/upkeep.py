@@ -174,7 +174,7 @@ class Upkeep:
             mark_opened(self.root)
         try:
             if self.nft.state().present:  # also where another gate is used now: it may have been left there
-                with contextlib.suppress(LedgerError, GateError):  # of a table that is not whole nothing can be counted
+                with contextlib.suppress(LedgerError, GateError):  # whatever is wrong with it, it goes
                     self._count(now)
                 self.nft.remove()
         except GateError:
@@ -340,7 +340,12 @@ class Upkeep:
         """Write down what knocked since the last time, and let knocks prolong denials, up to a cap."""
         if not self.nft.state().present:
             return
-        knocks = self.nft.take_knocks()
+        try:
+            knocks = self.nft.take_knocks()
+        except GateError as error:
+            if error.errno != errno.ENOENT:
+                raise
+            return  # of a table that is not whole nothing can be counted; it is made anew
         if not knocks:
             return
         by_bits: dict[tuple[int, int], dict[tuple[bytes, int], Entry]] = {}
