@@ -34,6 +34,7 @@ from monzen.verbs.common import (
     say,
     table,
 )
+from monzen.watched import would_be_denied
 
 DAY: Final = 86_400.0
 STALE: Final = 45.0  # seconds after which `run` has missed its turn to say that it lives
@@ -176,7 +177,7 @@ def of_ledger(keeper: Keeper, now: float) -> dict[str, Any]:
     return {
         "active": active,
         "ended": ended,
-        "would": ledger.would_be(now),
+        "would": would_be_denied(ledger, now),
         "alarms": ledger.alarms(now - ALARMS, 200),
         "knocks": sum(row[3] for row in ledger.knocked(now - DAY)),
         "day": sum(1 for e in (*active, *ended) if e.since >= now - DAY),
