@@ -7,13 +7,14 @@ LINES    = 1000000
 SECONDS  = 60
 SEEDS    = 11,12,13
 DAYS     = 14
+KILLS    = 1000
 TESTS    = tests
 LOCALE   = src/monzen/show/locale
 POT      = $(VENV)/monzen.pot
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help try test lint bench bench-gate bench-guard arena fuzz deb locale formats clean run-setup dev-setup
+.PHONY: help try test lint bench bench-gate bench-guard crashtest arena fuzz deb locale formats clean run-setup dev-setup
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -37,6 +38,9 @@ bench: dev-setup ## Speed and memory beside fail2ban, sshguard and grep (LINES=1
 
 bench-gate: dev-setup ## What denying costs: one decision, a million, a packet (as root, in a namespace of its own)
 	@$(BIN)/python -m bench.gate
+
+crashtest: dev-setup ## Kill the guard a thousand times while its log grows and is rotated (KILLS=1000)
+	@$(BIN)/python -m tests.guard.crash --kills $(KILLS)
 
 bench-guard: dev-setup ## How fast the guard is, and what it takes: idle, busy, in a flood (as root, in a sandbox of its own)
 	@tests/lab/sandbox.sh --keep $(CURDIR) $(abspath $(BIN))/python -m bench.guard

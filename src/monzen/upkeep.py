@@ -36,6 +36,8 @@ PATIENCE: Final = 30.0  # seconds to wait for another monzen
 LOOKED_AT: Final = 50_000  # denials compared one by one with the kernel, 10 µs each; of more, a sample of as many
 UFW_MOST: Final = 5_000  # rules of ufw alone: each packet is asked by all of them, 40 times an empty firewall (make bench-gate)
 FRESH: Final = 600.0  # seconds for which the addresses of a host name are good
+HOUR: Final = 3600.0
+UNANSWERED: Final = 300.0  # seconds until a name is asked for again that nobody knew: each time may take five
 CAP: Final = 4  # packets can be forged: knocks prolong a denial to so many sentences after its last attempt, no further
 
 
@@ -67,6 +69,7 @@ class Upkeep:
         self._nft: Nftables | None = None
         self._ledger: Ledger | None = None
         self.warnings: list[str] = []  # what a person should hear of, though it was done
+        self._asked: dict[str, float] = {}  # when each host name was asked for
         self._lasting: int | None = None  # denials that last, at most: counted once, then with what came
 
     def __enter__(self) -> Self:
@@ -146,7 +149,10 @@ class Upkeep:
 
     def wards(self) -> Wards:
         """Who is never denied, as it is now."""
-        allowed = [*self.config.allow, *(p for a in self.ledger.allowed() for p in a.prefixes)]
+        new = [name for name in self.config.names if name not in self._asked and not self.ledger.name(name)[0]]
+        self._ask(new)
+        allowed = [*self.config.allow, *(p for name in self.config.names for p in self.ledger.name(name)[1])]
+        allowed += [p for a in self.ledger.allowed() for p in a.prefixes]
         return Wards(wards(self.root, allowed, own=self.config.own, private=self.config.private))
 
     def _everything(self, now: float) -> list[Denial]:
@@ -220,15 +226,19 @@ class Upkeep:
         self._lasting = None
         if unmark_opened(self.root):
             self.ledger.alarm("mode", _("the gate is closed again: what still lasts is denied as before"), now)
-        left = self.nft.load(self._everything(now), guarded.allowed(), [Target(a, 8 * len(a)) for a in guarded.single()], now)
+        everything, single = self._everything(now), [Target(a, 8 * len(a)) for a in guarded.single()]
+        typed = {Target(*key) for key in self.ledger.typed()} if len(everything) > self.config.gate.limit else set()
+        left = self.nft.load(everything, guarded.allowed(), single, now, typed)
         if left:
-            numbers = [
-                e.number for d in left for e in self.ledger.history(*d.target[:2]) if e.ended is None and target_of(e) == d.target
-            ]
-            self.ledger.end(numbers, now, "freed")
+            self.ledger.end(self.ledger.lasting_numbers(d.target for d in left), now, "freed")
             said = _("the gate is full: {n:,} denials that end soonest were lifted ([gate] limit)")
-            self.ledger.alarm("full", said.format(n=len(left)), now)
+            self._full(said.format(n=len(left)), now)
         return len(left)
+
+    def _full(self, said: str, now: float) -> None:
+        """It is full: said once an hour, or it would push out what else there is to say."""
+        if not self.ledger.alarmed_since("full", now - HOUR):
+            self.ledger.alarm("full", said, now)
 
     def _mirror(self, guarded: Wards, now: float, *, alone: bool) -> int:
         """The rules of ufw: alone, every denial; else the networks that people look for there. Returns how many changed."""
@@ -241,7 +251,7 @@ class Upkeep:
                 entries = sorted(self.ledger.active(now), key=lambda e: (e.origin != "hand", -(e.until or float("inf"))))
                 if len(entries) > UFW_MOST:
                     said = _("ufw takes no more than {most:,} rules of monzen's: {n:,} denials are only written down")
-                    self.ledger.alarm("full", said.format(most=UFW_MOST, n=len(entries) - UFW_MOST), now)
+                    self._full(said.format(most=UFW_MOST, n=len(entries) - UFW_MOST), now)
             else:
                 entries = self.ledger.shown(now, gate.mirror_from, 2 * gate.mirror_limit)
             for entry in entries:
@@ -366,11 +376,21 @@ class Upkeep:
 
     def _names(self) -> None:
         """Ask anew for the host names that are allowed; without a good answer the last one stands."""
-        old = [a for a in self.ledger.allowed() if a.name and (a.resolved is None or self.now() - a.resolved > FRESH)]
-        answers = resolve_apart(tuple(a.text for a in old))
-        for allowed in old:
-            if allowed.text in answers:
-                self.ledger.resolved(allowed.number, answers[allowed.text], self.now())
+        now = self.now()
+        old = [a.text for a in self.ledger.allowed() if a.name and (a.resolved is None or now - a.resolved > FRESH)]
+        old += [name for name in self.config.names if now - self.ledger.name(name)[0] > FRESH]
+        self._ask([name for name in old if name not in self._asked or now - self._asked[name] > UNANSWERED])
+
+    def _ask(self, names: Sequence[str]) -> None:
+        now = self.now()
+        self._asked.update(dict.fromkeys(names, now))
+        answers = resolve_apart(tuple(dict.fromkeys(names)))
+        for name in self.config.names:
+            if name in answers:
+                self.ledger.name_stands_for(name, answers[name], now)
+        for allowed in self.ledger.allowed() if answers else ():
+            if allowed.name and allowed.text in answers:
+                self.ledger.resolved(allowed.number, answers[allowed.text], now)
 
     def _rescue(self) -> int:
         """Save what can be read of a damaged ledger, and what the kernel remembers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from monzen.gate import layout
@@ -32,6 +32,7 @@ from monzen.gate.target import Denial, GateError, Target
 LEAST: Final = 65_536  # room in a new set: its buckets take 1 MiB of kernel memory; a fuller one is made anew with twice as much
 LIMIT: Final = 1_048_576  # denials in all: 85 MiB of kernel memory (FACTS E)
 SINGLY: Final = 2_048  # up to so many the kernel is asked one by one what it holds, 10 µs each; beyond, whole sets are read
+ROOM: Final = 100  # of a full gate this part is made free at once: else each denial more would cost a look at all of them
 Span = tuple[int, int, int]  # octets of an address, first and last address
 
 
@@ -70,12 +71,20 @@ class Nftables:
         """Let go of the socket; what is denied stays denied."""
         self.netlink.close()
 
-    def load(self, denials: Sequence[Denial], allowed: Iterable[Span], shielded: Iterable[Target], now: float) -> list[Denial]:
+    def load(
+        self,
+        denials: Sequence[Denial],
+        allowed: Iterable[Span],
+        shielded: Iterable[Target],
+        now: float,
+        first: Container[Target] = (),
+    ) -> list[Denial]:
         """The table as it should be, in one transaction: nothing is open meanwhile. Returns those for which there was no room.
 
-        Those that end soonest have none. `allowed` are disjoint, `shielded` single addresses.
+        Those that end soonest have none, and of those in `first` none before all others. `allowed` are disjoint, `shielded`
+        single addresses.
         """
-        lasting, left = self._fitting([d for d in denials if d.until is None or d.until > now])
+        lasting, left = self._fitting([d for d in denials if d.until is None or d.until > now], first)
         grouped: dict[str, list[Denial]] = {}
         for denial in lasting:
             grouped.setdefault(set_name(denial.target), []).append(denial)
@@ -294,14 +303,14 @@ class Nftables:
             size *= 2
         return size
 
-    def _fitting(self, denials: list[Denial]) -> tuple[list[Denial], list[Denial]]:
+    def _fitting(self, denials: list[Denial], first: Container[Target]) -> tuple[list[Denial], list[Denial]]:
         """Those that there is room for, and those that end soonest, for which there is none."""
         if len(denials) <= self.limit:
             return denials, []
         # of those that end together the newest stay: they stand last
-        order = sorted(enumerate(denials), key=lambda d: (float("inf") if d[1].until is None else d[1].until, d[0]), reverse=True)
-        kept = [d for _n, d in order]
-        return kept[: self.limit], kept[self.limit :]
+        kept = sorted(enumerate(denials), key=lambda d: (d[1].target in first, d[1].until or float("inf"), d[0]), reverse=True)
+        room = self.limit - self.limit // ROOM
+        return [d for _n, d in kept[:room]], [d for _n, d in kept[room:]]
 
     def _present(self, name: str, denials: list[Denial]) -> list[bytes]:
         """Elements of those that the set has already."""

@@ -10,8 +10,12 @@ from typing import Any, Final
 
 from monzen.guard import wire
 from monzen.guard.wire import WireError
+from monzen.judge.shield import Prefix
+from monzen.mode import MODES
 
 AGAIN: Final = 1.0  # seconds between two attempts to reach the gate
+TURN: Final = 64  # messages of the gate read in one turn: more is no gate
+SHIELDED: Final = 200_000  # networks of its shield
 MOST: Final = 2  # messages on their way at once: the next is chosen when it is known what became of the one before
 
 
@@ -22,9 +26,9 @@ class News:
 
     def __init__(self) -> None:
         self.mode: str | None = None  # None: nothing new
-        self.shield: tuple[list[list[Any]], bool] | None = None  # networks, and whether private ones may be denied
-        self.releases: list[list[Any]] = []
-        self.answers: list[tuple[int, list[list[Any]]]] = []
+        self.shield: tuple[tuple[Prefix, ...], bool] | None = None  # networks, and whether private ones may be denied
+        self.releases: list[tuple[bytes, int, float]] = []
+        self.answers: list[tuple[int, list[tuple[str, int]]]] = []
 
 
 class Link:
@@ -40,7 +44,7 @@ class Link:
         self.on_way: set[int] = set()  # numbers of messages that are not answered yet
         self.number = 0
         self._next = 0.0
-        self._shield: list[list[Any]] = []
+        self._shield: list[Prefix] = []
         self._shielded = False  # all of it came
 
     def fileno(self) -> int | None:
@@ -93,9 +97,11 @@ class Link:
         return self.number
 
     def read(self) -> News:
-        """All that came."""
+        """What came."""
         news = News()
-        while self.socket is not None:
+        for _ in range(TURN):
+            if self.socket is None:
+                break
             try:
                 data = self.socket.recv(wire.MESSAGE)
             except BlockingIOError:
@@ -108,26 +114,35 @@ class Link:
                 break
             try:
                 self._take(wire.unpacked(data), news)
-            except (WireError, KeyError, TypeError, ValueError, IndexError) as error:
+            except WireError as error:
                 self.lose(f"the gate says what nobody understands: {error}")
         return news
 
     def _take(self, message: dict[str, Any], news: News) -> None:
         if "answers" in message:
-            self.on_way.discard(message["id"])
-            news.answers.append((message["id"], message["answers"]))
+            number = message.get("id")
+            if type(number) is not int or number not in self.on_way:
+                raise WireError("an answer that nobody waits for")
+            answers = [wire.answer_of(row) for row in wire.rows_of(message, "answers", wire.ORDERS)]
+            self.on_way.discard(number)
+            news.answers.append((number, answers))
         elif "shield" in message:
             if self._shielded:
                 self._shield, self._shielded = [], False
-            self._shield += message["shield"]
-            self._shielded = not message["more"]
+            self._shield += [wire.prefix(row, 0) for row in wire.rows_of(message, "shield")]
+            if len(self._shield) > SHIELDED:
+                raise WireError("a shield that is too large")
+            self._shielded = message.get("more") is not True
         elif "releases" in message:
-            news.releases += message["releases"]
+            news.releases += [wire.release_of(row) for row in wire.rows_of(message, "releases")]
         elif "mode" in message:
-            if message["monzen"] != wire.PROTOCOL:
-                raise WireError(f"protocol {message['monzen']}; this is {wire.PROTOCOL}")
+            version, mode = message.get("monzen"), message["mode"]
+            if type(version) is not int or version != wire.PROTOCOL:
+                raise WireError(f"another protocol than {wire.PROTOCOL}")
+            if mode not in MODES:
+                raise WireError("no mode")
             if not self.ready:
                 self.ready, self.since, self.error = True, time.time(), ""
-            self.mode = news.mode = message["mode"]
+            self.mode = news.mode = mode
             if self._shielded:
-                news.shield = (self._shield, bool(message["private"]))
+                news.shield = (tuple(self._shield), message.get("private") is True)

@@ -33,6 +33,7 @@ class Offers:
 
     def __init__(self) -> None:
         self.pending: dict[Key, Sentence] = {}
+        self.failed: dict[Key, Sentence] = {}  # the gate could not; it is asked again a moment later
         self.on_way: dict[int, list[tuple[Key, Sentence]]] = {}
         self.held: dict[Key, Held] = {}
         self.known = 0  # sentences given, of which all were looked at
@@ -49,6 +50,7 @@ class Offers:
     def everything(self, mind: Mind, now: float) -> None:
         """Offer all that lasts anew: the gate may be another one, or have changed its mode."""
         self.on_way.clear()
+        self.failed.clear()
         self.held.clear()
         self.pending = {(s.target, s.bits): s for s in mind.judge.sentences if s.until > now}
         self.known = mind.judge.given
@@ -57,6 +59,8 @@ class Offers:
         """Offer what has grown since, because it still knocks; forget what is over."""
         for key in [key for key, held in self.held.items() if held.until < now - 60.0]:
             del self.held[key]
+        for key in [key for key, s in self.pending.items() if s.until <= now]:
+            del self.pending[key]
         for s in mind.judge.sentences:
             if s.until > now:
                 key = (s.target, s.bits)
@@ -91,17 +95,26 @@ class Offers:
         for key, s, _row in reversed(rows):
             self.pending.setdefault(key, s)
 
-    def answered(self, number: int, answers: list[list[Any]], mind: Mind) -> list[Sentence]:
-        """What the gate did; returns the sentences that it will never impose, so that the judge must not rely on them."""
+    def again(self) -> None:
+        """What failed is offered again, after what is newer."""
+        if self.failed:
+            self.pending = {**{key: s for key, s in self.failed.items() if key not in self.pending}, **self.pending}
+            self.failed.clear()
+
+    def answered(self, number: int, answers: list[tuple[str, int]], mind: Mind) -> list[Sentence]:
+        """What the gate did; returns the sentences that it will never impose, so that the judge must not rely on them.
+
+        What it says nothing of has failed."""
         refused: list[Sentence] = []
-        for (key, s), answer in zip(self.on_way.pop(number, ()), answers, strict=False):
-            what = answer[0]
+        sent = self.on_way.pop(number, [])
+        missing = [("failed", 0)] * (len(sent) - len(answers))
+        for (key, s), (what, _number) in zip(sent, [*answers, *missing], strict=False):
             if what in ("denied", "same"):
                 self.held[key] = Held(s.until, mind.now)
             elif what in ("shielded", "wide", "future"):
                 refused.append(s)
             elif what == "failed":
-                self.pending.setdefault(key, s)
+                self.failed[key] = s
         return refused
 
     def leaks(self, mind: Mind) -> list[Sentence]:

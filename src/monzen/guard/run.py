@@ -293,12 +293,10 @@ class Guard:
         was, mode = self.link.ready, self.link.mode
         news = self.link.read()
         if news.shield is not None:
-            networks, private = news.shield
-            own = tuple((bytes.fromhex(hexed), bits) for hexed, bits in networks)
+            own, private = news.shield
             if (own, (), private) != self.mind.guarded:
                 self._note((SHIELD, own, (), private))
-        new = [(bytes.fromhex(hexed), bits, at) for hexed, bits, at in news.releases]
-        new = [r for r in new if r[2] > self.mind.released.get(r[:2], float("-inf"))]
+        new = [r for r in news.releases if r[2] > self.mind.released.get(r[:2], float("-inf"))]
         if new:
             self._note((PARDON, new))
         for number, answers in news.answers:
@@ -349,6 +347,7 @@ class Guard:
         if now >= self.next["second"]:
             self.next["second"] = now + SECOND
             self.link.connect(self.version)
+            self.offers.again()
             self._look()
             self._remember_positions(now)
             self._save_when_due(now)

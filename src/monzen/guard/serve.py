@@ -25,9 +25,11 @@ from monzen.config import Config, ConfigError
 from monzen.gate.target import GateError, Target
 from monzen.guard import wire
 from monzen.guard.notify import Notify
+from monzen.guard.peers import Allowance, Lines, Peer
 from monzen.guard.warden import Answer, Warden
 from monzen.guard.wire import Found, WireError
 from monzen.ledger import LedgerError
+from monzen.ledger.base import cut
 from monzen.mode import Mode
 from monzen.show.words import _
 from monzen.upkeep import Applied
@@ -37,66 +39,19 @@ log = logging.getLogger("monzen.gate")
 USER: Final = "monzen"
 EVERY: Final = 60.0  # seconds between two comparisons of what is with what should be
 PEERS: Final = 8  # connections at once: there is one `run`, and now and then a `status`
-RATE: Final = 2_000.0  # orders a second that one peer may send, on average
-BURST: Final = 10_000.0
-ALARMS: Final = 10.0  # alarms a minute, on average
+OTHERS: Final = 4  # of them, of who is not root: root always finds room
+BACKLOG: Final = 64
+ARRIVALS: Final = (10.0, 20.0)  # new connections a second, and at once, of who is not root
+GREETINGS: Final = (2.0, 10.0)  # of who is not root: each costs a look at everybody who is never denied
+MESSAGES: Final = (500.0, 1_000.0)  # of all peers together; what comes faster waits
+ORDERS: Final = (1_000.0, 10_000.0)  # the same; about as many as there is time for
+ALARMS: Final = (1_000 / 86_400, 200.0)  # the ledger keeps 10,000: those of ten days
+HINTS: Final = (1 / 15, 1.0)  # comparisons of everything that `run` may cause
 EVIDENCE: Final = 1 << 20  # bytes of evidence a minute; of more, the orders count and their lines are left out
-QUEUE: Final = 512  # messages that wait for a peer that does not read; then it is sent away
+SAID: Final = {"drop": (1.0, 3_000.0), "refuse": (0.1, 200.0), "peer": (0.1, 50.0), "alarm": (0.1, 200.0)}  # lines of the log
 SILENT: Final = 20.0  # seconds in which a peer must have said who it is
 TURN: Final = 32  # messages taken from one peer before the others and the clock have their turn
 LAPSE: Final = 5.0  # seconds before what failed is tried again
-
-
-class Allowance:
-    """So much a second on average, and so much at once."""
-
-    def __init__(self, rate: float, burst: float) -> None:
-        self.rate, self.burst, self.left = rate, burst, burst
-        self.at = time.monotonic()
-
-    def take(self, count: float) -> bool:
-        """Whether so much may be had now."""
-        now = time.monotonic()
-        self.left = min(self.burst, self.left + (now - self.at) * self.rate)
-        self.at = now
-        if count > self.left:
-            return False
-        self.left -= count
-        return True
-
-    @property
-    def wait(self) -> float:
-        """Seconds until there is something again."""
-        return max(0.0, (1.0 - self.left) / self.rate)
-
-
-class Peer:
-    """One connection: who it is, what it may still ask for, what it has not read yet."""
-
-    def __init__(self, connection: socket.socket, uid: int, pid: int) -> None:
-        self.connection, self.uid, self.pid = connection, uid, pid
-        self.since = time.monotonic()
-        self.greeted = False
-        self.queue: deque[bytes] = deque()
-        self.orders = Allowance(RATE, BURST)
-        self.pending: dict[str, Any] | None = None  # a message that must wait for its turn
-
-    def send(self, message: dict[str, Any]) -> bool:
-        """Send now, or as soon as it reads; False where it reads nothing."""
-        self.queue.append(wire.packed(message))
-        return self.flush() and len(self.queue) < QUEUE
-
-    def flush(self) -> bool:
-        """Send what waits."""
-        while self.queue:
-            try:
-                self.connection.send(self.queue[0])
-            except BlockingIOError:
-                return True
-            except OSError:
-                return False
-            self.queue.popleft()
-        return True
 
 
 class Server:
@@ -114,12 +69,17 @@ class Server:
             self.allowed_uids.add(account.pw_uid)
             self.group = account.pw_gid
         self.peers: dict[int, Peer] = {}
+        self.turns: deque[int] = deque()  # whose messages wait, in the order in which they came
         self.stopping = False
         self.reloading = False
         self.next = 0.0  # when it is compared next, on the monotonic clock
         self.generation = -1  # of the kernel's rules, as we left them
-        self.alarms = Allowance(ALARMS / 60, ALARMS)
-        self.lines = Allowance(EVIDENCE / 60, EVIDENCE)
+        self.listener: socket.socket | None = None
+        self.bound: tuple[int, int] | None = None  # device and inode of our socket
+        self.arrivals, self.greetings, self.hints = Allowance(*ARRIVALS), Allowance(*GREETINGS), Allowance(*HINTS)
+        self.messages, self.orders, self.alarms = Allowance(*MESSAGES), Allowance(*ORDERS), Allowance(*ALARMS)
+        self.evidence = Allowance(EVIDENCE / 60, EVIDENCE)
+        self.lines = Lines(log, **SAID)
         self.mode = Mode()
         self.told: tuple[Any, ...] = ("", (), ())  # what the peers know: mode, shield, releases
         self.checked = 0.0
@@ -136,15 +96,16 @@ class Server:
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._signal)
-        listener = self._listen()
+        self.listener = self._listen()
         poll = select.poll()
         poll.register(reading, select.POLLIN)
-        poll.register(listener, select.POLLIN)
         try:
             self._apply("start")
             self.notify.say("READY=1", f"MAINPID={os.getpid()}")
             log.info("ready socket=%s firewall=%s mode=%s", self.path, self._firewall(), self.mode.name)
             while not self.stopping:
+                if self._door() >= 0:
+                    poll.register(self._door(), select.POLLIN)
                 for fd, peer in self.peers.items():
                     wanted = 0 if peer.pending is not None else select.POLLIN
                     poll.register(fd, wanted | (select.POLLOUT if peer.queue else 0))
@@ -152,20 +113,18 @@ class Server:
                     if fd == reading:
                         with contextlib.suppress(BlockingIOError):
                             os.read(reading, 512)
-                    elif fd == listener.fileno():
-                        self._accept(listener)
+                    elif fd == self._door():
+                        self._accept()
                     elif fd in self.peers:
                         self._serve(fd, events, poll)
-                for fd in [fd for fd, peer in self.peers.items() if peer.pending is not None]:
-                    self._resume(fd, poll)
+                while self.turns and not self._wait(self.peers[self.turns[0]].cost):
+                    self._resume(self.turns.popleft(), poll)
                 self._now_and_then(poll)
         finally:
             self.notify.say("STOPPING=1")
             for fd in list(self.peers):
                 self._dismiss(fd, poll, "")
-            listener.close()
-            with contextlib.suppress(OSError):
-                os.unlink(self.path)
+            self._close(poll)
             signal.set_wakeup_fd(-1)
             os.close(reading)
             os.close(writing)
@@ -175,10 +134,14 @@ class Server:
 
     def _patience(self) -> float:
         """Seconds to sleep."""
-        waiting = [peer.orders.wait for peer in self.peers.values() if peer.pending is not None]
+        waiting = [self._wait(self.peers[self.turns[0]].cost)] if self.turns else []
         if self.warden.mirror_due:
             waiting.append(0.05)
         return max(0.0, min([1.0, *waiting]))
+
+    def _wait(self, cost: int) -> float:
+        """Seconds until a message with so many orders may be taken."""
+        return max(self.messages.wait(), self.orders.wait(cost))
 
     def _signal(self, number: int, _frame: object) -> None:
         if number == signal.SIGHUP:
@@ -201,10 +164,9 @@ class Server:
                 )
                 raise GateError(said.format(path=folder))
             with contextlib.suppress(FileNotFoundError):
-                if stat.S_ISSOCK(os.lstat(self.path).st_mode):
-                    if self._answered():
-                        raise GateError(_("another monzen gate serve is at work: it answers at {path}").format(path=self.path))
-                    os.unlink(self.path)
+                if stat.S_ISSOCK(os.lstat(self.path).st_mode) and self._answered():
+                    raise GateError(_("another monzen gate serve is at work: it answers at {path}").format(path=self.path))
+                os.unlink(self.path)
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
             old = os.umask(0o177)
             try:
@@ -214,11 +176,32 @@ class Server:
             if self.group >= 0:
                 os.chown(self.path, -1, self.group)
                 os.chmod(self.path, 0o660)
-            listener.listen(PEERS)
+            listener.listen(BACKLOG)
+            found = os.lstat(self.path)
+            self.bound = found.st_dev, found.st_ino
             return listener
         except OSError as error:
             said = _("cannot make the socket {path}: {detail}. Run as root")
             raise GateError(said.format(path=self.path, detail=_(error.strerror or str(error)))) from None
+
+    def _close(self, poll: select.poll) -> None:
+        """Nobody new comes; the socket goes, if it is ours."""
+        if self.listener is None:
+            return
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            poll.unregister(self.listener)
+        self.listener.close()
+        self.listener = None
+        with contextlib.suppress(OSError):
+            if self._at_path() == self.bound:
+                os.unlink(self.path)
+
+    def _at_path(self) -> tuple[int, int] | None:
+        try:
+            found = os.lstat(self.path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _answered(self) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC) as other:
@@ -228,32 +211,46 @@ class Server:
                 return False
             return True
 
-    def _accept(self, listener: socket.socket) -> None:
-        try:
-            connection, _address = listener.accept()
-        except OSError:
-            return
+    def _door(self) -> int:
+        return self.listener.fileno() if self.listener is not None else -1
+
+    def _accept(self) -> None:
+        """Some of those who wait; who is not wanted goes at once, so that nobody else waits for it."""
+        for _turn in range(TURN):
+            try:
+                connection, _address = self.listener.accept()  # type: ignore[union-attr]  # it is there: its descriptor is
+            except OSError:
+                return
+            self._receive(connection)
+
+    def _receive(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         pid, uid, _gid = struct.unpack("=iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        if uid not in self.allowed_uids or len(self.peers) >= PEERS:
-            log.warning("refuse peer uid=%d pid=%d connections=%d", uid, pid, len(self.peers))
+        others = sum(1 for peer in self.peers.values() if peer.uid)
+        wanted = uid in self.allowed_uids and len(self.peers) < PEERS
+        if not wanted or (uid and (others >= OTHERS or not self.arrivals.take())):
+            said = "refuse peer uid=%d pid=%d connections=%d"
+            self.lines.say("peer", logging.WARNING, said, uid, pid, len(self.peers))
             connection.close()
             return
         self.peers[connection.fileno()] = Peer(connection, uid, pid)
 
     def _dismiss(self, fd: int, poll: select.poll, why: str) -> None:
         peer = self.peers.pop(fd)
+        if fd in self.turns:
+            self.turns.remove(fd)
         with contextlib.suppress(KeyError, ValueError, OSError):
             poll.unregister(fd)
         peer.connection.close()
         if why:
-            log.warning("dismiss peer uid=%d pid=%d why=%r", peer.uid, peer.pid, why)
+            self.lines.say("peer", logging.WARNING, "dismiss peer uid=%d pid=%d why=%r", peer.uid, peer.pid, why)
 
     # ---- one peer
 
     def _serve(self, fd: int, events: int, poll: select.poll) -> None:
         peer = self.peers[fd]
-        if events & select.POLLOUT and not peer.flush():
+        gone = peer.pending is not None and events & (select.POLLHUP | select.POLLERR)
+        if gone or (events & select.POLLOUT and not peer.flush()):
             self._dismiss(fd, poll, "")
             return
         if not events & (select.POLLIN | select.POLLHUP | select.POLLERR):
@@ -285,16 +282,28 @@ class Server:
         message, peer.pending = peer.pending, None
         assert message is not None  # its caller asked
         try:
-            if not self._message(peer, message):
+            if not self._message(peer, message, resumed=True):
                 self._dismiss(fd, poll, "does not read its answers")
         except WireError as error:
             self._dismiss(fd, poll, f"bad message: {error}")
 
-    def _message(self, peer: Peer, message: dict[str, Any]) -> bool:
-        """Answer one message. False where the peer does not take the answer. Raises WireError."""
+    def _message(self, peer: Peer, message: dict[str, Any], *, resumed: bool = False) -> bool:
+        """Answer one message, or leave it pending until its turn. False where the peer does not take the answer.
+
+        Raises WireError."""
+        rows = message.get("orders")
+        cost = min(len(rows), wire.ORDERS) if isinstance(rows, list) else 0
+        if not resumed and (self.turns or self._wait(cost)):  # one after the other: nobody starves
+            peer.pending, peer.cost = message, cost
+            self.turns.append(peer.connection.fileno())
+            return True
+        self.messages.take()
         if "hello" in message:
-            if message.get("monzen") != wire.PROTOCOL:
-                raise WireError(f"protocol {message.get('monzen')!r:.20}; this is {wire.PROTOCOL}")
+            version = message.get("monzen")
+            if type(version) is not int or version != wire.PROTOCOL:
+                raise WireError(f"another protocol than {wire.PROTOCOL}")
+            if peer.greeted or (peer.uid and not self.greetings.take()):
+                raise WireError("too many greetings")
             peer.greeted = True
             return all(peer.send(part) for part in self._news(whole=True))
         if "status" in message and message["status"] is True:
@@ -305,14 +314,12 @@ class Server:
         if type(number) is not int or not 0 <= number < 1 << 53:
             raise WireError("no number")
         if "orders" in message:
-            rows = message["orders"]
             if not isinstance(rows, list) or not 0 < len(rows) <= wire.ORDERS:
                 raise WireError("too many orders")
-            if not peer.orders.take(len(rows)):
-                peer.pending = message
-                return True
-            answers = self._orders([wire.order_of(row) for row in rows])
-            return peer.send({"id": number, "answers": [list(a) for a in answers]})
+            wanted = [wire.order_of(row) for row in rows]
+            self.orders.take(len(rows))
+            # without the words: in some languages those of a hundred orders are longer than a message
+            return peer.send({"id": number, "answers": [[a.what, a.number] for a in self._orders(wanted)]})
         if "alarms" in message:
             rows = message["alarms"]
             if not isinstance(rows, list) or not 0 < len(rows) <= wire.ORDERS:
@@ -325,7 +332,7 @@ class Server:
     def _orders(self, wanted: list[Found]) -> list[Answer]:
         """Impose what may be imposed."""
         for i, found in enumerate(wanted):
-            if not self.lines.take(sum(map(len, found.order.evidence))):
+            if not self.evidence.take(sum(map(len, found.order.evidence))):
                 wanted[i] = found._replace(order=found.order._replace(evidence=()))
         try:
             answers = self.warden.follow(wanted)
@@ -338,27 +345,35 @@ class Server:
             self.counts[what] += 1
             order = found.order
             if answer.what in ("denied", "watched"):
-                log.info(
-                    "%s net=%s for=%.0fs why=%s clients=%d attempts=%d number=%d",
+                self.lines.say(
+                    "drop", logging.INFO, "%s net=%s for=%.0fs why=%s clients=%d attempts=%d number=%d",
                     "drop" if answer.what == "denied" else "would-drop",
                     Target(order.network, order.bits), (order.until or 0.0) - time.time(), order.rule, order.clients,
                     order.attempts, answer.number,
                 )  # fmt: skip
             elif answer.what not in ("same", "over"):
-                log.info("refuse net=%s what=%s", Target(order.network, order.bits), answer.what)
+                self.lines.say("refuse", logging.INFO, "refuse net=%s what=%s", Target(order.network, order.bits), answer.what)
         return answers
 
     def _alarm(self, report: wire.Report) -> None:
-        if report.kind == "leak":  # somebody who is denied is seen in the logs: look at the firewall at once
+        if report.kind == "leak" and self.hints.take():  # somebody who is denied is seen in the logs: look at the firewall
             self.next = min(self.next, time.monotonic() + 0.5)
-        if not self.alarms.take(1.0):
-            return
+        at = min(report.at, self.warden.now())  # one from the future would be the last to be forgotten
         try:
-            if self.warden.ledger.alarm_once(report.kind, report.text, report.at):
-                self.counts["alarms"] += 1
-                log.warning("alarm kind=%s", report.kind)  # its words may name a user: they stand in the ledger
+            ledger = self.warden.ledger
+            if ledger.alarmed(report.kind, report.text, at):
+                return
+            if not self.alarms.take():
+                self.lines.unsaid["alarm"] += 1
+                return
+            ledger.alarm(report.kind, report.text, at)
         except LedgerError as error:
             self._trouble(error)
+            return
+        self.counts["alarms"] += 1
+        self.lines.say(
+            "alarm", logging.WARNING, "alarm kind=%s", report.kind
+        )  # its words may name a user: they stand in the ledger
 
     # ---- by the clock
 
@@ -376,8 +391,10 @@ class Server:
             self._settled()
         if now >= self.next:
             self._apply("time")
+            self.lines.sum_up()
         elif now - self.checked >= 1.0:
             self.checked = now
+            self._stay_reachable(poll)
             self._look()
             for fd in [fd for fd, peer in self.peers.items() if not peer.greeted and now - peer.since > SILENT]:
                 self._dismiss(fd, poll, "said nothing")
@@ -390,6 +407,17 @@ class Server:
         self.warden.warnings.clear()
         said = f"{self.mode.name}; {self.counts['denied']} denied, {self.counts['watched']} watched since the start"
         self.notify.alive(self.broken or said)
+
+    def _stay_reachable(self, poll: select.poll) -> None:
+        """The socket is made anew where somebody took it away: `rm -r /run/monzen` is soon typed."""
+        if self.listener is not None and self._at_path() == self.bound:
+            return
+        try:
+            self._close(poll)
+            self.listener = self._listen()
+            log.warning("socket made anew path=%s", self.path)
+        except GateError as error:
+            self._trouble(error)
 
     def _look(self) -> None:
         """Whether somebody else changed the firewall, or the mode: then everything is compared at once."""
@@ -487,7 +515,7 @@ class Server:
         try:
             wards = self.warden.wards()
             last = self.warden.ledger.last_release()
-            shield = sorted({(w.network, w.bits) for w in wards.all if w.why not in ("reserved", "private")})
+            shield = sorted({(cut(w.network, w.bits), w.bits) for w in wards.all if w.why not in ("reserved", "private")})
             now = (self.mode.name, tuple(shield), last)
             if now == self.told and not whole:
                 return []

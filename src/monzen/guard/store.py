@@ -20,6 +20,7 @@ from typing import Any, Final
 FORMAT: Final = 4  # of marshal: every Python from 3.4 on reads it
 MAGIC: Final = b"monzen\x01\n"
 HEAD: Final = struct.Struct("<8sqqI")  # magic, number of the last record in it, bytes, CRC-32
+CHECK: Final = struct.Struct("<I")  # CRC-32 of a record: SQLite does not see a page that changed on the disk
 STEP: Final = 2000  # records deleted in one transaction
 
 
@@ -100,7 +101,7 @@ class Store:
             state = marshal.loads(body)
         except FileNotFoundError:
             pass
-        except (OSError, struct.error, ValueError, EOFError, TypeError) as error:
+        except (OSError, struct.error, ValueError, EOFError, TypeError, MemoryError) as error:
             raise StoreError(f"{self.snapshot}: {error}") from None
         self.number = max(self.number, last)
         return state, self._records(last)
@@ -112,8 +113,10 @@ class Store:
                 expected += 1
                 if number != expected:
                     raise StoreError(f"{self.path}: record {expected} is missing")
-                yield marshal.loads(body)
-        except (sqlite3.Error, ValueError, EOFError, TypeError) as error:
+                if zlib.crc32(body[CHECK.size :]) != CHECK.unpack(body[: CHECK.size])[0]:
+                    raise StoreError(f"{self.path}: record {number} is broken")
+                yield marshal.loads(body[CHECK.size :])
+        except (sqlite3.Error, struct.error, ValueError, EOFError, TypeError, MemoryError) as error:
             raise StoreError(f"{self.path}: {error}") from None
 
     def write(self, record: tuple[Any, ...]) -> bool:
@@ -122,6 +125,7 @@ class Store:
             self.number += 1
             return False
         body = marshal.dumps(record, FORMAT)
+        body = CHECK.pack(zlib.crc32(body)) + body
         self.number += 1
         try:
             self.db.execute("INSERT INTO record (number, body) VALUES (?, ?)", (self.number, body))

@@ -25,8 +25,10 @@ from monzen.wards import Ward, Wards
 FRESH: Final = 10.0  # seconds for which the shield is good; who is connected to sshd is looked up for each order
 FIREWALL: Final = 30.0  # seconds for which it is known which firewall there is
 AHEAD: Final = 86_400.0  # seconds that a log's clock may run ahead of ours
-WIDE: Final = 24  # bits: of IPv4 networks wider than that
-WIDE_MOST: Final = 1_000  # no more last at once that nobody typed: a thousand /20 are one thousandth of IPv4
+# Octets of an address, prefix length, and how many wider networks than that may last at once that nobody typed: a thousand /20
+# are one thousandth of IPv4, and 65,536 /24 one 256th.
+WIDE: Final = ((4, 24, 1_000), (4, 25, 65_536), (16, 48, 1_000), (16, 64, 65_536))
+COUNTED: Final = 60.0  # seconds for which that is counted on, with what comes meanwhile
 
 
 class Answer(NamedTuple):
@@ -42,6 +44,7 @@ class Warden(Keeper):
 
     _guarded: Wards | None = None
     _guarded_at = float("-inf")
+    _guarded_as = 0  # what the ledger was then
     _ports: tuple[int, ...] = (22,)
     _wall: tuple[str, float] = ("", float("-inf"))
     mirror_due = False  # ufw is shown what the kernel holds when there is time: it takes a tenth of a second
@@ -73,11 +76,11 @@ class Warden(Keeper):
             self._inode = os.stat(self.path).st_ino
 
     def wards(self) -> Wards:
-        """Who is never denied: the machine and the allow list as of a moment ago, those on SSH as of now."""
-        now = time.monotonic()
-        if self._guarded is None or now - self._guarded_at > FRESH:
+        """Who is never denied: the machine as of a moment ago, the allow list and those on SSH as of now."""
+        now, turned = time.monotonic(), self.ledger.turned()
+        if self._guarded is None or now - self._guarded_at > FRESH or turned != self._guarded_as:
             self._guarded = super().wards()
-            self._guarded_at = now
+            self._guarded_at, self._guarded_as = now, turned
             self._ports = tuple(ssh_ports(self.root)) or self._ports
         known = {w.network for w in self._guarded.all if w.why == "ssh"}
         new = [Ward(peer, 8 * len(peer), "ssh") for peer in peers_at(self._ports, self.root) if peer not in known and any(peer)]
@@ -105,6 +108,8 @@ class Warden(Keeper):
         return 0
 
     idle = False
+    _wide: dict[tuple[int, int], int] = {}  # noqa: RUF012  # replaced, never changed in place, before the first count
+    _counted = float("-inf")
 
     def mirror(self) -> None:
         """Show in ufw what was not shown yet."""
@@ -120,8 +125,8 @@ class Warden(Keeper):
 
     def follow(self, wanted: Sequence[Found]) -> list[Answer]:
         """What `run` wants denied: each is answered. Raises GateError and LedgerError where nothing could be done."""
-        mode = self.mode()
         with self.lock():
+            mode = self.mode()
             guarded, now = self.wards(), self.now()
             answers: list[Answer | None] = [None] * len(wanted)
             good: dict[int, Order] = {}
@@ -185,9 +190,23 @@ class Warden(Keeper):
         inside = outcome.inside
         if inside is not None and (inside.until is None or inside.until >= until):
             return Answer("same", inside.number)
-        if len(order.network) == 4 and order.bits < WIDE and self.ledger.count_wide(WIDE, now) >= WIDE_MOST:
+        if not self._room(order, now):
             return Answer("wide", 0, _("so many wide networks are denied already that more of them cannot be true"))
         return order
+
+    def _room(self, order: Order, now: float) -> bool:
+        """Whether so wide a network may be denied beside those that are, and then it counts as one of them."""
+        mine = [(octets, bits) for octets, bits, _most in WIDE if len(order.network) == octets and order.bits < bits]
+        if not mine:
+            return True
+        if time.monotonic() - self._counted > COUNTED:
+            self._wide = {(octets, bits): self.ledger.count_wide(octets, bits, now) for octets, bits, _most in WIDE}
+            self._counted = time.monotonic()
+        if any(self._wide[octets, bits] >= most for octets, bits, most in WIDE if (octets, bits) in mine):
+            return False
+        for key in mine:
+            self._wide[key] += 1
+        return True
 
 
 def target_of_order(order: Order) -> Target:

@@ -126,7 +126,7 @@ def number(value: object) -> float:
     return float(value)
 
 
-def prefix(value: object) -> Prefix:
+def prefix(value: object, least: int = 1) -> Prefix:
     """A network: hexadecimal address of 4 or 16 bytes with its host bits zero, and prefix length. Raises WireError."""
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise WireError("no network")
@@ -138,9 +138,31 @@ def prefix(value: object) -> Prefix:
     except ValueError:
         raise WireError("no network") from None
     width = 8 * len(network)
-    if len(network) not in (4, 16) or not 1 <= bits <= width or int.from_bytes(network, "big") & ((1 << (width - bits)) - 1):
+    if len(network) not in (4, 16) or not least <= bits <= width or int.from_bytes(network, "big") & ((1 << (width - bits)) - 1):
         raise WireError("no network")
     return network, bits
+
+
+def release_of(row: object) -> tuple[bytes, int, float]:
+    """Who was released, and when. Raises WireError."""
+    if not isinstance(row, list) or len(row) != 3:
+        raise WireError("a release has three parts")
+    return *prefix(row[:2], 0), number(row[2])
+
+
+def answer_of(row: object) -> tuple[str, int]:
+    """What became of an order, and the number of its denial. Raises WireError."""
+    if not isinstance(row, list) or len(row) != 2 or not isinstance(row[0], str) or type(row[1]) is not int:
+        raise WireError("no answer")
+    return row[0], row[1]
+
+
+def rows_of(message: dict[str, Any], name: str, most: int = PREFIXES) -> list[Any]:
+    """A list in a message. Raises WireError."""
+    rows = message.get(name)
+    if not isinstance(rows, list) or len(rows) > most:
+        raise WireError(f"no {name}")
+    return rows
 
 
 def prefix_row(found: Prefix) -> list[Any]:

@@ -34,6 +34,23 @@ class Allows(Base):
         with self._change():
             self._stands_for(number, prefixes, now)
 
+    def name(self, text: str) -> tuple[float, list[Prefix]]:
+        """What a host name of the configuration stood for when there was an answer last, and when that was; 0: never."""
+        with self._reading():
+            row = self._value("SELECT value FROM meta WHERE key = ?", (f"name:{text}",))
+        try:
+            at, *found = str(row).split()
+            prefixes = [(bytes.fromhex(hexed), 4 * len(hexed)) for hexed in found]
+            return float(at), [(network, bits) for network, bits in prefixes if len(network) in (4, 16)]
+        except ValueError:
+            return 0.0, []
+
+    def name_stands_for(self, text: str, prefixes: Iterable[Prefix], now: float) -> None:
+        """What it stands for now: single addresses."""
+        value = " ".join([str(moment(now)), *(network.hex() for network, _bits in prefixes)])
+        with self._change():
+            self.db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (f"name:{words(text)}", value))
+
     def _stands_for(self, number: int, prefixes: Iterable[Prefix], now: float) -> None:
         found = list(dict.fromkeys((cut(network, bits), bits) for network, bits in prefixes))
         if not found or not self._value("SELECT 1 FROM allow WHERE number = ? AND ended IS NULL", (number,)):

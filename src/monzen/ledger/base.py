@@ -33,6 +33,11 @@ class Base:
         """Close the file; of the last one to write, SQLite puts the log into it."""
         self.db.close()
 
+    def turned(self) -> int:
+        """A number that is another one when anybody else has changed the file: 2 µs."""
+        with self._reading():
+            return int(self._value("PRAGMA data_version"))
+
     @contextmanager
     def _change(self) -> Iterator[None]:
         """One transaction: wholly or not at all, and on the disk when it returns."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from monzen.ledger.base import COLUMNS, MOST, WORD, Base, around, counter, cut, moment, span, words
-from monzen.ledger.records import Entry, Knocked, Order, Prefix, Release
+from monzen.ledger.records import Entry, Key, Knocked, Order, Prefix, Release
 
 LINE: Final = 2_000  # bytes of one evidence line: Postfix and Dovecot write no longer ones, syslog cuts at 8,096
 LINES: Final = 12  # evidence lines of one denial: the first half and the last half
@@ -39,12 +39,24 @@ class Denials(Base):
                 found.append(entry._replace(ended=now, ending="watch"))
             return found
 
-    def count_wide(self, bits: int, now: float) -> int:
-        """How many IPv4 networks wider than that are denied that nobody typed."""
-        which = "ended IS NULL AND until > ? AND bits < ? AND length(network) = 4 AND origin = 'run'"
+    def count_wide(self, octets: int, bits: int, now: float) -> int:
+        """How many networks of addresses of so many octets, wider than that, `run` denies."""
+        which = "ended IS NULL AND until > ? AND bits < ? AND length(network) = ? AND origin = 'run'"
         query = f"SELECT count(*) FROM denial WHERE {which}"
         with self._reading():
-            return int(self._value(query, (now, bits)))
+            return int(self._value(query, (now, bits, octets)))
+
+    def typed(self) -> set[Key]:
+        """What lasts of what people denied: it goes last where there is no room."""
+        with self._reading():
+            query = "SELECT network, bits, port, protocol FROM denial WHERE ended IS NULL AND origin = 'hand'"
+            return {(row[0], row[1], row[2], row[3]) for row in self.db.execute(query)}
+
+    def lasting_numbers(self, keys: Iterable[Key]) -> list[int]:
+        """The numbers of what lasts of these."""
+        query = f"SELECT number FROM denial WHERE {KEY} AND ended IS NULL"
+        with self._reading():
+            return [row[0] for key in keys for row in self.db.execute(query, key)]
 
     def would_be(self, now: float) -> list[Entry]:
         """Who would be denied now, had it not been watch-only, or open: newest first, each target once."""

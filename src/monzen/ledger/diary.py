@@ -25,14 +25,16 @@ class Diary(Base):
             ).lastrowid
         return number or 0
 
-    def alarm_once(self, kind: str, text: str, at: float) -> bool:
-        """The same, unless it is known: who reports it may not remember that it did. Whether it is new."""
-        with self._change():
+    def alarmed(self, kind: str, text: str, at: float) -> bool:
+        """Whether this alarm is known: who reports it may not remember that it did."""
+        with self._reading():
             key = (moment(at), words(kind, WORD), words(text))
-            if self._value("SELECT number FROM alarm WHERE at = ? AND kind = ? AND text = ?", key) is not None:
-                return False
-            self.db.execute("INSERT INTO alarm (at, kind, text, detail) VALUES (?, ?, ?, '')", key)
-            return True
+            return self._value("SELECT number FROM alarm WHERE at = ? AND kind = ? AND text = ?", key) is not None
+
+    def alarmed_since(self, kind: str, since: float) -> bool:
+        """Whether there was an alarm of this kind since then: what goes on is said now and then."""
+        with self._reading():
+            return self._value("SELECT 1 FROM alarm WHERE at >= ? AND kind = ?", (since, kind)) is not None
 
     def alarms(self, since: float = 0.0, limit: int = 1000, *, untold: bool = False) -> list[Alarm]:
         """The alarms since then, newest first; `untold`: those that nobody was told of."""
