@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from monzen.parse.header import split
+from monzen.parse.line import unwrap
 from monzen.types import Event
 
 WINDOW: Final = 3600.0  # seconds of log time within which the second copy must come
@@ -22,23 +23,28 @@ FULL: Final = (1 << FIELD) - 1
 # rsyslog writes control characters as #ooo, journald as they are (rsyslog.conf(5), EscapeControlCharactersOnReceive)
 CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
 NOISE: Final = bytes(b for b in range(256) if not chr(b).isascii() or not chr(b).isalnum())
+WRAPPER: Final = 64  # bytes: `message repeated 999999999 times: [ `
 COMPARED: Final = 1500  # bytes of a message: rsyslog cuts at 8 KiB, sshd at 1 KiB
 
 
-def digest(event: Event) -> bytes:
-    """What two copies of a message have in common, 8 bytes."""
+def digest(event: Event) -> tuple[bytes, int]:
+    """What two copies of a message have in common, 8 bytes; and how many messages the line stands for.
+
+    rsyslog of Ubuntu writes `message repeated 3 times: [ text]` where journald keeps three.
+    """
     line, head = event[3], event[4]
     program = head[head.rfind(b" ") + 1 :]
     at = -1
     if line[:1] != b"{":
         at = line.find(head)
     if at >= 0 and line.startswith(b": ", at + len(head)):
-        message = line[at + len(head) + 2 : at + len(head) + 2 + COMPARED]
+        message = line[at + len(head) + 2 : at + len(head) + 2 + COMPARED + WRAPPER]
     else:
-        message = split(line).message[:COMPARED]
+        message = split(line).message[: COMPARED + WRAPPER]
         if CONTROL.search(message) is not None:
             message = CONTROL.sub(lambda m: b"#%03o" % m[0][0], message)
-    return blake2b(program + b" " + message.translate(None, NOISE), digest_size=8).digest()
+    message, times = unwrap(message)
+    return blake2b(program + b" " + message[:COMPARED].translate(None, NOISE), digest_size=8).digest(), times
 
 
 class Copies:
@@ -50,30 +56,33 @@ class Copies:
         self.turn = float("-inf")  # when `new` began
         self.dropped = 0
 
-    def first(self, event: Event, stream: int) -> bool:
-        """Whether this is the first copy, as the stream with this number (from 0) has it."""
+    def news(self, event: Event, stream: int) -> Event | None:
+        """What of an event is new, as the stream with this number (from 0) has it: all, some of its attempts, or nothing."""
         new = self.new
         if event[0] > self.turn + WINDOW or len(new) >= MOST:
             self.old, self.turn = new, event[0]
             new = self.new = {}
-        key = digest(event)
+        key, times = digest(event)
         counts = new.get(key)
         if counts is None:
             counts = self.old.pop(key, 0)
         shift = FIELD * min(stream, STREAMS - 1)
-        mine = (counts >> shift & FULL) + 1
+        mine = (counts >> shift & FULL) + times
         if mine > FULL:  # so many of the same: let them all count
-            return True
+            return event
         most = 0
         rest = counts & ~(FULL << shift)
         while rest:
             most = max(most, rest & FULL)
             rest >>= FIELD
-        new[key] = counts + (1 << shift)
-        if mine > most:
-            return True
+        new[key] = counts + (times << shift)
+        fresh = min(times, mine - most)
+        if fresh == times:
+            return event
         self.dropped += 1
-        return False
+        if fresh <= 0:
+            return None
+        return event._replace(attempts=-(-event[2] * fresh // times))
 
     def save(self) -> tuple[Any, ...]:
         """All that is remembered."""

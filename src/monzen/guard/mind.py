@@ -112,8 +112,8 @@ class Mind:
             return
         if len(self.streams) > 1:
             ready.sort(key=_order)
-            first = self.copies.first
-            fresh = [event for _at, number, event in ready if first(event, number)]
+            news = self.copies.news
+            fresh = [new for _at, number, event in ready if (new := news(event, number)) is not None]
         else:
             fresh = [event for _at, _number, event in ready]
         self.heard += len(fresh)
