@@ -94,7 +94,9 @@ class Store:
         try:
             with open(self.snapshot, "rb") as file:
                 magic, last, length, check = HEAD.unpack(file.read(HEAD.size))
-                body = file.read(length + 1)
+                if length != os.fstat(file.fileno()).st_size - HEAD.size:  # a damaged one may be a terabyte
+                    raise StoreError(f"{self.snapshot}: broken")
+                body = file.read(length)
             if magic != MAGIC or len(body) != length or zlib.crc32(body) != check:
                 raise StoreError(f"{self.snapshot}: broken")
             self.size = length
