@@ -69,7 +69,7 @@ class Upkeep:
         self._nft: Nftables | None = None
         self._ledger: Ledger | None = None
         self.warnings: list[str] = []  # what a person should hear of, though it was done
-        self._asked: dict[str, float] = {}  # when each host name was asked for
+        self._asked: dict[str, float] = {}  # when each host name was asked for, on the monotonic clock
         self._lasting: int | None = None  # denials that last, at most: counted once, then with what came
 
     def __enter__(self) -> Self:
@@ -379,11 +379,11 @@ class Upkeep:
         now = self.now()
         old = [a.text for a in self.ledger.allowed() if a.name and (a.resolved is None or now - a.resolved > FRESH)]
         old += [name for name in self.config.names if now - self.ledger.name(name)[0] > FRESH]
-        self._ask([name for name in old if name not in self._asked or now - self._asked[name] > UNANSWERED])
+        self._ask([name for name in old if time.monotonic() > self._asked.get(name, -UNANSWERED) + UNANSWERED])
 
     def _ask(self, names: Sequence[str]) -> None:
         now = self.now()
-        self._asked.update(dict.fromkeys(names, now))
+        self._asked.update(dict.fromkeys(names, time.monotonic()))
         answers = resolve_apart(tuple(dict.fromkeys(names)))
         for name in self.config.names:
             if name in answers:
