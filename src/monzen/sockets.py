@@ -98,7 +98,7 @@ def peers_at(ports: Iterable[int], root: str = "/") -> list[bytes]:
     """The other ends of the established TCP connections of these ports of ours: quick, for it looks at no process."""
     found: dict[bytes, None] = {}
     for port in ports:
-        row = re.compile(rb"\n *\d+: [0-9A-F]+:%04X ([0-9A-F]+:[0-9A-F]{4}) 01 " % port)
+        row = re.compile(rb"\n *\d+: [0-9A-F]+:%04X ((?:[0-9A-F]{8}|[0-9A-F]{32}):[0-9A-F]{4}) 01 " % port)
         for name in ("tcp", "tcp6"):
             try:
                 with open(os.path.join(root, "proc/net", name), "rb") as file:

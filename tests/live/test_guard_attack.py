@@ -52,6 +52,7 @@ def test_nobody_who_is_shielded_is_denied_whatever_it_asks_for():
     with gate(SHIELD).start("serve") as guard, Peer() as peer:
         session = connect("admin", 22).socket  # a moment ago
         session6 = connect("admin", 22, ADMIN6, SRV6).socket
+        assert peer.order(ADMIN4, ADMIN6, "192.0.2.128/26") == ["shielded"] * 3, "though nothing else was looked up anew"
         shielded += [ADMIN4, ADMIN6]
         monzen("allow", "203.0.113.99", "pal.example")
         shielded += ["203.0.113.99", "198.51.100.223"]

@@ -32,7 +32,7 @@ from monzen.gate.target import Denial, GateError, Target
 LEAST: Final = 65_536  # room in a new set: its buckets take 1 MiB of kernel memory; a fuller one is made anew with twice as much
 LIMIT: Final = 1_048_576  # denials in all: 85 MiB of kernel memory (FACTS E)
 SINGLY: Final = 2_048  # up to so many the kernel is asked one by one what it holds, 10 µs each; beyond, whole sets are read
-ROOM: Final = 100  # of a full gate this part is made free at once: else each denial more would cost a look at all of them
+ROOM: Final = 128  # of a full gate this part is made free at once: else each denial more would cost a look at all of them
 Span = tuple[int, int, int]  # octets of an address, first and last address
 
 

@@ -48,7 +48,13 @@ ORDERS: Final = (1_000.0, 10_000.0)  # the same; about as many as there is time 
 ALARMS: Final = (1_000 / 86_400, 200.0)  # the ledger keeps 10,000: those of ten days
 HINTS: Final = (1 / 15, 1.0)  # comparisons of everything that `run` may cause
 EVIDENCE: Final = 1 << 20  # bytes of evidence a minute; of more, the orders count and their lines are left out
-SAID: Final = {"drop": (1.0, 3_000.0), "refuse": (0.1, 200.0), "peer": (0.1, 50.0), "alarm": (0.1, 200.0)}  # lines of the log
+SAID: Final = {  # lines of the log, of each kind a peer can cause: a second, and at once
+    "drop": (1.0, 3_000.0),
+    "release": (1.0, 3_000.0),
+    "refuse": (0.1, 200.0),
+    "peer": (0.1, 50.0),
+    "alarm": (0.1, 200.0),
+}
 SILENT: Final = 20.0  # seconds in which a peer must have said who it is
 TURN: Final = 32  # messages taken from one peer before the others and the clock have their turn
 LAPSE: Final = 5.0  # seconds before what failed is tried again
@@ -458,7 +464,8 @@ class Server:
                 why, done.restored, done.missing, done.extra, done.freed, done.found,
             )  # fmt: skip
         for entry in done.ended:
-            log.info("release net=%s why=%s number=%d knocks=%d", Target(*entry.key), entry.ending, entry.number, entry.knocks)
+            said = "release net=%s why=%s number=%d knocks=%d"
+            self.lines.say("release", logging.INFO, said, Target(*entry.key), entry.ending, entry.number, entry.knocks)
 
     def _applied(self) -> Applied:
         self.warden.idle = True
