@@ -1,5 +1,6 @@
 """The short form of `make crashtest`: killed at random, it knows exactly what one scan says."""
 
+import gc
 import os
 
 import pytest
@@ -18,3 +19,4 @@ def test_killed_at_random_it_knows_the_same(tmp_path, seed):
     whole = scanned(tmp_path)
     assert whole.sentences
     assert differences(known(tmp_path), whole) == []
+    assert gc.isenabled(), "what runs after it in this process collects as before"

@@ -179,6 +179,7 @@ class Guard:
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._signal)
+        collecting = gc.isenabled()
         gc.disable()  # events are tuples of bytes; what is cyclic here is made at the start
         try:
             self._greet()
@@ -197,6 +198,8 @@ class Guard:
             signal.set_wakeup_fd(-1)
             os.close(reading)
             os.close(writing)
+            if collecting:
+                gc.enable()
         return 0
 
     def _signal(self, number: int, _frame: object) -> None:
