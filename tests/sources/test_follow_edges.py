@@ -525,3 +525,17 @@ def test_nothing_is_new_enough(log: Log, since: float | None) -> None:
     following.drain()
     assert following.got == log.lines[4:]
     following.follower.close()
+
+
+def test_an_editor_takes_out_the_first_and_the_last_line(log: Log) -> None:
+    """Nothing of what tells a text is left but a line before the last."""
+    following = followed(log, 3)
+    for line in (0, 1):
+        lines = log.path.read_bytes().splitlines(keepends=True)
+        new = log.path.with_name("sed")
+        new.write_bytes(b"".join(lines[:line] + lines[line + 1 :]))
+        new.rename(log.path)
+    following.drain()
+    log.write(1)
+    following.drain()
+    assert following.got == log.lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import NamedTuple
 
-TAIL = 128  # bytes before the offset that must still be there: more than a stamp, a host and a pid
+TAIL = 512  # bytes before the offset that must still be there: three lines or more, each with its stamp
 LINE = 256  # bytes of a first line: with its stamp they are those of no other file of the set
 BEHIND = 8192  # bytes before a position that the reader wants to see again
 DIGEST = 8  # bytes

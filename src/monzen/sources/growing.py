@@ -137,24 +137,33 @@ class Growing:
         self.mark, self.offset, self.tail, self.inside = cursor.mark, cursor.offset, cursor.tail, cursor.inside
         return True
 
-    def to_tail(self, cursor: Cursor) -> bool:
-        """Stand behind the last place where the text has the line that stood before the cursor; False where it has not."""
-        tail = cursor.tail[cursor.tail.rfind(b"\n", 0, -1) + 1 :]
-        if not tail.endswith(b"\n"):
-            return False
-        found = -1
-        at = 0
+    def to_tail(self, cursor: Cursor, *, edited: bool) -> bool:
+        """Stand behind the line before the cursor, or where the file was `edited` behind the nearest that the text still has.
+
+        An editor may have taken out the last and the first. False where it has none of them.
+
+        One that was shortened may end in the middle of a line that was read: behind an earlier one that half would come again.
+        """
+        whole = cursor.tail[: cursor.tail.rfind(b"\n") + 1].split(b"\n")[:-1]
+        if len(cursor.tail) < cursor.offset and len(whole) > 1:
+            whole = whole[1:]  # of which the beginning is not known
+        for line in reversed(whole if edited else whole[-1:]):
+            if line and (found := self._behind_last(line + b"\n")) >= 0:
+                self.mark, self.offset, self.inside = mark_of(self.head()), found, False
+                self.tail = os.pread(self.fd, min(TAIL, found), max(0, found - TAIL))
+                return True
+        return False
+
+    def _behind_last(self, line: bytes) -> int:
+        """The offset behind the last place where the text has this; -1 where it has not."""
+        found, at = -1, 0
         while data := os.pread(self.fd, 1 << 20, at):
-            if (place := data.rfind(tail)) >= 0:
-                found = at + place + len(tail)
-            if len(data) < len(tail):
+            if (place := data.rfind(line)) >= 0:
+                found = at + place + len(line)
+            if len(data) < len(line):
                 break
-            at += len(data) - len(tail) + 1
-        if found < 0:
-            return False
-        self.mark, self.offset, self.inside = mark_of(self.head()), found, False
-        self.tail = os.pread(self.fd, min(TAIL, found), max(0, found - TAIL))
-        return True
+            at += len(data) - len(line) + 1
+        return found
 
     def size(self) -> int:
         """Bytes that there are now."""

@@ -53,7 +53,7 @@ class Texts:
         read, at its end. No line twice."""
         text = self.open(entry)
         known = entry.mark in self.done or (entry.mark and entry.mark == cursor.mark)
-        if isinstance(text, Growing) and not text.to_tail(cursor) and known:
+        if isinstance(text, Growing) and not text.to_tail(cursor, edited=entry.key[1] != cursor.inode) and known:
             text.to_end()
             self._complaints.say(SourceError("cut-off", self.path))
         return text
