@@ -154,11 +154,7 @@ class _Minutes(dict[bytes, float]):
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.since = 0.0  # the first that is remembered: a year later the same text is another minute
-        self.hour, self.year, self.begins = (
-            b"",
-            0,
-            0.0,
-        )  # the last hour all of whose minutes are told from its first, and its year
+        self.hour, self.year, self.begins = b"", 0, 0.0  # the last hour all of whose minutes are told from its first, and its year
 
     def __missing__(self, text: bytes) -> float:
         clock = self.clock

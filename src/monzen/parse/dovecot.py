@@ -27,20 +27,10 @@ WHO = (  # the user's own words end before the last `, rip=` that follows known 
     rb"[^=]*+(?:=<(?:(?P<user>.*)>|(?P<cut>[^<>,]*+)), (?:method=(?P<detail>[^,]*+), )?(?:(?!rip=)[a-z_]++=[^,<>]*+, )*rip=|=[^<,]++, rip=|(?<=rip)=)"
     rb"(?P<address>[^,\s)>]++)" + LIP
 )
-DOORS = {
-    b"imap": Service.IMAP,
-    b"pop3": Service.POP3,
-    b"managesieve": Service.SIEVE,
-    b"sieve": Service.SIEVE,
-    b"submission": Service.SUBMISSION,
-}
+DOORS = {b"imap": Service.IMAP, b"pop3": Service.POP3, b"managesieve": Service.SIEVE, b"sieve": Service.SIEVE, b"submission": Service.SUBMISSION}
 DOOR = {k: int(v) for k, v in DOORS.items()}
 
-AUTH = (
-    rb"(?:dovecot: )?auth(?:-worker)?(?:\([\w-]*+\))?: "
-    + LEVEL
-    + rb"(?:conn unix:[\w./-]*+ \([^)]*+\): (?:auth-worker<\d++>: )?)?"
-)
+AUTH = rb"(?:dovecot: )?auth(?:-worker)?(?:\([\w-]*+\))?: " + LEVEL + rb"(?:conn unix:[\w./-]*+ \([^)]*+\): (?:auth-worker<\d++>: )?)?"
 
 
 def _login(m: re.Match[bytes]) -> Mapping[str, Any]:
@@ -78,9 +68,7 @@ FAILED_ABOUT = "Dovecot: login failed"
 FAILURE, FAILED_JOIN, STRONG = int(Kind.AUTH_FAILURE), int(Join.LOGIN_FAILED), int(Weight.STRONG)
 
 OUTAGE, OUTAGE_JOIN = int(Kind.AUTH_OUTAGE), int(Join.OUTAGE)
-OUR_FAULT = search(
-    rb"[Aa]uth process |Internal (?:login )?(?:failure|error)|Temporary (?:authentication |internal )?failure|auth server"
-)
+OUR_FAULT = search(rb"[Aa]uth process |Internal (?:login )?(?:failure|error)|Temporary (?:authentication |internal )?failure|auth server")
 
 
 def _failed(m: re.Match[bytes], service: int) -> Fact:
@@ -92,23 +80,12 @@ def _failed(m: re.Match[bytes], service: int) -> Fact:
     if OUR_FAULT(m.string, m.end("door"), m.start("attempts")):
         kind, weight, join = OUTAGE, 0, OUTAGE_JOIN
     return fact(
-        kind,
-        weight,
-        client,
-        user[:255] if user else None,
-        DOOR[door],
-        min(int(attempts), CAP),
-        None,
-        method or None,
-        join,
-        FAILED_ABOUT,
+        kind, weight, client, user[:255] if user else None, DOOR[door], min(int(attempts), CAP), None, method or None, join, FAILED_ABOUT
     )
 
 
 FAILED_MODEL = Fact(FAILURE, STRONG, b"", None, int(Service.OTHER), 1, None, None, FAILED_JOIN, FAILED_ABOUT)
-DOOR_MODELS = tuple(
-    DOOR[name] for name in (b"imap", b"pop3", b"submission", b"managesieve", b"sieve")
-)  # in the order of `_scan.c`
+DOOR_MODELS = tuple(DOOR[name] for name in (b"imap", b"pop3", b"submission", b"managesieve", b"sieve"))  # in the order of `_scan.c`
 
 LOGIN_PROCESS = (
     Reads(
@@ -128,16 +105,9 @@ LOGIN_PROCESS = (
                 "service": "imap",
             },
             "dovecot[7]: managesieve-login: Login aborted: Logged out (auth failed, 1 attempts in 10 secs) (auth_failed): user=<o@example.org>, "
-            "method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, TLS, session=<Dp8j1Ho3suTAAALx>": {
-                "user": "o@example.org",
-                "service": "sieve",
-            },
+            "method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, TLS, session=<Dp8j1Ho3suTAAALx>": {"user": "o@example.org", "service": "sieve"},
             "dovecot: pop3-login: Info: Disconnected: Connection closed: read(size=1003) failed: Connection reset by peer (auth failed, 3 attempts "
-            "in 0 secs): user=<test>, rip=2001:db8::7, lip=2001:db8::1, session=<x>": {
-                "client": "2001:db8::7",
-                "attempts": 3,
-                "service": "pop3",
-            },
+            "in 0 secs): user=<test>, rip=2001:db8::7, lip=2001:db8::1, session=<x>": {"client": "2001:db8::7", "attempts": 3, "service": "pop3"},
             "dovecot: imap-login: Disconnected (auth failed, 1 attempts): method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, TLS: Disconnected": {
                 "user": None
             },
@@ -169,10 +139,7 @@ LOGIN_PROCESS = (
     Reads(
         "Dovecot: login failed at the server behind the proxy",
         b"(proxy dest auth",  # 2.4 says how often; all were passed on, and so are called successful
-        LOGIN
-        + VERDICT
-        + rb"\(proxy dest auth(?: failed|entication failure)(?:, (?:\d{1,6}/)?(?P<attempts>\d{1,6}) )?[^)]*+\)"
-        + WHO,
+        LOGIN + VERDICT + rb"\(proxy dest auth(?: failed|entication failure)(?:, (?:\d{1,6}/)?(?P<attempts>\d{1,6}) )?[^)]*+\)" + WHO,
         Kind.AUTH_FAILURE,
         Weight.STRONG,
         join=Join.LOGIN_FAILED,
@@ -189,10 +156,7 @@ LOGIN_PROCESS = (
                 "attempts": 2,
             },
             "dovecot: pop3-login: Login aborted: Connection closed (proxy dest authentication failure, 1 attempts in 2 secs) "
-            "(proxy_dest_auth_failed): user=<office>, method=PLAIN, rip=2001:db8::7, lip=2001:db8::1, session=<x>": {
-                "attempts": 1,
-                "service": "pop3",
-            },
+            "(proxy_dest_auth_failed): user=<office>, method=PLAIN, rip=2001:db8::7, lip=2001:db8::1, session=<x>": {"attempts": 1, "service": "pop3"},
         },
     ),
     Reads(
@@ -228,17 +192,8 @@ LOGIN_PROCESS = (
     ),
     Reads(
         "Dovecot: login refused while our authentication server is down",
-        (
-            b"(auth process ",
-            b"(auth service ",
-            b"nternal ",
-            b"(disconnected while finishing",
-            b"uth process broken (",
-            b"(proxy dest ",
-        ),
-        LOGIN
-        + VERDICT
-        + rb"\((?:auth process (?:communication failure|broken)|auth service reported temporary failure|internal failure|disconnected while finishing"
+        (b"(auth process ", b"(auth service ", b"nternal ", b"(disconnected while finishing", b"uth process broken (", b"(proxy dest "),
+        LOGIN + VERDICT + rb"\((?:auth process (?:communication failure|broken)|auth service reported temporary failure|internal failure|disconnected while finishing"
         rb"|proxy dest (?:temporary|internal|connection|remote|protocol) "
         rb"|(?<=Auth process broken \()disconnected before auth was ready)[^)]*+\)" + WHO,
         Kind.AUTH_OUTAGE,
@@ -259,13 +214,9 @@ LOGIN_PROCESS = (
             "lip=192.0.2.1, TLS, session=<x>": {"user": "office"},
             "dovecot: imap-login: Disconnected (internal failure, 1 successful auths): user=<office>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, TLS": {},
             "dovecot: imap-login: Login aborted: Connection closed (auth process communication failure, 1 attempts in 0 secs) "
-            "(auth_process_comm_fail): user=<office>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<x>": {
-                "user": "office"
-            },
+            "(auth_process_comm_fail): user=<office>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<x>": {"user": "office"},
             "dovecot: imap-login: Login aborted: Connection closed (proxy dest temporary authentication failure, 1/1 successful auths in 3 secs) "
-            "(proxy_dest_auth_temp_failed): user=<office>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<x>": {
-                "user": "office"
-            },
+            "(proxy_dest_auth_temp_failed): user=<office>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<x>": {"user": "office"},
         },
     ),
     Reads(
@@ -300,19 +251,13 @@ LOGIN_PROCESS = (
     Reads(
         "Dovecot: end of a connection without a guess",
         b"rip=",
-        LOGIN
-        + rb"(?:Disconnected|Aborted login|Login aborted|Login failed|Remote closed|Client |Connection closed|haproxy: )"
-        + RIP,
+        LOGIN + rb"(?:Disconnected|Aborted login|Login aborted|Login failed|Remote closed|Client |Connection closed|haproxy: )" + RIP,
         Kind.DISCONNECT,
         live=False,
         refine=_left,
         examples={
-            "dovecot: imap-login: Disconnected (no auth attempts in 2 secs): user=<>, rip=192.0.2.7, lip=192.0.2.1, session=<x>": {
-                "weight": "none"
-            },
-            "dovecot: imap-login: Aborted login (tried to use disallowed plaintext auth): user=<>, rip=192.0.2.7, lip=192.0.2.1": {
-                "weight": "none"
-            },
+            "dovecot: imap-login: Disconnected (no auth attempts in 2 secs): user=<>, rip=192.0.2.7, lip=192.0.2.1, session=<x>": {"weight": "none"},
+            "dovecot: imap-login: Aborted login (tried to use disallowed plaintext auth): user=<>, rip=192.0.2.7, lip=192.0.2.1": {"weight": "none"},
             "dovecot: imap-login: Disconnected (tried to use unsupported auth mechanism): user=<>, method=NTLM, rip=192.0.2.7, lip=192.0.2.1": {},
             "dovecot: imap-login: Aborted login (disconnected before auth was ready, waited 3 secs): user=<>, rip=192.0.2.7, lip=192.0.2.1": {},
             "dovecot: imap-login: Disconnected: Inactivity during authentication (disconnected while authenticating, waited 180 secs): user=<office>, "
@@ -344,12 +289,7 @@ LOGIN_PROCESS = (
 REASONS = (b"unknown user", b"assword mismatch", b"nvalid credentials", b"pam_authenticate() failed")
 MECHANISM = rb"(?:plain|login|cram-md5|digest-md5|scram-sha-\d{1,3}|apop|ntlm|rpa|skey|otp|gssapi|gss-spnego|external|anonymous|oauthbearer|xoauth2)\("
 """What auth writes in place of a database while there is no name yet: no user can choose it."""
-NAMELESS = (
-    rb"(?:dovecot: )?auth(?:-worker)?(?:\(\w*+\))?: "
-    + LEVEL
-    + MECHANISM
-    + rb"\?,(?P<address>[0-9A-Fa-f:.]++)(?:,(?:<[^>\s,]*+>)?)?\): "
-)
+NAMELESS = rb"(?:dovecot: )?auth(?:-worker)?(?:\(\w*+\))?: " + LEVEL + MECHANISM + rb"\?,(?P<address>[0-9A-Fa-f:.]++)(?:,(?:<[^>\s,]*+>)?)?\): "
 SESSION = rb"(?:,(?:<[^>\s,]*+>)?)?\): "
 CANDIDATE = re.compile(rb",(?P<address>[0-9A-Fa-f:.]{2,45})" + SESSION)
 AGAIN = re.compile(rb",(?P<address>[0-9A-Fa-f:.]{2,45})(?:,[^\s,()]{0,80})?\)(?:<[^>\s,]{0,80}>){0,3}: ").finditer
@@ -359,9 +299,7 @@ PLAUSIBLE = match(
     re.DOTALL,
 )
 LONGEST = 4000  # bytes of an auth line; Dovecot cuts names far earlier
-PAM_OURS = match(
-    rb"pam_authenticate\(\) failed: (?:Permission denied|System error|Critical error|Cannot make/remove|Authentication service cannot)"
-)
+PAM_OURS = match(rb"pam_authenticate\(\) failed: (?:Permission denied|System error|Critical error|Cannot make/remove|Authentication service cannot)")
 
 
 def _detail(m: re.Match[bytes]) -> Mapping[str, Any] | None:
@@ -436,9 +374,7 @@ DETAIL, DETAIL_JOIN, ANY = int(Kind.AUTH_DETAIL), int(Join.DETAIL), int(Service.
 
 def _plain_detail(m: re.Match[bytes], service: int) -> Fact:
     user, address, reason, password = m.groups()
-    account = (
-        False if reason[0] == 117 else True if reason[-1] in b"h)" else None
-    )  # unknown user; Password mismatch, (password mismatch?)
+    account = False if reason[0] == 117 else True if reason[-1] in b"h)" else None  # unknown user; Password mismatch, (password mismatch?)
     return fact(DETAIL, STRONG, addresses[address], user[:255] or None, ANY, 1, account, password, DETAIL_JOIN, PLAIN_ABOUT)
 
 
@@ -456,12 +392,7 @@ AUTH_PROCESS = (
         Weight.STRONG,
         join=Join.DETAIL,
         build=_plain_detail,
-        examples={
-            "dovecot: auth: sql(o@example.org,192.0.2.7,<6rXunFtu493AqJDi>): Password mismatch": {
-                "client": "192.0.2.7",
-                "user": "o@example.org",
-            }
-        },
+        examples={"dovecot: auth: sql(o@example.org,192.0.2.7,<6rXunFtu493AqJDi>): Password mismatch": {"client": "192.0.2.7", "user": "o@example.org"}},
     ),
     Reads(
         "Dovecot: what is no user name",
@@ -503,9 +434,7 @@ AUTH_PROCESS = (
     Reads(
         "Dovecot: a request to auth was not answered",
         (b": Error: ", b"nternal ", b" timed out after "),
-        rb"(?:dovecot: )?auth(?:-worker)?(?:\([\w-]*+\))?: "
-        + LEVEL
-        + rb"(?:[\w-]++\((?P<user>.*),(?P<address>[0-9A-Fa-f:.]++)(?:,(?:<[^>\s,]*+>)?)?\): )?"
+        rb"(?:dovecot: )?auth(?:-worker)?(?:\([\w-]*+\))?: " + LEVEL + rb"(?:[\w-]++\((?P<user>.*),(?P<address>[0-9A-Fa-f:.]++)(?:,(?:<[^>\s,]*+>)?)?\): )?"
         rb"(?:Request [\d.]++ timed out|.{0,200}(?:timed out|[Cc]onnection refused|[Cc]onnect failed|bind\(\) failed|[Tt]emporary|Can't connect|Access denied for user|[Ii]nternal (?:auth )?(?:error|failure)))",
         Kind.AUTH_OUTAGE,
         join=Join.OUTAGE,
@@ -516,10 +445,7 @@ AUTH_PROCESS = (
                 "client": None,
                 "kind": "auth_outage",
             },
-            "dovecot: auth: Error: plain(a,192.0.2.7): Request 0.1 timed out after 150 secs, state=1": {
-                "client": "192.0.2.7",
-                "kind": "auth_outage",
-            },
+            "dovecot: auth: Error: plain(a,192.0.2.7): Request 0.1 timed out after 150 secs, state=1": {"client": "192.0.2.7", "kind": "auth_outage"}
         },
     ),
     Reads(
@@ -540,9 +466,7 @@ AUTH_PROCESS = (
             },
             "dovecot: auth: ldap(dog,192.0.2.7,): invalid credentials": {"client": "192.0.2.7"},
             "dovecot: auth: passwd-file(a,198.51.100.9): unknown user x,192.0.2.7): unknown user": {"client": "192.0.2.7"},
-            "dovecot: auth: sql(o,192.0.2.7): unknown user (given password: x,198.51.100.9): unknown user (given password: y)": {
-                "client": None
-            },
+            "dovecot: auth: sql(o,192.0.2.7): unknown user (given password: x,198.51.100.9): unknown user (given password: y)": {"client": None},
         },
     ),
     Reads(
@@ -553,14 +477,8 @@ AUTH_PROCESS = (
         service=Service.OTHER,
         live=False,
         refine=_sole,
-        examples={
-            "dovecot: auth: sql(o@example.org,192.0.2.7,<x>): Allow_nets check failed: IP not in allowed networks": {
-                "client": "192.0.2.7"
-            }
-        },
+        examples={"dovecot: auth: sql(o@example.org,192.0.2.7,<x>): Allow_nets check failed: IP not in allowed networks": {"client": "192.0.2.7"}},
     ),
 )
 
-DOVECOT = Family(
-    "dovecot", tuple(r if r.build is _plain_detail else r._replace(longest=WHOLE) for r in LOGIN_PROCESS + DETAILS + AUTH_PROCESS)
-)
+DOVECOT = Family("dovecot", tuple(r if r.build is _plain_detail else r._replace(longest=WHOLE) for r in LOGIN_PROCESS + DETAILS + AUTH_PROCESS))

@@ -26,16 +26,10 @@ RFC5424 = match(
     re.DOTALL,
 )
 FACILITY = match(rb"(?:<\w{1,12}\.\w{1,12}>|[a-z]+\d?\.[a-z]+:?) +")
-OWN = match(
-    rb"(?:(?:Info|Warning|Error|Notice): )?(?:(?:imap|pop3|managesieve|sieve|submission)-login|auth(?:-worker)?)(?=[:(<])"
-)  # Dovecot's own log file
+OWN = match(rb"(?:(?:Info|Warning|Error|Notice): )?(?:(?:imap|pop3|managesieve|sieve|submission)-login|auth(?:-worker)?)(?=[:(<])")  # Dovecot's own log file
 LEVEL = re.compile(rb"\A(?:Info|Warning|Error|Notice): ")
 NAME = rb"(?P<name>[A-Za-z_][\w./-]*+)(?:\((?P<pam>pam_\w++)\))?"
-TAG = match(
-    rb"(?:(?P<host>[^\s:\[\]]++) +)?(?:[a-z]+\d?\.[a-z]+:? +)?"
-    + NAME
-    + rb"(?:\[(?P<pid>\d{1,10})\](?::|(?= [a-z]+: ))|:)(?: |\Z)"
-)
+TAG = match(rb"(?:(?P<host>[^\s:\[\]]++) +)?(?:[a-z]+\d?\.[a-z]+:? +)?" + NAME + rb"(?:\[(?P<pid>\d{1,10})\](?::|(?= [a-z]+: ))|:)(?: |\Z)")
 BRACKETED = match(rb"\[(?P<name>[a-z][\w-]*+)\]:? ")
 SOLARIS = match(rb"\[ID \d++ \w++\.\w++\] ")
 DAEMON_UID = 1000  # system accounts lie below (login.defs, SYS_UID_MAX 999)
@@ -111,9 +105,7 @@ def split(line: bytes) -> Header:
     solaris = SOLARIS(message)
     if solaris is not None:
         message = message[solaris.end() :]
-    return Header(
-        stamp, m["host"] or b"", program, True, m["pid"] or b"", message.lstrip(b" ") if message[:1] == b" " else message
-    )
+    return Header(stamp, m["host"] or b"", program, True, m["pid"] or b"", message.lstrip(b" ") if message[:1] == b" " else message)
 
 
 def _text(value: object) -> bytes:

@@ -20,14 +20,10 @@ HOLD: Final = 6.0  # seconds; Dovecot answers a failure after 2 s (auth_failure_
 SAME_GUESS: Final = 2.5  # seconds between the PLAIN and the LOGIN of one typo (FACTS table A); a program tries again no faster
 SESSION: Final = 1200.0  # seconds without a line after which a process is taken to serve somebody else
 CREDIT: Final = 60.0  # seconds within which a second program's line about a guess that was counted belongs to it
-DATABASES: Final = (
-    3.0  # seconds within which a second database says of a guess what the first said; PAM takes two (pam_unix, fail delay)
-)
+DATABASES: Final = 3.0  # seconds within which a second database says of a guess what the first said; PAM takes two (pam_unix, fail delay)
 LATE: Final = 1.5  # seconds within which auth's line may stand behind the guess that it is about (auth_failure_delay = 0)
 MOMENTS: Final = 500  # clients of which that is remembered
-AFTERWARDS: Final = (
-    2.0  # seconds after the end of an sshd connection within which PAM sums up (`PAM 2 more authentication failures`)
-)
+AFTERWARDS: Final = 2.0  # seconds after the end of an sshd connection within which PAM sums up (`PAM 2 more authentication failures`)
 SESSIONS: Final = 10_000  # sessions remembered at most, oldest forgotten first (about 3 MiB)
 
 # Final, here and above: compiled, they are read without a look-up in the module's dict.
@@ -95,9 +91,7 @@ class Joiner:
         self.held: deque[_Held] = deque()
         self.details: dict[bytes, list[_Held]] = {}  # by client: what auth said and no other line has yet
         self.counted: dict[bytes, list[tuple[float, bytes]]] = {}  # by client: guesses counted from details alone
-        self.unclaimed: dict[
-            bytes, list[tuple[float, bytes | None]]
-        ] = {}  # by client: guesses of which auth has said nothing yet
+        self.unclaimed: dict[bytes, list[tuple[float, bytes | None]]] = {}  # by client: guesses of which auth has said nothing yet
         self.shown: OrderedDict[bytes, float] = OrderedDict()  # clients of whom sshd showed a guess, and when last
 
     def join(self, events: Iterable[Event]) -> list[Event]:
@@ -482,9 +476,7 @@ INFINITY: Final = float("inf")
 NONE_HELD: Final[list[_Held]] = []
 NO_DRIVERS: Final[list[bytes]] = []  # shared by all that have none, and never written to
 new: Final = tuple.__new__
-COUNTED: Final = Fact(
-    0, 0, b"", None, int(Service.OTHER), 0, None, None, 0, ""
-)  # the mark of a guess that was counted from its detail
+COUNTED: Final = Fact(0, 0, b"", None, int(Service.OTHER), 0, None, None, 0, "")  # the mark of a guess that was counted from its detail
 
 
 def session_of(line: bytes) -> bytes:

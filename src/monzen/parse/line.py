@@ -12,9 +12,7 @@ from monzen.types import Fact
 LONGEST = 1 << 16  # a longer line is skipped and counted
 REPEATED = match(rb"message repeated (\d{1,9}) times: \[ ?")
 
-_every = tuple(
-    Program(b"postfix/smtpd" if f.name == "smtpd" else b"sshd" if f.name == "sshd" else f.name.encode(), f) for f in FAMILIES
-)
+_every = tuple(Program(b"postfix/smtpd" if f.name == "smtpd" else b"sshd" if f.name == "sshd" else f.name.encode(), f) for f in FAMILIES)
 
 
 def unwrap(message: bytes) -> tuple[bytes, int]:

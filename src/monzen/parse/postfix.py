@@ -61,9 +61,7 @@ def _sasl(m: re.Match[bytes], service: int) -> Fact:
 SUMMARY_ABOUT, SUMMARY_JOIN = "Postfix: end of a session, with its AUTH commands", int(Join.SUMMARY)
 
 
-SASL_MODEL = fact(int(Kind.AUTH_FAILURE), int(Weight.STRONG), b"", None, 0, 1, None, None, SASL_JOIN, SASL_ABOUT)._replace(
-    weight=int(Weight.STRONG)
-)
+SASL_MODEL = fact(int(Kind.AUTH_FAILURE), int(Weight.STRONG), b"", None, 0, 1, None, None, SASL_JOIN, SASL_ABOUT)._replace(weight=int(Weight.STRONG))
 SUMMARY_MODEL = SASL_MODEL._replace(join=SUMMARY_JOIN, about=SUMMARY_ABOUT)
 
 
@@ -77,9 +75,7 @@ def _summary(m: re.Match[bytes], service: int) -> Fact:
         join = SUMMARY_JOIN if int(good) else ALONE
         return fact(int(Kind.DISCONNECT), 0, addresses[address], None, service, 1, None, None, join, SUMMARY_ABOUT)
     weight, detail = (Weight.STRONG, None) if int(good) == 0 else (Weight.WEAK, b"mixed")
-    return fact(
-        int(Kind.AUTH_FAILURE), int(weight), addresses[address], None, service, failed, None, detail, SUMMARY_JOIN, SUMMARY_ABOUT
-    )
+    return fact(int(Kind.AUTH_FAILURE), int(weight), addresses[address], None, service, failed, None, detail, SUMMARY_JOIN, SUMMARY_ABOUT)
 
 
 def _errors(m: re.Match[bytes]) -> Mapping[str, Any]:
@@ -100,12 +96,7 @@ UNKNOWN = search(
 )
 OWNER = search(rb"not owned by user (\S++)")
 REFUSED_ABOUT = "Postfix: refused a command"
-REJECTED, RELAY_DENIED, RECIPIENT_UNKNOWN, ABUSE = (
-    int(Kind.REJECTED),
-    int(Kind.RELAY_DENIED),
-    int(Kind.RECIPIENT_UNKNOWN),
-    int(Kind.PROTOCOL_ABUSE),
-)
+REJECTED, RELAY_DENIED, RECIPIENT_UNKNOWN, ABUSE = int(Kind.REJECTED), int(Kind.RELAY_DENIED), int(Kind.RECIPIENT_UNKNOWN), int(Kind.PROTOCOL_ABUSE)
 NONE, WEAK, STRONG, ALONE = int(Weight.NONE), int(Weight.WEAK), int(Weight.STRONG), int(Join.ALONE)
 
 
@@ -152,9 +143,7 @@ def refusal(m: re.Match[bytes], service: int) -> Fact:
         at = text.find(b" to=<") + 5
         end = text.find(b">", at)
         to = text[at : min(end, at + 255)] if at > 4 and end > at else None
-    elif (
-        b"not owned by user" in reason
-    ):  # somebody of ours with a wrong sender, or whose account was taken: a matter for an alarm
+    elif b"not owned by user" in reason:  # somebody of ours with a wrong sender, or whose account was taken: a matter for an alarm
         owner = OWNER(reason)
         user = owner[1][:255] if owner else None
     return fact(kind, weight, addresses[address], user, service, 1, None, to, ALONE, REFUSED_ABOUT)
@@ -186,9 +175,7 @@ SMTPD = Family(
                     "kind": "auth_outage",
                     "weight": "none",
                 },
-                "postfix/smtpd[7]: warning: a.example[192.0.2.7]: SASL PLAIN authentication failed: generic failure": {
-                    "kind": "auth_outage"
-                },
+                "postfix/smtpd[7]: warning: a.example[192.0.2.7]: SASL PLAIN authentication failed: generic failure": {"kind": "auth_outage"},
                 "postfix/submission/smtpd[7]: warning: a.example[192.0.2.7]: SASL PLAIN authentication failed: "
                 "Temporary authentication failure, sasl_username=office@example.org": {
                     "user": "office@example.org",
@@ -220,18 +207,10 @@ SMTPD = Family(
                     "service": "submission",
                 },
                 "postfix-out/smtpd[7]: warning: unknown[192.0.2.7]: SASL 'SCRAM-SHA-256' authentication failed: authentication failure, "
-                "sasl_username=a, sasl_username=x from unknown[198.51.100.9]: SASL LOGIN authentication failed": {
-                    "client": "192.0.2.7"
-                },
+                "sasl_username=a, sasl_username=x from unknown[198.51.100.9]: SASL LOGIN authentication failed": {"client": "192.0.2.7"},
                 "postfix/smtpd[7]: warning: unknown[192.0.2.7]: SASL LOGIN authentication failed": {"client": "192.0.2.7"},
-                "postfix/smtpd[7]: warning: unknown[unknown]: SASL LOGIN authentication failed: x": {
-                    "client": None,
-                    "weight": "none",
-                },
-                "postfix/smtpd[7]: warning: localhost[127.0.0.1]: SASL PLAIN authentication failed: x": {
-                    "client": "127.0.0.1",
-                    "weight": "none",
-                },
+                "postfix/smtpd[7]: warning: unknown[unknown]: SASL LOGIN authentication failed: x": {"client": None, "weight": "none"},
+                "postfix/smtpd[7]: warning: localhost[127.0.0.1]: SASL PLAIN authentication failed: x": {"client": "127.0.0.1", "weight": "none"},
             },
         ),
         Reads(
@@ -248,13 +227,8 @@ SMTPD = Family(
                     "attempts": 2,
                     "weight": "strong",
                 },
-                "postfix/smtp/smtpd[7]: disconnect from a.example[192.0.2.7] helo=1 auth=0/1 quit=1 commands=2/3": {
-                    "service": "smtp"
-                },
-                "postfix/smtpd[7]: disconnect from unknown[192.0.2.7] ehlo=1 auth=8/14 quit=1 commands=10/16": {
-                    "attempts": 6,
-                    "weight": "weak",
-                },
+                "postfix/smtp/smtpd[7]: disconnect from a.example[192.0.2.7] helo=1 auth=0/1 quit=1 commands=2/3": {"service": "smtp"},
+                "postfix/smtpd[7]: disconnect from unknown[192.0.2.7] ehlo=1 auth=8/14 quit=1 commands=10/16": {"attempts": 6, "weight": "weak"},
                 "postfix/smtpd[7]: disconnect from a.example[192.0.2.7] ehlo=2 starttls=1 auth=1 mail=1 rcpt=1 data=1 quit=1 commands=8": {
                     "kind": "disconnect",
                     "weight": "none",
@@ -276,9 +250,7 @@ SMTPD = Family(
         Reads(
             "Postfix: accepted from a client",
             b": client=",
-            rb"(?:[0-9A-Za-z]++: )?client="
-            + PEER
-            + rb"(?:, sasl_method=(?P<detail>[^,]*+), sasl_username=(?P<user>.*?)(?:, sasl_sender=.*)?)?\Z",
+            rb"(?:[0-9A-Za-z]++: )?client=" + PEER + rb"(?:, sasl_method=(?P<detail>[^,]*+), sasl_username=(?P<user>.*?)(?:, sasl_sender=.*)?)?\Z",
             Kind.AUTH_SUCCESS,
             join=Join.MAIL_LOGIN,
             key=Key.AFTER_ID,
@@ -316,10 +288,7 @@ SMTPD = Family(
                     "weight": "none"
                 },
                 "postfix/smtpd[7]: 4C3F12: reject: DATA from unknown[192.0.2.7]: 503 5.5.0 <DATA>: Data command rejected: Improper use of SMTP "
-                "command pipelining; from=<a@example.org> to=<o@example.net> proto=SMTP helo=<x>": {
-                    "kind": "protocol_abuse",
-                    "weight": "weak",
-                },
+                "command pipelining; from=<a@example.org> to=<o@example.net> proto=SMTP helo=<x>": {"kind": "protocol_abuse", "weight": "weak"},
                 "postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 454 4.7.1 <v@example.com>: Relay access denied; "
                 'from=<"lost connection after AUTH from a[198.51.100.9]"@example.org> to=<v@example.com> proto=ESMTP helo=<x>': {
                     "client": "192.0.2.7"
@@ -334,9 +303,7 @@ SMTPD = Family(
             Weight.WEAK,
             join=Join.LEFTOVER,
             key=Key.WHOLE,
-            examples={
-                "postfix/smtpd[7]: lost connection after AUTH from unknown[192.0.2.7]": {"client": "192.0.2.7", "weight": "weak"}
-            },
+            examples={"postfix/smtpd[7]: lost connection after AUTH from unknown[192.0.2.7]": {"client": "192.0.2.7", "weight": "weak"}},
         ),
         Reads(
             "Postfix: connection lost",
@@ -345,9 +312,7 @@ SMTPD = Family(
             Kind.LOST,
             live=False,
             examples={
-                "postfix/smtpd[7]: lost connection after DATA (approximately 0 bytes) from a.example[192.0.2.7]": {
-                    "weight": "none"
-                },
+                "postfix/smtpd[7]: lost connection after DATA (approximately 0 bytes) from a.example[192.0.2.7]": {"weight": "none"},
                 "postfix/smtpd[7]: NOQUEUE: lost connection after CONNECT from unknown[192.0.2.7]": {"weight": "none"},
             },
         ),
@@ -359,9 +324,7 @@ SMTPD = Family(
             refine=_errors,
             examples={
                 "postfix/smtpd[7]: too many errors after AUTH from unknown[192.0.2.7]": {"weight": "strong"},
-                "postfix/smtpd[7]: too many errors after DATA (approximately 0 bytes) from unknown[192.0.2.7]": {
-                    "weight": "weak"
-                },
+                "postfix/smtpd[7]: too many errors after DATA (approximately 0 bytes) from unknown[192.0.2.7]": {"weight": "weak"},
             },
         ),
         Reads(
@@ -371,9 +334,7 @@ SMTPD = Family(
             Kind.PROTOCOL_ABUSE,
             Weight.WEAK,
             examples={
-                "postfix/smtpd[7]: improper command pipelining after EHLO from unknown[192.0.2.7]: QUIT\\r\\n": {
-                    "client": "192.0.2.7"
-                },
+                "postfix/smtpd[7]: improper command pipelining after EHLO from unknown[192.0.2.7]: QUIT\\r\\n": {"client": "192.0.2.7"},
                 "postfix/smtpd[7]: improper command pipelining after NOOP from unknown[192.0.2.7]": {},
             },
         ),
@@ -407,9 +368,7 @@ SMTPD = Family(
             Kind.LIMITED,
             live=False,
             examples={
-                "postfix/smtpd[7]: warning: Connection rate limit exceeded: 31 from unknown[192.0.2.7] for service smtp": {
-                    "client": "192.0.2.7"
-                }
+                "postfix/smtpd[7]: warning: Connection rate limit exceeded: 31 from unknown[192.0.2.7] for service smtp": {"client": "192.0.2.7"}
             },
         ),
         Reads(
@@ -426,9 +385,7 @@ SMTPD = Family(
             rb"timeout after [A-Z-]++(?: \([^)]*+\))? from " + PEER,
             Kind.LOST,
             live=False,
-            examples={
-                "postfix/smtpd[7]: timeout after AUTH from a.example[192.0.2.7]": {"client": "192.0.2.7", "weight": "none"}
-            },
+            examples={"postfix/smtpd[7]: timeout after AUTH from a.example[192.0.2.7]": {"client": "192.0.2.7", "weight": "none"}},
         ),
         Reads(
             "Postfix: connected",
@@ -516,9 +473,7 @@ SMTPD = Family(
             live=False,
             examples={
                 "postfix/smtpd[7]: warning: unknown[192.0.2.7]: SASL LOGIN authentication aborted": {"client": "192.0.2.7"},
-                "postfix/smtpd[7]: warning: unknown[192.0.2.7]: request longer than 2048: AUTH PLAIN AGJi...": {
-                    "client": "192.0.2.7"
-                },
+                "postfix/smtpd[7]: warning: unknown[192.0.2.7]: request longer than 2048: AUTH PLAIN AGJi...": {"client": "192.0.2.7"},
             },
         ),
         Reads(
@@ -535,9 +490,7 @@ SMTPD = Family(
             rb"[<>] " + PEER + rb": ",
             Kind.OTHER,
             live=False,
-            examples={
-                "postfix/smtpd[7]: > unknown[192.0.2.7]: 550 5.1.1 <x@example.net>: Recipient address rejected: User unknown": {}
-            },
+            examples={"postfix/smtpd[7]: > unknown[192.0.2.7]: 550 5.1.1 <x@example.net>: Recipient address rejected: User unknown": {}},
         ),
     ),
 )

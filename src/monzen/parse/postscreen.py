@@ -31,10 +31,7 @@ POSTSCREEN = Family(
             Kind.PROTOCOL_ABUSE,
             Weight.STRONG,
             examples={
-                "postfix/postscreen[7]: PREGREET 14 after 0.08 from [192.0.2.7]:59415: EHLO User\\r\\n": {
-                    "client": "192.0.2.7",
-                    "weight": "strong",
-                },
+                "postfix/postscreen[7]: PREGREET 14 after 0.08 from [192.0.2.7]:59415: EHLO User\\r\\n": {"client": "192.0.2.7", "weight": "strong"},
                 "postfix/postscreen[7]: PREGREET 186 after 0 from [2001:db8::7]:40782: GET / HTTP/1.1\\r\\nHost: 198.51.100.9:25\\r\\n": {
                     "client": "2001:db8::7"
                 },
@@ -43,15 +40,12 @@ POSTSCREEN = Family(
         Reads(
             "postscreen: broke the protocol",
             (b"COMMAND ", b"BARE NEWLINE ", b" valid RCPT "),
-            rb"(?:COMMAND (?:TIME|LENGTH|COUNT) LIMIT|COMMAND PIPELINING|NON-SMTP COMMAND|BARE NEWLINE|DATA without valid RCPT) from "
-            + HERE,
+            rb"(?:COMMAND (?:TIME|LENGTH|COUNT) LIMIT|COMMAND PIPELINING|NON-SMTP COMMAND|BARE NEWLINE|DATA without valid RCPT) from " + HERE,
             Kind.PROTOCOL_ABUSE,
             Weight.WEAK,
             examples={
                 "postfix/postscreen[7]: COMMAND TIME LIMIT from [192.0.2.7]:3608 after CONNECT": {"client": "192.0.2.7"},
-                "postfix/postscreen[7]: NON-SMTP COMMAND from [192.0.2.7]:1234 after CONNECT: GET / HTTP/1.1": {
-                    "client": "192.0.2.7"
-                },
+                "postfix/postscreen[7]: NON-SMTP COMMAND from [192.0.2.7]:1234 after CONNECT: GET / HTTP/1.1": {"client": "192.0.2.7"},
                 "postfix/postscreen[7]: BARE NEWLINE from [192.0.2.7]:5 after EHLO x": {},
             },
         ),
@@ -61,11 +55,7 @@ POSTSCREEN = Family(
             rb"HANGUP after \S++ from " + HERE,
             Kind.LOST,
             live=False,
-            examples={
-                "postfix/postscreen[7]: HANGUP after 16 from [192.0.2.7]:48119 in tests after SMTP handshake": {
-                    "client": "192.0.2.7"
-                }
-            },
+            examples={"postfix/postscreen[7]: HANGUP after 16 from [192.0.2.7]:48119 in tests after SMTP handshake": {"client": "192.0.2.7"}},
         ),
         Reads(
             "postscreen: too busy",
@@ -73,11 +63,7 @@ POSTSCREEN = Family(
             rb"NOQUEUE: reject: CONNECT from " + HERE,
             Kind.LIMITED,
             live=False,
-            examples={
-                "postfix/postscreen[7]: NOQUEUE: reject: CONNECT from [192.0.2.7]:1337: too many connections": {
-                    "client": "192.0.2.7"
-                }
-            },
+            examples={"postfix/postscreen[7]: NOQUEUE: reject: CONNECT from [192.0.2.7]:1337: too many connections": {"client": "192.0.2.7"}},
         ),
         Reads(
             REFUSED_ABOUT,
@@ -130,9 +116,7 @@ DNSBLOG = Family(
             rb"addr (?P<address>\S++) listed by domain ",
             Kind.OTHER,
             live=False,
-            examples={
-                "postfix/dnsblog[7]: addr 192.0.2.7 listed by domain zen.example.org as 127.0.0.2": {"client": "192.0.2.7"}
-            },
+            examples={"postfix/dnsblog[7]: addr 192.0.2.7 listed by domain zen.example.org as 127.0.0.2": {"client": "192.0.2.7"}},
         ),
     ),
 )
@@ -146,9 +130,7 @@ TLSPROXY = Family(
             rb"TLS handshake failed for service=\S++ peer=" + HERE,
             Kind.TLS_ERROR,
             live=False,
-            examples={
-                "postfix/tlsproxy[7]: TLS handshake failed for service=smtpd peer=[192.0.2.7]:49773": {"client": "192.0.2.7"}
-            },
+            examples={"postfix/tlsproxy[7]: TLS handshake failed for service=smtpd peer=[192.0.2.7]:49773": {"client": "192.0.2.7"}},
         ),
         Reads(
             "tlsproxy: connected",
@@ -180,12 +162,8 @@ ANVIL = Family(
             service=Service.OTHER,
             live=False,
             examples={
-                "postfix/anvil[7]: statistics: max connection rate 8/60s for (smtp:192.0.2.7) at Dec 15 07:58:40": {
-                    "client": "192.0.2.7"
-                },
-                "postfix/anvil[7]: statistics: max connection rate 1/5m for (smtpd:2001:db8::7) at Oct 26 17:46:59": {
-                    "client": "2001:db8::7"
-                },
+                "postfix/anvil[7]: statistics: max connection rate 8/60s for (smtp:192.0.2.7) at Dec 15 07:58:40": {"client": "192.0.2.7"},
+                "postfix/anvil[7]: statistics: max connection rate 1/5m for (smtpd:2001:db8::7) at Oct 26 17:46:59": {"client": "2001:db8::7"},
             },
         ),
     ),
@@ -200,9 +178,7 @@ CLEANUP = Family(
             rb"[0-9A-Za-z]++: milter-reject: END-OF-MESSAGE from " + PEER,
             Kind.REJECTED,
             live=False,
-            examples={
-                "postfix/cleanup[7]: 4104E3D: milter-reject: END-OF-MESSAGE from a.example[192.0.2.7]: 5.7.1 spam; from=<a@example.org>": {}
-            },
+            examples={"postfix/cleanup[7]: 4104E3D: milter-reject: END-OF-MESSAGE from a.example[192.0.2.7]: 5.7.1 spam; from=<a@example.org>": {}},
         ),
     ),
 )

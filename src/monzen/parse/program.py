@@ -16,14 +16,7 @@ FAMILIES = (SMTPD, POSTSCREEN, DOVECOT, SSHD, KERNEL, PAM_ONLY, DNSBLOG, TLSPROX
 REMEMBERED = 2048  # facts per program, before all are forgotten
 
 # By the whole name, or by the last part of a name with slashes: master.cf and syslog_name may put anything before it.
-POSTFIX = {
-    b"smtpd": SMTPD,
-    b"postscreen": POSTSCREEN,
-    b"dnsblog": DNSBLOG,
-    b"tlsproxy": TLSPROXY,
-    b"anvil": ANVIL,
-    b"cleanup": CLEANUP,
-}
+POSTFIX = {b"smtpd": SMTPD, b"postscreen": POSTSCREEN, b"dnsblog": DNSBLOG, b"tlsproxy": TLSPROXY, b"anvil": ANVIL, b"cleanup": CLEANUP}
 OTHERS = {
     b"dovecot": DOVECOT,
     b"sshd": SSHD,
@@ -117,10 +110,7 @@ def live(family: Family) -> Live:
     if found is None:
         literals = dict.fromkeys(x for r in family.reads if r.live for x in r.literals)
         found = _live[family.name] = tuple(
-            (
-                literal,
-                tuple((_Lazy(family, i), int(r.key)) for i, r in enumerate(family.reads) if r.live and literal in r.literals),
-            )
+            (literal, tuple((_Lazy(family, i), int(r.key)) for i, r in enumerate(family.reads) if r.live and literal in r.literals))
             for literal in literals
         )
     return found

@@ -28,16 +28,7 @@ try:
 except ImportError:  # not built: no compiler, or another Python
     Scanner = None  # type: ignore[assignment,misc]  # Reader asks
 
-SUSPECTS = (
-    b"uthentication fail",
-    b"in failed",
-    b"N FAILED",
-    b"tion error",
-    b"ccess denied",
-    b"nvalid user",
-    b"assword",
-    b"enticator fail",
-)
+SUSPECTS = (b"uthentication fail", b"in failed", b"N FAILED", b"tion error", b"ccess denied", b"nvalid user", b"assword", b"enticator fail")
 """Words of a failure: a line of ours that has one and fits no declaration may be a format that changed."""
 SPECIAL = b"message repeated "  # rsyslog's wrapper and syslogd's `last message repeated`
 HIDDEN = (b"\\u00", b'"MESSAGE":[', b'"MESSAGE": [', b'"MESSAGE" : [')  # JSON that does not show its text
@@ -51,19 +42,11 @@ SAMPLES = 20  # lines not understood that are kept
 SPEAKS = match(rb"(?:auth|(?:imap|pop3|managesieve|submission|sieve)-login)\b")  # Dovecot's processes that meet clients
 HEAD = match(rb" +[^\s:]++ +[A-Za-z_][\w./-]*+(?:\(\w++\))?(?:\[\d{1,10}\])?\Z")  # ` host program[pid]`
 QUIET = {  # beginnings of messages that are common and never matter to scan or live
-    "smtpd": (
-        b"connect from ",
-        b"Anonymous TLS connection",
-        b"lost connection after CONNECT ",
-        b"Trusted TLS connection",
-        b"Untrusted TLS connection",
-    ),
+    "smtpd": (b"connect from ", b"Anonymous TLS connection", b"lost connection after CONNECT ", b"Trusted TLS connection", b"Untrusted TLS connection"),
     "dovecot": (b"lmtp(", b"imap(", b"pop3(", b"managesieve(", b"indexer-worker(", b"quota-status("),
 }
 # Programs that quote what clients write, or speak of failures that are no client's.
-BORING = match(
-    rb"(?:postfix|opendkim|opendmarc|rspamd|amavis|spamd|policyd|postgrey|clamd|milter|sudo|su|cron|CRON|systemd|dbus)[\w./-]*\Z"
-)
+BORING = match(rb"(?:postfix|opendkim|opendmarc|rspamd|amavis|spamd|policyd|postgrey|clamd|milter|sudo|su|cron|CRON|systemd|dbus)[\w./-]*\Z")
 NOTHING: tuple[bytes, ...] = ()
 
 
@@ -231,15 +214,7 @@ class Reader:
             name = program.family.name
             if name == "cleanup":  # of what it says nothing is an event, and of what looks like a failure it only quotes
                 return None, {}, 0, (), NOTHING, 0, 0
-            return (
-                program,
-                program.facts,
-                program.service,
-                QUIET.get(name, ()),
-                live_literals(program.family),
-                int(name == "dovecot"),
-                int(name == "smtpd"),
-            )
+            return program, program.facts, program.service, QUIET.get(name, ()), live_literals(program.family), int(name == "dovecot"), int(name == "smtpd")
         if HEAD(head) is None or header.program is not None:
             return False, {}, 0, (), NOTHING, 0, 1
         if BORING(head.rpartition(b" ")[2].partition(b"[")[0]):

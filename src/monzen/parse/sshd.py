@@ -71,10 +71,7 @@ def _pam(m: re.Match[bytes]) -> Mapping[str, Any]:
     and all: the only rhost, or the last where no name follows.
     """
     rest, door = m["rest"][:4000], m["door"] or b""
-    said: dict[str, Any] = {
-        "attempts": min(int(m["attempts"] or 1), CAP),
-        "detail": None if m["detail"] == b"unix" else m["detail"],
-    }
+    said: dict[str, Any] = {"attempts": min(int(m["attempts"] or 1), CAP), "detail": None if m["detail"] == b"unix" else m["detail"]}
     services = {b"sshd": Service.SSH, b"smtp": Service.SMTP, b"imap": Service.IMAP, b"pop3": Service.POP3, b"pop": Service.POP3}
     if door:
         said["service"] = int(services.get(door, Service.OTHER))
@@ -110,9 +107,7 @@ PAM_READS = (
             "auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=rhost=198.51.100.9 rhost=192.0.2.7": {
                 "client": "192.0.2.7"
             },
-            "sshd(pam_unix)[7]: authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost=192.0.2.7  ": {
-                "client": "192.0.2.7"
-            },
+            "sshd(pam_unix)[7]: authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost=192.0.2.7  ": {"client": "192.0.2.7"},
             "sshd[7]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=a.example.org  user=root": {
                 "client": None
             },
@@ -125,31 +120,16 @@ SSH1 = FAILED + rb"(?P<user>.*?) from " + ADDRESS + rb" port \d{1,5} ssh1: ruser
 
 
 def _failure(pattern: bytes, examples: Mapping[str, Mapping[str, Any]]) -> Reads:
-    return Reads(
-        "sshd: a failed guess",
-        b"Failed ",
-        pattern,
-        Kind.AUTH_FAILURE,
-        Weight.STRONG,
-        join=Join.SSH,
-        refine=_failed,
-        examples=examples,
-    )
+    return Reads("sshd: a failed guess", b"Failed ", pattern, Kind.AUTH_FAILURE, Weight.STRONG, join=Join.SSH, refine=_failed, examples=examples)
 
 
 SSH_READS: tuple[Reads, ...] = (
     _failure(
         FAILED + rb"(?P<user>.*) from " + ADDRESS + rb" port \d{1,5} ssh2\Z",
         {
-            "sshd[7]: Failed password for invalid user admin from 192.0.2.7 port 39065 ssh2": {
-                "client": "192.0.2.7",
-                "user": "admin",
-                "service": "ssh",
-            },
+            "sshd[7]: Failed password for invalid user admin from 192.0.2.7 port 39065 ssh2": {"client": "192.0.2.7", "user": "admin", "service": "ssh"},
             "sshd-session[7]: Failed password for root from 2001:db8::7 port 40000 ssh2": {"client": "2001:db8::7"},
-            "sshd[7]: Failed password for invalid user root from 198.51.100.9 port 22 ssh2 from 192.0.2.7 port 5555 ssh2": {
-                "client": "192.0.2.7"
-            },
+            "sshd[7]: Failed password for invalid user root from 198.51.100.9 port 22 ssh2 from 192.0.2.7 port 5555 ssh2": {"client": "192.0.2.7"},
             "sshd[7]: Failed password for root from victim.example.org port 22 ssh2": {"client": None, "kind": None},
             "sshd[7]: Failed none for invalid user 0 from 192.0.2.7 port 55419 ssh2": {"weight": "strong"},
             "sshd[7]: message repeated 2 times: [ Failed password for root from 192.0.2.7 port 58758 ssh2]": {"attempts": 2},
@@ -158,19 +138,13 @@ SSH_READS: tuple[Reads, ...] = (
     _failure(
         FAILED + rb"(?P<user>.*) from " + ADDRESS + rb" port \d{1,5} ssh2: [A-Z][\w-]*+ [^\s,]++(?:, client user .*)?\Z",
         {
-            "sshd[7]: Failed publickey for git from 192.0.2.7 port 57904 ssh2: ECDSA SHA256:AAAAaaaaBBBB": {
-                "weight": "weak",
-                "user": "git",
-            },
+            "sshd[7]: Failed publickey for git from 192.0.2.7 port 57904 ssh2: ECDSA SHA256:AAAAaaaaBBBB": {"weight": "weak", "user": "git"},
             'sshd[7]: Failed hostbased for dan from 192.0.2.7 port 45785 ssh2: RSA 8c:e3:aa, client user "dan", client host "a.example.org"': {
                 "client": "192.0.2.7"
             },
         },
     ),
-    _failure(
-        SSH1,
-        {"sshd[7]: Failed password for user from 192.0.2.7 port 20000 ssh1: ruser from 198.51.100.9": {"client": "192.0.2.7"}},
-    ),
+    _failure(SSH1, {"sshd[7]: Failed password for user from 192.0.2.7 port 20000 ssh1: ruser from 198.51.100.9": {"client": "192.0.2.7"}}),
     _failure(
         FAILED + rb"(?P<user>.*) from " + FROM + rb"(?: ssh\d?)?(?:: [A-Za-z0-9-]++ [A-Za-z0-9+/:=-]++)?" + END,
         {"sshd[7]: Failed password for invalid user ROOT from 192.0.2.7 port 12345": {"client": "192.0.2.7", "user": "ROOT"}},
@@ -192,21 +166,14 @@ SSH_READS: tuple[Reads, ...] = (
     Reads(
         "sshd: PAM refuses",
         b"PAM: ",
-        WORDS
-        + rb"PAM: [^:]{1,100}? for (?P<invalid>illegal user |invalid user )?(?P<user>.*) from "
-        + ADDRESS
-        + rb"(?: via \S++)?"
-        + END,
+        WORDS + rb"PAM: [^:]{1,100}? for (?P<invalid>illegal user |invalid user )?(?P<user>.*) from " + ADDRESS + rb"(?: via \S++)?" + END,
         Kind.AUTH_FAILURE,
         Weight.STRONG,
         join=Join.SSH,
         refine=lambda m: {"account": False} if m["invalid"] else {},
         examples={
             "sshd[7]: error: PAM: Authentication failure for root from 192.0.2.7": {"client": "192.0.2.7", "user": "root"},
-            "sshd[7]: error: PAM: authentication error for illegal user plop from 192.0.2.7 via 198.51.100.2": {
-                "client": "192.0.2.7",
-                "user": "plop",
-            },
+            "sshd[7]: error: PAM: authentication error for illegal user plop from 192.0.2.7 via 198.51.100.2": {"client": "192.0.2.7", "user": "plop"},
         },
     ),
     Reads(
@@ -216,12 +183,7 @@ SSH_READS: tuple[Reads, ...] = (
         Kind.AUTH_FAILURE,
         Weight.STRONG,
         join=Join.SSH,
-        examples={
-            "sshd[7]: User root from 192.0.2.7 not allowed because not listed in AllowUsers": {
-                "client": "192.0.2.7",
-                "user": "root",
-            }
-        },
+        examples={"sshd[7]: User root from 192.0.2.7 not allowed because not listed in AllowUsers": {"client": "192.0.2.7", "user": "root"}},
     ),
     Reads(
         "sshd: root may not log in",
@@ -236,34 +198,24 @@ SSH_READS: tuple[Reads, ...] = (
     Reads(
         "sshd: too many guesses in one connection",
         b"tion attempts",
-        WORDS
-        + rb"maximum authentication attempts exceeded for (?:invalid user )?(?P<user>.*) from "
-        + FROM
-        + rb"(?: ssh2)?"
-        + END,
+        WORDS + rb"maximum authentication attempts exceeded for (?:invalid user )?(?P<user>.*) from " + FROM + rb"(?: ssh2)?" + END,
         Kind.AUTH_FAILURE,
         Weight.STRONG,
         join=Join.SSH_LEFTOVER,
         examples={
-            "sshd[7]: error: maximum authentication attempts exceeded for root from 192.0.2.7 port 49940 ssh2 [preauth]": {
-                "client": "192.0.2.7"
-            }
+            "sshd[7]: error: maximum authentication attempts exceeded for root from 192.0.2.7 port 49940 ssh2 [preauth]": {"client": "192.0.2.7"}
         },
     ),
     Reads(
         "sshd: cut off",
         (b"ting user ", b"nvalid user "),
-        rb"Disconnecting (?:invalid|authenticating) user (?P<user>.*?) "
-        + ADDRESS
-        + rb" port \d{1,5}: (?P<why>Too many auth|Change of username)",
+        rb"Disconnecting (?:invalid|authenticating) user (?P<user>.*?) " + ADDRESS + rb" port \d{1,5}: (?P<why>Too many auth|Change of username)",
         Kind.AUTH_FAILURE,
         Weight.WEAK,
         join=Join.SSH_LEFTOVER,
         refine=lambda m: {**_sole(m), **({"weight": int(Weight.STRONG)} if m["why"][:1] == b"T" else {})},
         examples={
-            "sshd[7]: Disconnecting invalid user xxx 192.0.2.7 port 49941: Too many authentication failures [preauth]": {
-                "weight": "strong"
-            },
+            "sshd[7]: Disconnecting invalid user xxx 192.0.2.7 port 49941: Too many authentication failures [preauth]": {"weight": "strong"},
             "sshd[7]: Disconnecting invalid user test 192.0.2.7 port 5: Change of username or service not allowed: (test,ssh-connection) -> "
             "(test1,ssh-connection) [preauth]": {"weight": "weak", "user": "test"},
             "sshd[7]: Disconnecting invalid user x 198.51.100.9 port 5: Too many authentication failures 192.0.2.7 port 49941: Too many authentication "
@@ -273,28 +225,19 @@ SSH_READS: tuple[Reads, ...] = (
     Reads(
         "sshd: left while authenticating",
         (b"ting user ", b"nvalid user "),
-        rb"(?:Connection (?:closed|reset) by|Disconnected from) (?:authenticating|invalid) user (?P<user>.*) "
-        + ADDRESS
-        + rb" port \d{1,5}"
-        + END,
+        rb"(?:Connection (?:closed|reset) by|Disconnected from) (?:authenticating|invalid) user (?P<user>.*) " + ADDRESS + rb" port \d{1,5}" + END,
         Kind.LOST,
         Weight.WEAK,
         join=Join.SSH_LEFTOVER,
         examples={
-            "sshd[7]: Connection closed by authenticating user root 192.0.2.7 port 46038 [preauth]": {
-                "client": "192.0.2.7",
-                "weight": "weak",
-            },
+            "sshd[7]: Connection closed by authenticating user root 192.0.2.7 port 46038 [preauth]": {"client": "192.0.2.7", "weight": "weak"},
             "sshd[7]: Disconnected from invalid user test 198.51.100.9 192.0.2.7 port 46039 [preauth]": {"client": "192.0.2.7"},
         },
     ),
     Reads(
         "sshd: a user left",
         b" user ",
-        rb"(?:Connection (?:closed|reset) by|Disconnected from) (?:[a-z]++ )?user (?P<user>.*) "
-        + ADDRESS
-        + rb" port \d{1,5}"
-        + END,
+        rb"(?:Connection (?:closed|reset) by|Disconnected from) (?:[a-z]++ )?user (?P<user>.*) " + ADDRESS + rb" port \d{1,5}" + END,
         Kind.DISCONNECT,
         live=False,
         examples={"sshd[7]: Disconnected from user office 192.0.2.7 port 46038": {"client": "192.0.2.7", "weight": "none"}},
@@ -306,10 +249,7 @@ SSH_READS: tuple[Reads, ...] = (
         Kind.AUTH_SUCCESS,
         join=Join.SSH_END,
         examples={
-            "sshd[7]: Accepted publickey for admin from 192.0.2.7 port 52406 ssh2: ED25519 SHA256:AAAAaaaa": {
-                "client": "192.0.2.7",
-                "user": "admin",
-            },
+            "sshd[7]: Accepted publickey for admin from 192.0.2.7 port 52406 ssh2: ED25519 SHA256:AAAAaaaa": {"client": "192.0.2.7", "user": "admin"},
             "sshd-session[7]: Accepted password for admin from 2001:db8::7 port 5 ssh2": {"client": "2001:db8::7"},
         },
     ),
@@ -323,9 +263,7 @@ SSH_READS: tuple[Reads, ...] = (
         join=Join.SSH_PENALTY,
         refine=_penalty,
         examples={
-            "sshd[7]: drop connection #0 from [192.0.2.7]:46648 on [192.0.2.1]:22 penalty: failed authentication": {
-                "client": "192.0.2.7"
-            },
+            "sshd[7]: drop connection #0 from [192.0.2.7]:46648 on [192.0.2.1]:22 penalty: failed authentication": {"client": "192.0.2.7"},
             "sshd[7]: drop connection #0 from [192.0.2.7]:1 on [192.0.2.1]:22 penalty: connections without attempting authentication": {
                 "weight": "none"
             },
@@ -339,13 +277,8 @@ SSH_READS: tuple[Reads, ...] = (
     Reads(
         "sshd: the client does not speak SSH",
         (b"identification ", b"banner exchange: ", b"ssh_dispatch_run_fatal: "),
-        WORDS
-        + rb"(?:Did not receive identification string from "
-        + FROM
-        + END
-        + rb"|(?:banner exchange|ssh_dispatch_run_fatal): Connection from "
-        + ADDRESS.replace(b"address", b"address2")
-        + rb" port \d{1,5}: .*\Z)",
+        WORDS + rb"(?:Did not receive identification string from " + FROM + END + rb"|(?:banner exchange|ssh_dispatch_run_fatal): Connection from "
+        + ADDRESS.replace(b"address", b"address2") + rb" port \d{1,5}: .*\Z)",
         Kind.PROTOCOL_ABUSE,
         Weight.WEAK,
         refine=lambda m: {"client": addresses[m["address"] or m["address2"]]},
@@ -362,9 +295,7 @@ SSH_READS: tuple[Reads, ...] = (
         Kind.PROTOCOL_ABUSE,
         Weight.WEAK,
         examples={
-            "sshd[7]: Bad protocol version identification 'x' from 198.51.100.9 port 1' from 192.0.2.7 port 31778": {
-                "client": "192.0.2.7"
-            }
+            "sshd[7]: Bad protocol version identification 'x' from 198.51.100.9 port 1' from 192.0.2.7 port 31778": {"client": "192.0.2.7"}
         },
     ),
     Reads(
@@ -373,27 +304,18 @@ SSH_READS: tuple[Reads, ...] = (
         WORDS + rb"Unable to negotiate with " + ADDRESS + rb" port \d{1,5}: ",
         Kind.PROTOCOL_ABUSE,
         Weight.WEAK,
-        examples={
-            "sshd[7]: Unable to negotiate with 192.0.2.7 port 55419: no matching cipher found. Their offer: aes256-cbc [preauth]": {}
-        },
+        examples={"sshd[7]: Unable to negotiate with 192.0.2.7 port 55419: no matching cipher found. Their offer: aes256-cbc [preauth]": {}},
     ),
     Reads(
         "sshd: no login within the grace time",
         b"Timeout before authentication ",
-        WORDS
-        + rb"Timeout before authentication for (?:connection from "
-        + ADDRESS
-        + rb" to |"
-        + FROM.replace(b"address", b"address2")
-        + rb")",
+        WORDS + rb"Timeout before authentication for (?:connection from " + ADDRESS + rb" to |" + FROM.replace(b"address", b"address2") + rb")",
         Kind.LOST,
         live=False,
         refine=lambda m: {"client": addresses[m["address"] or m["address2"]]},
         examples={
             "sshd[7]: fatal: Timeout before authentication for 192.0.2.7 port 55555": {"client": "192.0.2.7", "weight": "none"},
-            "sshd[7]: Timeout before authentication for connection from 192.0.2.7 to 192.0.2.1, pid = 29098": {
-                "client": "192.0.2.7"
-            },
+            "sshd[7]: Timeout before authentication for connection from 192.0.2.7 to 192.0.2.1, pid = 29098": {"client": "192.0.2.7"},
         },
     ),
     Reads(
@@ -402,9 +324,7 @@ SSH_READS: tuple[Reads, ...] = (
         rb"drop connection #\d++ from \[(?P<address>[^\s\]]++)\]:\d++ on \S++ past MaxStartups",
         Kind.LIMITED,
         live=False,
-        examples={
-            "sshd[7]: drop connection #10 from [192.0.2.7]:46482 on [192.0.2.1]:22 past MaxStartups": {"client": "192.0.2.7"}
-        },
+        examples={"sshd[7]: drop connection #10 from [192.0.2.7]:46482 on [192.0.2.1]:22 past MaxStartups": {"client": "192.0.2.7"}},
     ),
     Reads(
         "sshd: connected",
@@ -421,34 +341,23 @@ SSH_READS: tuple[Reads, ...] = (
         Kind.DISCONNECT,
         live=False,
         examples={
-            "sshd[7]: Received disconnect from 192.0.2.7 port 4000:11: Bye Bye [preauth]": {
-                "client": "192.0.2.7",
-                "weight": "none",
-            },
-            "sshd[7]: error: Received disconnect from 192.0.2.7: 3: com.jcraft.jsch.JSchException: Auth fail [preauth]": {
-                "client": "192.0.2.7"
-            },
+            "sshd[7]: Received disconnect from 192.0.2.7 port 4000:11: Bye Bye [preauth]": {"client": "192.0.2.7", "weight": "none"},
+            "sshd[7]: error: Received disconnect from 192.0.2.7: 3: com.jcraft.jsch.JSchException: Auth fail [preauth]": {"client": "192.0.2.7"},
             "sshd[7]: Connection closed by 192.0.2.7 port 5 [preauth]": {"client": "192.0.2.7"},
         },
     ),
     Reads(
         "sshd: names, keys and lists of a client",
         b" ",
-        rb"(?:Postponed \S++ for (?:invalid user )?(?P<user>.*) from "
-        + ADDRESS
-        + rb" port \d{1,5} ssh2|reverse mapping checking getaddrinfo for \S++ \[(?P<a2>[^\s\]]++)\] failed"
+        rb"(?:Postponed \S++ for (?:invalid user )?(?P<user>.*) from " + ADDRESS + rb" port \d{1,5} ssh2|reverse mapping checking getaddrinfo for \S++ \[(?P<a2>[^\s\]]++)\] failed"
         rb"|Address (?P<a3>[0-9A-Fa-f:.]++) maps to |refused connect from .* \((?P<a4>[0-9A-Fa-f:.]++)\)\Z)",
         Kind.OTHER,
         live=False,
         refine=lambda m: {"client": addresses[m["address"] or m["a2"] or m["a3"] or m["a4"]]},
         examples={
             "sshd[7]: Postponed publickey for git from 192.0.2.7 port 57904 ssh2 [preauth]": {"client": "192.0.2.7"},
-            "sshd[7]: reverse mapping checking getaddrinfo for a.example.org [192.0.2.7] failed - POSSIBLE BREAK-IN ATTEMPT!": {
-                "client": "192.0.2.7"
-            },
-            "sshd[7]: Address 192.0.2.7 maps to a.example.org, but this does not map back to the address": {
-                "client": "192.0.2.7"
-            },
+            "sshd[7]: reverse mapping checking getaddrinfo for a.example.org [192.0.2.7] failed - POSSIBLE BREAK-IN ATTEMPT!": {"client": "192.0.2.7"},
+            "sshd[7]: Address 192.0.2.7 maps to a.example.org, but this does not map back to the address": {"client": "192.0.2.7"},
             "sshd[7]: refused connect from a.example.org (192.0.2.7)": {"client": "192.0.2.7"},
         },
     ),
@@ -466,7 +375,5 @@ SSH_READS += (
 )
 
 SSHD = Family("sshd", tuple(r._replace(longest=WHOLE) for r in SSH_READS + PAM_READS))
-DETAILS = tuple(
-    r._replace(kind=Kind.AUTH_DETAIL, join=Join.DETAIL, longest=WHOLE, examples={}) for r in PAM_READS
-)  # Dovecot's PAM: a line of its own comes too
+DETAILS = tuple(r._replace(kind=Kind.AUTH_DETAIL, join=Join.DETAIL, longest=WHOLE, examples={}) for r in PAM_READS)  # Dovecot's PAM: a line of its own comes too
 PAM_ONLY = Family("pam", DETAILS)

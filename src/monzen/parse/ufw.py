@@ -60,9 +60,7 @@ KERNEL = Family(
                     "service": "firewall",
                 },
                 "kernel: [UFW BLOCK] IN=eth0 OUT= MAC= SRC=2001:0db8:0000:0000:0000:0000:0000:0007 DST=2001:0db8:0000:0000:0000:0000:0000:0001 LEN=80 "
-                "TC=0 HOPLIMIT=64 FLOWLBL=307753 PROTO=TCP SPT=33227 DPT=993 WINDOW=64800 RES=0x00 SYN URGP=0 ": {
-                    "client": "2001:db8::7"
-                },
+                "TC=0 HOPLIMIT=64 FLOWLBL=307753 PROTO=TCP SPT=33227 DPT=993 WINDOW=64800 RES=0x00 SYN URGP=0 ": {"client": "2001:db8::7"},
                 "kernel: [UFW BLOCK] IN=eth0 OUT= MAC=00:16:3e:31:b6:c7:00:23:9c:16:ca:01:08:00 SRC=192.0.2.7 DST=198.51.100.2 LEN=439 TOS=0x08 "
                 "PREC=0x20 TTL=54 ID=50976 DF PROTO=UDP SPT=5084 DPT=5060 LEN=419 ": {"weight": "none"},
                 "kernel: [UFW BLOCK] IN=eth0 OUT= MAC=x SRC=192.0.2.7 DST=198.51.100.2 LEN=60 TOS=0x00 PREC=0x00 TTL=64 ID=0 DF PROTO=TCP SPT=8080 "

@@ -43,7 +43,7 @@ _HOLED = re.compile(rb"\x00*+(?:" + _PRINTABLE + rb"|\n)*+\x00*+")
 
 
 def form_of(head: bytes) -> str:
-    """ "gz", "xz", "bz2" or "zst" where `head` begins like one, else "plain"."""
+    """"gz", "xz", "bz2" or "zst" where `head` begins like one, else "plain"."""
     for mark, form in _FORMS:
         if mark.match(head):
             return form
