@@ -79,7 +79,7 @@ def test_a_day_of_orders_evidence_and_alarms_fills_no_disk(gate, clock, caplog):
             for n in range(200):
                 assert gate._message(peer, {"id": n, "alarms": [[START + clock.at + n, "breach", f"{hour} {n} ".ljust(400, "z")]]})
             clock.at += 1800
-            gate._apply("time")
+            gate.rounds.apply("time")
         sizes.append(size(gate))
     counts = gate.warden.ledger.counts(START + clock.at)
     refused = gate.counts["denied"]
@@ -112,13 +112,13 @@ def test_a_hint_of_a_leak_is_followed_now_and_then(gate, clock):
     peer = peers.Peer(Answers(), 1000, 1)
     peer.greeted = True
     looks = 0
-    gate.next = clock.at + 1e9
+    gate.rounds.next = clock.at + 1e9
     for n in range(3000):
         gate._message(peer, {"id": n, "alarms": [[START, "leak", f"{n}"]]})
         clock.at += 0.1
-        if clock.at >= gate.next:
+        if clock.at >= gate.rounds.next:
             looks += 1
-            gate.next = clock.at + 1e9
+            gate.rounds.next = clock.at + 1e9
     assert 15 <= looks <= 22
 
 

@@ -7,40 +7,35 @@ report alarms, at a pace and in an amount that harm nobody; it can ask for nothi
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import pwd
 import select
 import signal
 import socket
-import stat
 import struct
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from monzen.config import Config, ConfigError
+from monzen.config import Config
 from monzen.gate.target import GateError, Target
 from monzen.guard import wire
+from monzen.guard.door import Door
 from monzen.guard.notify import Notify
 from monzen.guard.peers import Allowance, Lines, Peer
+from monzen.guard.rounds import Rounds
 from monzen.guard.warden import Answer, Warden
 from monzen.guard.wire import Found, WireError
 from monzen.ledger import LedgerError
 from monzen.ledger.base import cut
-from monzen.mode import Mode
-from monzen.show.words import _
-from monzen.upkeep import Applied
 
 log = logging.getLogger("monzen.gate")
 
 USER: Final = "monzen"
-EVERY: Final = 60.0  # seconds between two comparisons of what is with what should be
 PEERS: Final = 8  # connections at once: there is one `run`, and now and then a `status`
 OTHERS: Final = 4  # of them, of who is not root: root always finds room
-BACKLOG: Final = 64
 ARRIVALS: Final = (10.0, 20.0)  # new connections a second, and at once, of who is not root
 GREETINGS: Final = (2.0, 10.0)  # of who is not root: each costs a look at everybody who is never denied
 MESSAGES: Final = (500.0, 1_000.0)  # of all peers together; what comes faster waits
@@ -57,40 +52,32 @@ SAID: Final = {  # lines of the log, of each kind a peer can cause: a second, an
 }
 SILENT: Final = 20.0  # seconds in which a peer must have said who it is
 TURN: Final = 32  # messages taken from one peer before the others and the clock have their turn
-LAPSE: Final = 5.0  # seconds before what failed is tried again
 
 
 class Server:
     """The loop. `load` reads the configuration anew (ConfigError: the old one stands)."""
 
     def __init__(self, config: Config, load: Callable[[], Config], *, root: str = "/", user: str = USER) -> None:
-        self.config, self.load, self.root = config, load, root
         self.warden = Warden(config, root=root, actor="monzen run")
         self.notify = Notify()
-        self.path = os.path.join(root, wire.SOCKET)
         self.allowed_uids = {0, os.geteuid()}
-        self.group = -1
+        group = -1
         with contextlib.suppress(KeyError):
             account = pwd.getpwnam(user)
             self.allowed_uids.add(account.pw_uid)
-            self.group = account.pw_gid
+            group = account.pw_gid
+        self.door = Door(os.path.join(root, wire.SOCKET), group)
         self.peers: dict[int, Peer] = {}
         self.turns: deque[int] = deque()  # whose messages wait, in the order in which they came
         self.stopping = False
         self.reloading = False
-        self.next = 0.0  # when it is compared next, on the monotonic clock
-        self.generation = -1  # of the kernel's rules, as we left them
-        self.listener: socket.socket | None = None
-        self.bound: tuple[int, int] | None = None  # device and inode of our socket
         self.arrivals, self.greetings, self.hints = Allowance(*ARRIVALS), Allowance(*GREETINGS), Allowance(*HINTS)
         self.messages, self.orders, self.alarms = Allowance(*MESSAGES), Allowance(*ORDERS), Allowance(*ALARMS)
         self.evidence = Allowance(EVIDENCE / 60, EVIDENCE)
         self.lines = Lines(log, **SAID)
-        self.mode = Mode()
+        self.rounds = Rounds(self.warden, self.lines, load)
         self.told: tuple[Any, ...] = ("", (), ())  # what the peers know: mode, shield, releases
         self.checked = 0.0
-        self.broken = ""  # what is wrong now, in words
-        self.applied = 0.0  # when it was compared last, epoch seconds
         self.counts = dict.fromkeys(("denied", "watched", "same", "refused", "alarms"), 0)
         self.started = time.time()
 
@@ -102,16 +89,16 @@ class Server:
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._signal)
-        self.listener = self._listen()
+        self.door.open()
         poll = select.poll()
         poll.register(reading, select.POLLIN)
         try:
-            self._apply("start")
+            self.rounds.apply("start")
             self.notify.say("READY=1", f"MAINPID={os.getpid()}")
-            log.info("ready socket=%s firewall=%s mode=%s", self.path, self._firewall(), self.mode.name)
+            log.info("ready socket=%s firewall=%s mode=%s", self.door.path, self.rounds.firewall(), self.rounds.mode.name)
             while not self.stopping:
-                if self._door() >= 0:
-                    poll.register(self._door(), select.POLLIN)
+                if self.door.fileno() >= 0:
+                    poll.register(self.door, select.POLLIN)
                 for fd, peer in self.peers.items():
                     wanted = 0 if peer.pending is not None else select.POLLIN
                     poll.register(fd, wanted | (select.POLLOUT if peer.queue else 0))
@@ -119,7 +106,7 @@ class Server:
                     if fd == reading:
                         with contextlib.suppress(BlockingIOError):
                             os.read(reading, 512)
-                    elif fd == self._door():
+                    elif fd == self.door.fileno():
                         self._accept()
                     elif fd in self.peers:
                         self._serve(fd, events, poll)
@@ -130,7 +117,7 @@ class Server:
             self.notify.say("STOPPING=1")
             for fd in list(self.peers):
                 self._dismiss(fd, poll, "")
-            self._close(poll)
+            self._shut(poll)
             signal.set_wakeup_fd(-1)
             os.close(reading)
             os.close(writing)
@@ -155,77 +142,11 @@ class Server:
         else:
             self.stopping = True
 
-    def _listen(self) -> socket.socket:
-        """The socket, in a folder that only root writes, for `run` and nobody else. Raises GateError."""
-        folder = os.path.dirname(self.path)
-        try:
-            if not os.path.isdir(folder):
-                os.makedirs(folder, mode=0o750)
-                os.chown(folder, -1, self.group)
-                os.chmod(folder, 0o750)
-            found = os.lstat(folder)
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
-                said = _(
-                    "{path} may be written by others, so no socket is made there. Mend it: chown root {path}; chmod go-w {path}"
-                )
-                raise GateError(said.format(path=folder))
-            with contextlib.suppress(FileNotFoundError):
-                if stat.S_ISSOCK(os.lstat(self.path).st_mode) and self._answered():
-                    raise GateError(_("another monzen gate serve is at work: it answers at {path}").format(path=self.path))
-                os.unlink(self.path)
-            listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-            old = os.umask(0o177)
-            try:
-                listener.bind(self.path)
-            finally:
-                os.umask(old)
-            if self.group >= 0:
-                os.chown(self.path, -1, self.group)
-                os.chmod(self.path, 0o660)
-            listener.listen(BACKLOG)
-            found = os.lstat(self.path)
-            self.bound = found.st_dev, found.st_ino
-            return listener
-        except OSError as error:
-            said = _("cannot make the socket {path}: {detail}. Run as root")
-            raise GateError(said.format(path=self.path, detail=_(error.strerror or str(error)))) from None
-
-    def _close(self, poll: select.poll) -> None:
-        """Nobody new comes; the socket goes, if it is ours."""
-        if self.listener is None:
-            return
-        with contextlib.suppress(KeyError, ValueError, OSError):
-            poll.unregister(self.listener)
-        self.listener.close()
-        self.listener = None
-        with contextlib.suppress(OSError):
-            if self._at_path() == self.bound:
-                os.unlink(self.path)
-
-    def _at_path(self) -> tuple[int, int] | None:
-        try:
-            found = os.lstat(self.path)
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
-
-    def _answered(self) -> bool:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC) as other:
-            try:
-                other.connect(self.path)
-            except OSError:
-                return False
-            return True
-
-    def _door(self) -> int:
-        return self.listener.fileno() if self.listener is not None else -1
-
     def _accept(self) -> None:
         """Some of those who wait; who is not wanted goes at once, so that nobody else waits for it."""
         for _turn in range(TURN):
-            try:
-                connection, _address = self.listener.accept()  # type: ignore[union-attr]  # it is there: its descriptor is
-            except OSError:
+            connection = self.door.accept()
+            if connection is None:
                 return
             self._receive(connection)
 
@@ -343,9 +264,9 @@ class Server:
         try:
             answers = self.warden.follow(wanted)
         except (GateError, LedgerError) as error:
-            self._trouble(error)
+            self.rounds.trouble(error)
             return [Answer("failed", 0, str(error)[: wire.NOTE])] * len(wanted)
-        self._settled()
+        self.rounds.settled()
         for found, answer in zip(wanted, answers, strict=True):
             what = answer.what if answer.what in self.counts else "refused"
             self.counts[what] += 1
@@ -363,7 +284,7 @@ class Server:
 
     def _alarm(self, report: wire.Report) -> None:
         if report.kind == "leak" and self.hints.take():  # somebody who is denied is seen in the logs: look at the firewall
-            self.next = min(self.next, time.monotonic() + 0.5)
+            self.rounds.hint()
         at = min(report.at, self.warden.now())  # one from the future would be the last to be forgotten
         try:
             ledger = self.warden.ledger
@@ -374,7 +295,7 @@ class Server:
                 return
             ledger.alarm(report.kind, report.text, at)
         except LedgerError as error:
-            self._trouble(error)
+            self.rounds.trouble(error)
             return
         self.counts["alarms"] += 1
         self.lines.say(
@@ -387,21 +308,21 @@ class Server:
         now = time.monotonic()
         if self.reloading:
             self.reloading = False
-            self._reload()
+            self.rounds.reload()
         if self.warden.mirror_due:
             try:
                 self.warden.mirror()
             except (GateError, LedgerError) as error:
                 self.warden.mirror_due = False
-                self._trouble(error)
-            self._settled()
-        if now >= self.next:
-            self._apply("time")
+                self.rounds.trouble(error)
+            self.rounds.settled()
+        if now >= self.rounds.next:
+            self.rounds.apply("time")
             self.lines.sum_up()
         elif now - self.checked >= 1.0:
             self.checked = now
             self._stay_reachable(poll)
-            self._look()
+            self.rounds.look()
             for fd in [fd for fd, peer in self.peers.items() if not peer.greeted and now - peer.since > SILENT]:
                 self._dismiss(fd, poll, "said nothing")
             for part in self._news():
@@ -411,109 +332,24 @@ class Server:
         for warning in dict.fromkeys(self.warden.warnings):
             log.warning("warning text=%r", warning)
         self.warden.warnings.clear()
-        said = f"{self.mode.name}; {self.counts['denied']} denied, {self.counts['watched']} watched since the start"
-        self.notify.alive(self.broken or said)
+        said = f"{self.rounds.mode.name}; {self.counts['denied']} denied, {self.counts['watched']} watched since the start"
+        self.notify.alive(self.rounds.broken or said)
 
     def _stay_reachable(self, poll: select.poll) -> None:
         """The socket is made anew where somebody took it away: `rm -r /run/monzen` is soon typed."""
-        if self.listener is not None and self._at_path() == self.bound:
+        if self.door.intact:
             return
         try:
-            self._close(poll)
-            self.listener = self._listen()
-            log.warning("socket made anew path=%s", self.path)
+            self._shut(poll)
+            self.door.open()
+            log.warning("socket made anew path=%s", self.door.path)
         except GateError as error:
-            self._trouble(error)
+            self.rounds.trouble(error)
 
-    def _look(self) -> None:
-        """Whether somebody else changed the firewall, or the mode: then everything is compared at once."""
-        mode = self.warden.mode()
-        if mode.name != self.mode.name:
-            log.warning("mode is=%s was=%s by=%r", mode.name, self.mode.name, mode.actor)
-            self._apply("mode")
-            return
-        if self._firewall() != "nftables":
-            return
-        try:
-            generation = self.warden.nft.generation()
-            if generation == self.generation:
-                return
-            if not mode.open and not self.warden.nft.state().whole:
-                self._apply("the table is gone")
-            self.generation = generation
-        except GateError as error:
-            self._trouble(error)
-
-    def _apply(self, why: str) -> None:
-        """Compare what is with what should be, and mend it."""
-        self.next = time.monotonic() + EVERY
-        self.warden.forget()
-        self.mode = self.warden.mode()
-        try:
-            done = self._applied()
-        except (GateError, LedgerError, OSError) as error:
-            self._trouble(error)
-            self.next = time.monotonic() + LAPSE
-            return
-        self.broken = ""
-        self.applied = time.time()
-        self._settled()
-        if done.restored or done.missing or done.extra or done.freed or done.found:
-            log.warning(
-                "repair why=%r restored=%s missing=%d extra=%d freed=%d found=%d",
-                why, done.restored, done.missing, done.extra, done.freed, done.found,
-            )  # fmt: skip
-        for entry in done.ended:
-            said = "release net=%s why=%s number=%d knocks=%d"
-            self.lines.say("release", logging.INFO, said, Target(*entry.key), entry.ending, entry.number, entry.knocks)
-
-    def _applied(self) -> Applied:
-        self.warden.idle = True
-        try:
-            self.warden.reopen()
-            try:
-                self.warden.come_to_senses()
-                done = self.warden.apply()
-            except LedgerError as error:
-                if not error.damaged:
-                    raise
-                log.error("ledger damaged, saving what can be read error=%r", str(error))
-                done = self.warden.apply(save=True)
-            self.warden.opened()
-            return done
-        finally:
-            self.warden.idle = False
-
-    def _settled(self) -> None:
-        """Whatever was changed until now, we did."""
-        with contextlib.suppress(GateError):
-            if self._firewall() == "nftables":
-                self.generation = self.warden.nft.generation()
-
-    def _firewall(self) -> str:
-        try:
-            return self.warden.firewall()
-        except GateError:
-            return ""
-
-    def _trouble(self, error: Exception) -> None:
-        """Something failed: it is said once, and tried again."""
-        if isinstance(error, GateError) and error.errno in (errno.EPERM, errno.EACCES) and not self.applied:
-            raise error  # without rights nothing will ever work
-        if str(error) != self.broken:
-            self.broken = str(error)
-            log.error("trouble error=%r", self.broken)
-        self.next = min(self.next, time.monotonic() + LAPSE)
-
-    def _reload(self) -> None:
-        try:
-            self.config = self.warden.config = self.load()
-        except ConfigError as error:
-            log.error("configuration not reloaded error=%r", str(error))
-            return
-        log.info("configuration reloaded")
-        self.warden.forget()
-        self._apply("configuration")
+    def _shut(self, poll: select.poll) -> None:
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            poll.unregister(self.door)
+        self.door.close()
 
     # ---- what the peers are told
 
@@ -523,7 +359,7 @@ class Server:
             wards = self.warden.wards()
             last = self.warden.ledger.last_release()
             shield = sorted({(cut(w.network, w.bits), w.bits) for w in wards.all if w.why not in ("reserved", "private")})
-            now = (self.mode.name, tuple(shield), last)
+            now = (self.rounds.mode.name, tuple(shield), last)
             if now == self.told and not whole:
                 return []
             parts: list[dict[str, Any]] = []
@@ -535,24 +371,24 @@ class Server:
                 )
             if not whole:  # the others must hear it, too
                 self.told = now
-            return [*parts, {"monzen": wire.PROTOCOL, "mode": self.mode.name, "private": self.config.private, "every": EVERY}]
+            return [*parts, self._state()]
         except (GateError, LedgerError) as error:
-            self._trouble(error)
-            return (
-                [{"monzen": wire.PROTOCOL, "mode": self.mode.name, "private": self.config.private, "every": EVERY}]
-                if whole
-                else []
-            )
+            self.rounds.trouble(error)
+            return [self._state()] if whole else []
+
+    def _state(self) -> dict[str, Any]:
+        """What ends each piece of news."""
+        return {"monzen": wire.PROTOCOL, "mode": self.rounds.mode.name, "private": self.warden.config.private}
 
     def status(self) -> dict[str, Any]:
         """What `monzen status` is told."""
         return {
             "started": self.started,
             "pid": os.getpid(),
-            "mode": self.mode.name,
-            "firewall": self._firewall(),
-            "applied": self.applied or None,
-            "trouble": self.broken,
+            "mode": self.rounds.mode.name,
+            "firewall": self.rounds.firewall(),
+            "applied": self.rounds.applied or None,
+            "trouble": self.rounds.broken,
             "peers": sum(1 for p in self.peers.values() if p.greeted),
             **self.counts,
         }

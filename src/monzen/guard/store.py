@@ -52,7 +52,7 @@ class Store:
             raise StoreError(f"{folder}: used by another process") from None
         except OSError as error:
             raise StoreError(f"{error.filename or folder}: {error.strerror}") from None
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError, MemoryError) as error:
             os.close(self._lock)
             raise StoreError(f"{self.path}: {error}") from None
 
@@ -66,7 +66,7 @@ class Store:
                 db.execute("CREATE TABLE IF NOT EXISTS record (number INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT")
                 self.number = db.execute("SELECT ifnull(max(number), 0) FROM record").fetchone()[0]
                 self.kept = db.execute("SELECT ifnull(sum(length(body)), 0) FROM record").fetchone()[0]
-            except sqlite3.DatabaseError:
+            except (sqlite3.DatabaseError, UnicodeDecodeError, MemoryError):  # of a broken text or length
                 if attempt or not os.path.exists(self.path):
                     raise
                 self.discard()

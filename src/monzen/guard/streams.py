@@ -21,9 +21,17 @@ SEEN: Final = 5  # blocks of lines that say the same
 class Follows(Protocol):
     """What gives blocks of whole lines: sources/follow.py, sources/follow_journal.py."""
 
-    caught_up: bool
-    words: list[SourceError]
-    skipped: int
+    @property
+    def caught_up(self) -> bool:
+        """Nothing is left to be read now."""
+
+    @property
+    def words(self) -> list[SourceError]:
+        """What a person should hear; emptied by whoever reads it."""
+
+    @property
+    def skipped(self) -> int:
+        """Lines that were left out."""
 
     @property
     def position(self) -> Any:  # noqa: ANN401  # plain values that only the follower reads
