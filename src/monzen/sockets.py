@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 
 LISTEN, ESTABLISHED, UDP_OPEN = 0x0A, 0x01, 0x07  # linux/tcp_states.h; a UDP socket that is not connected is in state 7
 SSHD: Final = ("sshd", "sshd-session", "sshd-auth")  # OpenSSH up to 9.7; from 9.8; from 10.0
+PRIVSEP: Final = "sshd"  # the user of sshd before a login: Debian, Ubuntu, upstream's default
+ROOTS = re.compile(rb"sshd(?:-session)?: [^\0 \[]+\0*\Z").match
 SOCKET = re.compile(r"socket:\[(\d+)\]").fullmatch
 MAPPED: Final = bytes(10) + b"\xff\xff"
 SS: Final = 200  # targets in one call of ss: its filter is compiled into a program of at most 64 kB
@@ -91,6 +93,43 @@ def ssh_peers(root: str = "/") -> list[bytes]:
         for s in everything
         if s.protocol == 6 and s.state == ESTABLISHED and (s.port in ports or owner.get(s.inode) in SSHD) and any(s.peer)
     ]
+    return list(dict.fromkeys(peers))
+
+
+def ssh_logins(root: str = "/") -> list[bytes]:
+    """The other ends of sshd's connections over which somebody is logged in: more than being connected to it.
+
+    sshd has a process of the user's own for each of them, beside one of root's; before that only root's and the unprivileged one
+    of the user sshd. root's session is root's process alone, whose title is then `sshd: root@pts/0`; others hold a blank or a
+    bracket, as `[accepted]`, `root [priv]` and the listener's do (seen with OpenSSH 9.2 and 10.0).
+    """
+    import pwd
+
+    try:
+        apart = pwd.getpwnam(PRIVSEP).pw_uid
+    except KeyError:
+        apart = 0
+    folder = os.path.join(root, "proc")
+    held: set[int] = set()  # inodes of root's processes
+    shown: set[int] = set()  # of those that show a login
+    for pid in filter(str.isdigit, _names(folder)):
+        try:
+            with open(os.path.join(folder, pid, "comm"), encoding="utf-8", errors="replace") as file:
+                if file.read().rstrip("\n") not in SSHD:
+                    continue
+            with open(os.path.join(folder, pid, "status"), encoding="utf-8", errors="replace") as file:
+                uid = next(int(line.split()[2]) for line in file if line.startswith("Uid:"))
+            with open(os.path.join(folder, pid, "cmdline"), "rb") as raw:
+                title = raw.read(4096)
+            links = [os.readlink(os.path.join(folder, pid, "fd", number)) for number in _names(os.path.join(folder, pid, "fd"))]
+        except (OSError, StopIteration, IndexError, ValueError):
+            continue  # it has ended
+        inodes = {int(found[1]) for link in links if (found := SOCKET(link))}
+        if not uid:
+            held |= inodes
+        if ROOTS(title) if not uid else uid != apart:
+            shown |= inodes
+    peers = [s.peer for s in sockets(root) if s.state == ESTABLISHED and s.inode in held & shown and any(s.peer)]
     return list(dict.fromkeys(peers))
 
 

@@ -27,7 +27,7 @@ from monzen.mode import OPENED, Mode, mark_opened, read_mode, unmark_opened
 from monzen.resolver import resolve_apart
 from monzen.show.text import safe, stamp
 from monzen.show.words import _
-from monzen.sockets import end_connections
+from monzen.sockets import end_connections, ssh_peers
 from monzen.wards import Ward, Wards, wards
 
 LEDGER: Final = "var/lib/monzen/ledger.db"
@@ -153,7 +153,11 @@ class Upkeep:
         self._ask(new)
         allowed = [*self.config.allow, *(p for name in self.config.names for p in self.ledger.name(name)[1])]
         allowed += [p for a in self.ledger.allowed() for p in a.prefixes]
-        return Wards(wards(self.root, allowed, own=self.config.own, private=self.config.private))
+        return Wards(wards(self.root, allowed, own=self.config.own, private=self.config.private, ssh=self.on_ssh()))
+
+    def on_ssh(self) -> list[bytes]:
+        """Who may be an admin at work: for what a person types, everybody who is connected to sshd."""
+        return ssh_peers(self.root)
 
     def _everything(self, now: float) -> list[Denial]:
         return [Denial(Target(*row[:4]), row[4]) for row in self.ledger.lasting(now)]

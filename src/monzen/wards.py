@@ -41,14 +41,18 @@ class Ward(NamedTuple):
         return self.why not in ("reserved", "private", "allowed")
 
 
-def wards(root: str, allowed: Iterable[Prefix], *, own: Iterable[Prefix] = (), private: bool = False) -> list[Ward]:
-    """Everybody who is never denied on this machine, the most telling reason first."""
+def wards(
+    root: str, allowed: Iterable[Prefix], *, own: Iterable[Prefix] = (), private: bool = False, ssh: Iterable[bytes] | None = None
+) -> list[Ward]:
+    """Everybody who is never denied on this machine, the most telling reason first. `ssh`: who is logged in over SSH (default:
+    everybody who is connected to sshd)."""
     from monzen import machine
     from monzen.sockets import ssh_peers
 
+    ssh = ssh_peers(root) if ssh is None else ssh
     found: list[Ward] = []
     for why, addresses in (
-        ("ssh", [*ssh_peers(root), *machine.admin(root)]),
+        ("ssh", [*ssh, *machine.admin(root)]),
         ("own", machine.addresses(root)),
         ("gateway", machine.gateways(root)),
         ("resolver", machine.resolvers(root)),

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.guard.test_link import LIES
 from tests.lab import live
 from tests.lab.guard import Guard, account, denied
+from tests.lab.login import logged_in, login, sshd
 from tests.lab.net import ADMIN4, ADMIN6, SRV4, SRV6, connect, ns, probe, run, until
 from tests.lab.peer import PATH, Peer, row
 from tests.lab.server import monzen, told
@@ -41,17 +42,40 @@ def hit(address, targets):
     return [t for t in targets if ip_address(address) in ip_network(t)]
 
 
+@live(needs=(*NEEDS, "sshd", "ssh-keygen"), seconds=60)
+def test_an_open_connection_to_sshd_is_no_shield():
+    """Whoever keeps one open, before he has shown who he is, would else be out of reach on every port, with his whole network."""
+    sshd()
+    with gate().start("serve") as guard, Peer() as peer:
+        silent = connect("atk", 22, "203.0.113.7").socket
+        talking = connect("atk", 22, "203.0.113.8").socket
+        talking.send(b"SSH-2.0-x\r\n")
+        assert talking.recv(64).startswith(b"SSH-2.0")
+        time.sleep(0.5)
+        assert logged_in() == set()
+        user = login("atk", "198.51.100.200", "alice")
+        assert logged_in() == {"198.51.100.200"}
+        assert peer.order("203.0.113.0/24", "203.0.113.7", "198.51.100.200", "198.51.100.192/26") == ["denied", "denied", "shielded", "shielded"]
+        assert probe("atk", 22, "203.0.113.7") == probe("atk", 22, "203.0.113.9") == "silence"
+        monzen("gate", "apply")
+        until(lambda: not guard.ended("serve") and probe("atk", 22, "203.0.113.8") == "silence", 70, what="the gate looks again")
+        assert probe("atk", 22, "198.51.100.200") == "open"
+        user.kill()
+        until(lambda: not logged_in(), what="the session is over")
+        time.sleep(1.1)
+        assert peer.order("198.51.100.200") == ["denied"]
+        silent.close()
+
+
 @live(needs=(*NEEDS, "sshd", "ssh-keygen"), seconds=240)
 def test_nobody_who_is_shielded_is_denied_whatever_it_asks_for():
-    run("mkdir -p /run/sshd && ssh-keygen -q -N '' -t ed25519 -f /etc/ssh/lab_key")
+    sshd()
     run(["sh", "-c", "echo nameserver 192.0.2.53 > /etc/resolv.conf"])
-    ns("srv", "/usr/sbin/sshd -h /etc/ssh/lab_key -o UsePAM=no")
     shielded = [SRV4, SRV6, "198.51.100.1", "2001:db8:1::1", "192.0.2.53", "198.51.100.200", "198.51.100.77", "2001:db8:bad:a::7"]
     shielded += ["198.51.100.222", "127.0.0.1", "127.9.9.9", "::1", "10.1.2.3", "172.16.5.5", "192.168.1.1", "fd00::1", "fe80::1"]
     shielded += ["0.0.0.0", "255.255.255.255", "224.0.0.5", "ff02::1"]
     with gate(SHIELD).start("serve") as guard, Peer() as peer:
-        session = connect("admin", 22).socket  # a moment ago
-        session6 = connect("admin", 22, ADMIN6, SRV6).socket
+        sessions = [login("admin", ADMIN4), login("admin", ADMIN6, "alice", SRV6)]  # a moment ago
         assert peer.order(ADMIN4, ADMIN6, "192.0.2.128/26") == ["shielded"] * 3, "though nothing else was looked up anew"
         shielded += [ADMIN4, ADMIN6]
         monzen("allow", "203.0.113.99", "pal.example")
@@ -70,8 +94,7 @@ def test_nobody_who_is_shielded_is_denied_whatever_it_asks_for():
         assert not {s: hit(s, held) for s in shielded if hit(s, held)}
         for address in (ADMIN4, ADMIN6):
             assert probe("admin", 22, address, to=SRV6 if ":" in address else SRV4) == "open"
-        assert session.recv(64).startswith(b"SSH-2.0")
-        assert session6.recv(64).startswith(b"SSH-2.0")
+        assert [session.poll() for session in sessions] == [None, None], "they are logged in still"
         assert peer.order("203.0.113.150", "203.0.113.151") == ["denied", "denied"], "nobody else is"
 
         # -- far too wide, and thousands of the widest: no more than a sixty-fourth of all that there is

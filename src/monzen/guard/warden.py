@@ -19,10 +19,11 @@ from monzen.ledger import Entry, Order
 from monzen.mode import Mode, read_mode
 from monzen.show.text import network as shown
 from monzen.show.words import _
-from monzen.sockets import peers_at, ssh_ports
-from monzen.wards import Ward, Wards
+from monzen.sockets import peers_at, ssh_logins, ssh_ports
+from monzen.wards import Wards
 
 FRESH: Final = 10.0  # seconds for which the shield is good; who is connected to sshd is looked up for each order
+SECOND: Final = 1.0
 FIREWALL: Final = 30.0  # seconds for which it is known which firewall there is
 AHEAD: Final = 86_400.0  # seconds that a log's clock may run ahead of ours
 # Octets of an address, prefix length, and how many wider networks than that may last at once that nobody typed: a thousand /20
@@ -44,7 +45,8 @@ class Warden(Keeper):
 
     _guarded: Wards | None = None
     _guarded_at = float("-inf")
-    _guarded_as = 0  # what the ledger was then
+    _guarded_as: tuple[int, frozenset[bytes]] = (0, frozenset())  # what the ledger was then, and who was connected to sshd
+    _logged_in: frozenset[bytes] = frozenset()
     _ports: tuple[int, ...] = (22,)
     _wall: tuple[str, float] = ("", float("-inf"))
     mirror_due = False  # ufw is shown what the kernel holds when there is time: it takes a tenth of a second
@@ -75,17 +77,22 @@ class Warden(Keeper):
         with contextlib.suppress(OSError):
             self._inode = os.stat(self.path).st_ino
 
+    def on_ssh(self) -> list[bytes]:
+        """Who is logged in. Not who only keeps a connection to sshd open: that would be an attacker's way around the gate."""
+        return ssh_logins(self.root)
+
     def wards(self) -> Wards:
-        """Who is never denied: the machine as of a moment ago, the allow list and those on SSH as of now."""
-        now, turned = time.monotonic(), self.ledger.turned()
-        if self._guarded is None or now - self._guarded_at > FRESH or turned != self._guarded_as:
-            self._guarded = super().wards()
-            self._guarded_at, self._guarded_as = now, turned
+        """Who is never denied: the machine as of a moment ago, the allow list as of now, and who is logged in over SSH.
+
+        A new connection to sshd is looked at at once, one over which nobody has logged in yet each second.
+        """
+        now, turned, peers = time.monotonic(), self.ledger.turned(), frozenset(peers_at(self._ports, self.root))
+        fresh = FRESH if peers <= self._logged_in else SECOND
+        if self._guarded is None or now - self._guarded_at > fresh or (turned, peers) != self._guarded_as:
             self._ports = tuple(ssh_ports(self.root)) or self._ports
-        known = {w.network for w in self._guarded.all if w.why == "ssh"}
-        new = [Ward(peer, 8 * len(peer), "ssh") for peer in peers_at(self._ports, self.root) if peer not in known and any(peer)]
-        if new:
-            self._guarded = Wards([*new, *self._guarded.all])
+            self._guarded = super().wards()
+            self._logged_in = frozenset(w.network for w in self._guarded.all if w.why == "ssh")
+            self._guarded_at, self._guarded_as = now, (turned, peers)
         return self._guarded
 
     def firewall(self) -> str:
