@@ -48,7 +48,8 @@ bench-guard: dev-setup ## How fast the guard is, and what it takes: idle, busy, 
 arena: dev-setup ## The judge against simulated attacks (SEEDS=11,12,13 DAYS=14; needs ../shared/arena)
 	@$(BIN)/python -m bench.arena --seeds $(SEEDS) --days $(DAYS)
 
-fuzz: dev-setup ## Throw hostile bytes at the reader (SECONDS=60)
+fuzz: dev-setup ## Hostile bytes for the reader, new examples for each property of the tests (SECONDS=60 each)
+	@$(BIN)/python -m tests.fuzz_properties --seconds $(SECONDS)
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 	@$(BIN)/python -m tests.fuzz_words --seconds $(SECONDS)
 

@@ -2,12 +2,19 @@
 
 import hashlib
 import json
+import os
 import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 SOURCE = Path(__file__).parent.parent / "src"
+
+# The suite tries the same examples each time, so that it says the same of the same sources; `make fuzz` looks for others.
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.register_profile("search", derandomize=False, deadline=None, print_blob=True)
+settings.load_profile("search" if os.environ.get("MONZEN_SEARCH") else "suite")
 
 
 def pytest_sessionstart(session):

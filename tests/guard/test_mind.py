@@ -4,7 +4,7 @@ import marshal
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monzen.guard.mind import EVENTS, LIFT, PARDON, SHIELD, TICK, Mind
@@ -145,6 +145,7 @@ def test_a_mind_of_another_version_is_refused(version):
 
 # ---- a release
 
+HOST = (bytes([203, 0, 113, 7]), 32)
 GAPS = st.sampled_from([1.0, 5.0, 40.0, 400.0, 4000.0])
 ROWS = st.lists(st.tuples(GAPS, st.sampled_from([f"203.0.113.{n}" for n in (7, 8, 9)] + ["198.51.100.7", "2001:db8::7"])), max_size=60)
 
@@ -168,8 +169,10 @@ def inside(judge, since, networks=(NET,)):
     return found
 
 
+@example([(1.0, "203.0.113.7"), (1.0, "203.0.113.8")], [(1.0, "203.0.113.9")] * 4 + [(1.0, "203.0.113.7"), (1.0, "203.0.113.8")], NET)
+@example([(1.0, "203.0.113.7"), (1.0, "203.0.113.8")], [(1.0, "203.0.113.8")] * 4 + [(1.0, "203.0.113.7"), (1.0, "203.0.113.9")], HOST)
 @settings(max_examples=200, deadline=None)
-@given(ROWS, ROWS, st.sampled_from([NET, (bytes([203, 0, 113, 7]), 32), (bytes([203, 0, 0, 0]), 16)]))
+@given(ROWS, ROWS, st.sampled_from([NET, HOST, (bytes([203, 0, 0, 0]), 16)]))
 def test_what_was_done_before_a_release_counts_no_more_and_what_comes_after_does(before, after, network):
     """As a scan that knows of the release."""
     early = guesses(before, 1_800_000_000.0)

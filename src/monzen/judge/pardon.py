@@ -28,6 +28,7 @@ def pardon(judge: Judge, network: bytes, bits: int, now: float) -> int:
             _expel(about, network, bits)
             if _inside(key, 8 * len(key), network, bits):
                 about.sentence, about.parts, about.convicted, about.returns = None, [], 0, 0
+    _dissolve(judge, network)
     judge.count_convicts()
     return forgiven
 
@@ -83,3 +84,13 @@ def _expel(about: Network, network: bytes, bits: int) -> None:
     if len(kept) < len(about.members):
         about.members, about.hosts = kept, 0
         about.recent = [r for r in about.recent if not within(r[1].ljust(size, b"\0"), network, bits)]
+
+
+def _dissolve(judge: Judge, network: bytes) -> None:
+    """A /24 with fewer than two offenders left is none that the judge keeps: how it counts them would not be the same."""
+    for key, about in _around(judge.networks, network):
+        if len(about.members) > 1 or about.sentence is not None or about.parts or about.returns:
+            continue
+        del judge.networks[key]
+        for member in about.members:
+            judge.alone[number_of(key)] = member[3]
