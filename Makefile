@@ -1,5 +1,6 @@
 # Every target sets up what it needs by itself, as root and as an ordinary user; `make help` lists them.
 #   VENV=DIR   the Python environment (default .venv)     PYTHON=CMD  the Python that makes it (3.11 or newer)
+#   JOBS=N     tests at once (default: one more than there are processors)
 
 VENV    ?= .venv
 BIN      = $(VENV)/bin
@@ -9,6 +10,7 @@ SEEDS    = 11,12,13
 DAYS     = 14
 KILLS    = 1000
 TESTS    = tests
+JOBS    ?= $(shell echo $$(( $$(nproc) + 1 )))
 LOCALE   = src/monzen/show/locale
 POT      = $(VENV)/monzen.pot
 export VENV
@@ -23,7 +25,7 @@ try: run-setup ## See what monzen makes of two sample logs; it only reads
 	@scripts/try.sh
 
 test: lint ## Lint, then run the tests (TESTS=tests/sources for some of them)
-	@$(BIN)/python -m pytest -q $(TESTS)
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
 
 lint: dev-setup ## ruff, mypy --strict, and the arrows between packages
 	@$(BIN)/ruff check
