@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 LISTEN, ESTABLISHED, UDP_OPEN = 0x0A, 0x01, 0x07  # linux/tcp_states.h; a UDP socket that is not connected is in state 7
@@ -19,6 +19,8 @@ PRIVSEP: Final = "sshd"  # the user of sshd before a login: Debian, Ubuntu, upst
 ROOTS = re.compile(rb"sshd(?:-session)?: [^\0 \[]+\0*\Z").match
 SOCKET = re.compile(r"socket:\[(\d+)\]").fullmatch
 MAPPED: Final = bytes(10) + b"\xff\xff"
+Peers = tuple[bytes, int, int]  # packed network, prefix length, our port or 0
+Prefix = tuple[bytes, int]
 SS: Final = 200  # targets in one call of ss: its filter is compiled into a program of at most 64 kB
 
 
@@ -158,27 +160,23 @@ def ssh_ports(root: str = "/") -> list[int]:
     return sorted(found)
 
 
-def end_connections(targets: Iterable[tuple[bytes, int, int]], run: str = "/usr/bin/ss") -> int:
+def end_connections(
+    targets: Iterable[Peers],
+    passing: Callable[[bytes, int], Sequence[Prefix]] = lambda _network, _bits: (),
+    run: str = "/usr/bin/ss",
+) -> int:
     """End the TCP connections with these networks (packed, prefix length, our port or 0); returns how many it asked for.
 
-    The kernel frees the socket and its daemon sees an error (`ss -K`, SOCK_DESTROY); the reset that it sends is dropped by the
-    gate's output chain. Where ss is missing or the kernel was built without it nothing happens: the open connection is cut off
-    all the same, and its daemon notices by its own time limit.
+    `passing` says which networks of one (packed, prefix length) keep theirs: whom the gate lets through. The kernel frees the
+    socket and its daemon sees an error (`ss -K`, SOCK_DESTROY); the reset that it sends is dropped by the gate's output chain.
+    Where ss is missing or the kernel was built without it nothing happens: the open connection is cut off all the same, and its
+    daemon notices by its own time limit.
     """
-    from ipaddress import ip_address
-
-    wanted = list(dict.fromkeys(targets))
-    for at in range(0, len(wanted), SS):
-        clauses = []
-        for network, bits, port in wanted[at : at + SS]:
-            text = (
-                f"{ip_address(network)}/{bits}"  # of IPv4 also the sockets of IPv6 that speak it: the kernel compares mapped ones
-            )
-            clause = f"dst [{text}]" if len(network) == 16 else f"dst {text}"
-            clauses.append(f"( {clause} and sport = :{port} )" if port else f"( {clause} )")
+    asked = 0
+    for batch in _batches((t, passing(t[0], t[1])) for t in dict.fromkeys(targets)):
         try:
             subprocess.run(
-                [run, "-K", "-t", " or ".join(clauses)],
+                [run, "-K", "-t", " or ".join(_clause(*target, others) for target, others in batch)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -187,8 +185,41 @@ def end_connections(targets: Iterable[tuple[bytes, int, int]], run: str = "/usr/
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
-            return at
-    return len(wanted)
+            return asked
+        asked += len(batch)
+    return asked
+
+
+def _batches(targets: Iterable[tuple[Peers, Sequence[Prefix]]]) -> Iterator[list[tuple[Peers, Sequence[Prefix]]]]:
+    """What fits into one filter. Where more pass than that, none of the network is ended: the gate denies the others anyway."""
+    batch: list[tuple[Peers, Sequence[Prefix]]] = []
+    room = SS
+    for target, others in targets:
+        if len(others) >= SS:
+            continue
+        if len(others) >= room:
+            yield batch
+            batch, room = [], SS
+        batch.append((target, others))
+        room -= 1 + len(others)
+    if batch:
+        yield batch
+
+
+def _clause(network: bytes, bits: int, port: int, passing: Sequence[Prefix]) -> str:
+    """What ss is asked for."""
+    words = [_peer(network, bits), *(f"not {_peer(*prefix)}" for prefix in passing)]
+    if port:
+        words.append(f"sport = :{port}")
+    return f"( {' and '.join(words)} )"
+
+
+def _peer(network: bytes, bits: int) -> str:
+    """A network as the far end of a connection; IPv4 also where a socket of IPv6 speaks it: the kernel compares mapped ones."""
+    from ipaddress import ip_address
+
+    text = f"{ip_address(network)}/{bits}"
+    return f"dst [{text}]" if len(network) == 16 else f"dst {text}"
 
 
 def _end(text: str) -> tuple[bytes, int]:

@@ -173,7 +173,7 @@ class Upkeep:
         if self.mode().open:  # asked again: `panic` waits for nobody, and may have come meanwhile
             self._keep_open(firewall, guarded, now)
         elif firewall != "dry":
-            self._cut(new)
+            self._cut(new, guarded)
 
     def _keep_open(self, firewall: str, guarded: Wards, now: float) -> int:
         """Nothing of ours stands in the firewall, whatever the ledger says. Returns how many rules of ufw went."""
@@ -269,10 +269,10 @@ class Upkeep:
         doors = (Target(w.network, w.bits, e.port, e.protocol) for e, inside in chosen for w in inside)
         return ufw.mirror(made, {target_of(e): e.number for e, _inside in chosen}, list(dict.fromkeys(doors))).changed
 
-    def _cut(self, new: Iterable[Entry]) -> None:
-        """End the open connections of those denied: their sessions free the daemon's slots at once."""
+    def _cut(self, new: Iterable[Entry], guarded: Wards) -> None:
+        """End the open connections of those denied: their sessions free the daemon's slots at once. Who passes keeps his."""
         if self.root == "/":
-            end_connections((e.network, e.bits, e.port) for e in new)
+            end_connections(((e.network, e.bits, e.port) for e in new), guarded.within)
 
     def apply(self, *, save: bool = False) -> Applied:
         """Make the firewall what the ledger says, whatever happened to it; count what knocked. `save`: from a damaged ledger."""

@@ -79,6 +79,10 @@ class Wards:
         first, last = span(network, bits)
         return [w for length, low, high, w in self.spans if length == len(network) and low <= last and first <= high]
 
+    def within(self, network: bytes, bits: int) -> list[Prefix]:
+        """Networks that pass though this one is denied: a denial of theirs would hit them."""
+        return [(w.network, w.bits) for w in self.inside(network, bits) if w.passing or w.why == "allowed"]
+
     def allowed(self) -> list[tuple[int, int, int]]:
         """What the admin allows: octets of an address, first and last address; disjoint."""
         out = []

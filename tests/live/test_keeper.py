@@ -133,13 +133,43 @@ def test_who_is_logged_in_over_ssh_stays():
     until(lambda: session.socket.recv(64).startswith(b"SSH-2.0"), what="greeting")
     for target in (ADMIN4, "192.0.2.128/25", "192.0.2.0/24"):
         assert "logged in from there over SSH" in monzen("deny", target, status=1), target
-    assert "stays reachable: 192.0.2.130" in monzen("deny", "192.0.2.128/25", "--keep-shielded")
-    assert probe("admin", 2222) == "open"
+    for target in ("192.0.2.128/25", "192.0.2.0/24"):
+        assert "stays reachable: 192.0.2.130" in monzen("deny", target, "--keep-shielded")
+        assert probe("admin", 2222) == "open"
+        session.socket.sendall(b"x")
+        assert "192.0.2.130" in ns("srv", "ss -Htn state established sport = :2222").stdout, "and keeps his session"
+    session.socket.sendall(b"\r\n")
+    assert session.socket.recv(64), "sshd answers"
     session.socket.close()
     # through sudo, where the variable is gone: from the shell above
     script = f"env -i PATH=$PATH PYTHONPATH={os.environ['PYTHONPATH']} {sys.executable} -m monzen deny 198.51.100.200"
     said = ns("srv", ["env", "SSH_CONNECTION=198.51.100.200 50000 198.51.100.10 22", "sh", "-c", f"{script}; exit $?"], check=False)
     assert (said.returncode, "logged in" in said.stdout) == (1, True), said.stdout
+
+
+@live(needs=(*NEEDS, "ss"))
+def test_of_a_denied_network_those_keep_their_connections_who_pass():
+    listen(25)
+    inside = ["203.0.113.7", "203.0.113.9", "2001:db8:bad::7", "2001:db8:bad::9"]
+    from tests.lab.net import connect
+
+    held = [connect("atk", 25, source) for source in inside]
+    assert [c.word for c in held] == ["open"] * 4
+
+    def open_now():
+        peers = ns("srv", "ss -Htn state established sport = :25").stdout
+        return [source for source in inside if f"{source}:" in peers or f"{source}]:" in peers]
+
+    until(lambda: open_now() == inside, what="connections")
+    monzen("allow", "203.0.113.9", "2001:db8:bad::9")
+    monzen("deny", "203.0.113.0/24", "2001:db8:bad::/64", "--keep-shielded")
+    until(lambda: open_now() == ["203.0.113.9", "2001:db8:bad::9"], what="two are ended")
+    many = [f"198.51.100.{n}" for n in range(1, 250)]
+    monzen("allow", *many)
+    other = connect("atk", 25, "198.51.100.200")
+    monzen("deny", "198.51.100.0/24", "--keep-shielded")
+    other.socket.sendall(b"still there")
+    assert "198.51.100.200]:" in ns("srv", "ss -Htn state established sport = :25").stdout, "too many for one filter: none is ended"
 
 
 @live(needs=NEEDS)
