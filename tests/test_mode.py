@@ -28,17 +28,19 @@ def test_a_pause_ends_by_itself():
 def test_what_cannot_be_read_is_watch_only(tmp_path, text):
     write_mode(Mode("armed"), str(tmp_path))
     (tmp_path / PATH).write_text(text)
-    assert read_mode(str(tmp_path)) == Mode()
+    assert read_mode(str(tmp_path)) == Mode(sound=False)
+    mark_opened(str(tmp_path))
+    assert read_mode(str(tmp_path)) == Mode("panic", sound=False), "what was opened stays open"
 
 
 def test_a_file_that_others_write_or_a_link_is_not_believed(tmp_path):
     write_mode(Mode("armed"), str(tmp_path))
     os.chmod(tmp_path / PATH, 0o666)
-    assert read_mode(str(tmp_path)) == Mode()
+    assert read_mode(str(tmp_path)) == Mode(sound=False)
     os.chmod(tmp_path / PATH, 0o644)
     (tmp_path / PATH).rename(tmp_path / "real")
     (tmp_path / PATH).symlink_to(tmp_path / "real")
-    assert read_mode(str(tmp_path)) == Mode()
+    assert read_mode(str(tmp_path)) == Mode(sound=False)
 
 
 def test_on_a_full_disk_it_is_written_over_the_old_one(tmp_path):

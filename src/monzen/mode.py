@@ -27,6 +27,7 @@ class Mode(NamedTuple):
     since: float = 0.0
     actor: str = ""
     before: str = "watch"
+    sound: bool = True  # False: the file is there and says no mode
 
     def at(self, now: float) -> Mode:
         """What holds at this time."""
@@ -41,25 +42,35 @@ class Mode(NamedTuple):
 
 
 def read_mode(root: str = "/") -> Mode:
-    """The mode as the file has it; watch-only where there is none, or none that root wrote. Errors: none."""
+    """The mode as the file has it; watch-only where there is none. Errors: none.
+
+    A file that cannot be read, that others could write or that says no mode is told of (`sound`): what was open then
+    stays open, for opening is what somebody asked for, else it is watch-only.
+    """
     try:
         descriptor = os.open(os.path.join(root, PATH), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
+    except FileNotFoundError:
         return Mode()
+    except OSError:
+        return _unsound(root)
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
-            return Mode()
+            return _unsound(root)
         value = json.loads(os.read(descriptor, LONGEST))
         name, until, since, before = value["mode"], value.get("until"), value.get("since", 0.0), value.get("before", "watch")
         numbers = isinstance(since, int | float) and isinstance(until, int | float | None)
         if name not in MODES or before not in MODES or not numbers:
-            return Mode()
+            return _unsound(root)
         return Mode(name, until, since, str(value.get("actor", ""))[:64], before)
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
-        return Mode()
+        return _unsound(root)
     finally:
         os.close(descriptor)
+
+
+def _unsound(root: str) -> Mode:
+    return Mode("panic" if os.path.lexists(os.path.join(root, OPENED)) else "watch", sound=False)
 
 
 def write_mode(mode: Mode, root: str = "/") -> None:

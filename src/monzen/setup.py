@@ -8,7 +8,9 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import pwd
 import shutil
+import stat
 import subprocess
 import sys
 import time
@@ -246,9 +248,39 @@ def _folders(root: str, run: Run) -> Step:
                 run(["chown", owner, path])
 
     missing = ["/" + name for name, _mode, _owner in wanted if not os.path.isdir(os.path.join(root, name))]
+    if not missing and (lost := not_theirs(root)):
+        said = _("give back to the user {user}: {names}").format(user=USER, names=", ".join("/" + name for name in lost))
+        return Step("folders", said, lambda: _give_back(root, lost))
     if not missing:
         return Step("folders", _("the folders are there"), _nothing, True)
     return Step("folders", _("make the folders {names}").format(names=", ".join(missing)), do)
+
+
+def not_theirs(root: str = "/") -> list[str]:
+    """What `monzen run` could not write of its own, because somebody else made it: by hand, as root."""
+    folder = HOME.lstrip("/")
+    try:
+        user = pwd.getpwnam(USER).pw_uid
+        names = [folder, *(os.path.join(folder, name) for name in os.listdir(os.path.join(root, folder)))]
+        return sorted(name for name in names if os.lstat(os.path.join(root, name)).st_uid != user)
+    except (KeyError, OSError):
+        return []
+
+
+def _give_back(root: str, names: Iterable[str]) -> None:
+    """Nothing but plain files with one name, and the folder itself: its owner could have put links there."""
+    owner = pwd.getpwnam(USER)
+    for name in names:
+        try:
+            descriptor = os.open(os.path.join(root, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            about = os.fstat(descriptor)
+            if stat.S_ISDIR(about.st_mode) or (stat.S_ISREG(about.st_mode) and about.st_nlink == 1):
+                os.fchown(descriptor, owner.pw_uid, owner.pw_gid)
+        finally:
+            os.close(descriptor)
 
 
 def _units(root: str, run: Run, program: str, folder: Path) -> Iterator[Step]:

@@ -67,10 +67,10 @@ def test_numbers_go_on_after_a_start_with_nothing_but_a_snapshot(folder):
 
 def test_one_process_at_a_time(folder):
     store = Store(folder)
-    with pytest.raises(StoreError, match="used by another process"):
+    with pytest.raises(StoreError, match="another monzen run is at work"):
         Store(folder)
     script = f"import sys; sys.path[:0] = {sys.path!r}\nfrom monzen.guard.store import Store, StoreError\ntry: Store({folder!r})\nexcept StoreError as e: print(e)"
-    assert "used by another process" in subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert "another monzen run is at work" in subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     store.close()
     Store(folder).close()
 

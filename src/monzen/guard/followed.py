@@ -57,6 +57,10 @@ class Followed:
             (name, s.position, True, []) for name, s in mind.streams.items() if name not in followed
         ]  # hold nobody up
 
+    def expected(self, stream: LogStream) -> bool:
+        """Whether it should be there: it once was, or somebody named it. Of those we look for by ourselves some never come."""
+        return stream.clock.last is not None or self.sources.files != Sources().files
+
     def close(self) -> None:
         """Follow nothing."""
         for stream in self.streams:

@@ -69,6 +69,7 @@ class Guard:
         self.stopping = self.reloading = self.stopped = False
         self.started = time.time()
         self.heard = time.monotonic()  # when an event came last
+        self.told: tuple[object, ...] = ()  # the news that the last status had
         self.next = {"minute": 0.0, "status": 0.0, "positions": 0.0, "snapshot": time.monotonic() + SNAPSHOT, "second": 0.0}
         self.written: dict[str, Any] = {}  # positions as they were written down
         self.mind = self._remember()
@@ -237,6 +238,8 @@ class Guard:
             self._remember_positions(now)
             self._save_when_due(now)
             self.notify.alive(self._says())
+            if self._news() != self.told:
+                self.next["status"] = now
         if now >= self.next["minute"]:
             self.next["minute"] = now + MINUTE
             if not self.history:
@@ -245,6 +248,11 @@ class Guard:
         if now >= self.next["status"]:
             self.next["status"] = now + STATUS
             self._write_status()
+
+    def _news(self) -> tuple[object, ...]:
+        """What a person who looks now should see at once."""
+        streams, link = self.followed.streams, self.talk.link
+        return link.ready, link.mode, *((s.reader.lines, s.caught_up, s.missing) for s in streams)
 
     def _says(self) -> str:
         behind = sum(1 for s in self.followed.streams if not s.caught_up)
@@ -256,9 +264,12 @@ class Guard:
         for stream in self.followed.streams:
             for error in stream.follower.words:
                 words = refused(error)
-                stream.error = "" if error.reason == "missing" else words  # a log may come later, or never
+                stream.missing = error.reason == "missing"
+                stream.error = "" if stream.missing and not self.followed.expected(stream) else words
                 log.warning("source=%s %s", stream.name, words)
             stream.follower.words.clear()
+            if stream.missing and os.path.exists(stream.name):
+                stream.missing, stream.error = False, ""
             for text in stream.words:
                 log.warning("%s", text)
             stream.words.clear()
@@ -373,6 +384,7 @@ class Guard:
         }
 
     def _write_status(self) -> None:
+        self.told = self._news()
         path = os.path.join(self.store.folder, "status.json")
         with contextlib.suppress(OSError):  # a full disk is told of by the store
             with open(path + ".new", "w", encoding="utf-8") as file:

@@ -17,6 +17,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from monzen.show.words import _
+
 FORMAT: Final = 4  # of marshal: every Python from 3.4 on reads it
 MAGIC: Final = b"monzen\x01\n"
 HEAD: Final = struct.Struct("<8sqqI")  # magic, number of the last record in it, bytes, CRC-32
@@ -49,7 +51,11 @@ class Store:
             self.db = self._open()
         except BlockingIOError:
             os.close(self._lock)
-            raise StoreError(f"{folder}: used by another process") from None
+            raise StoreError(_("another monzen run is at work in {folder}").format(folder=folder)) from None
+        except PermissionError as error:
+            said = _("{path}: {detail}. If it should be this user's: sudo monzen init")
+            detail = _(error.strerror or str(error))
+            raise StoreError(said.format(path=error.filename or folder, detail=detail)) from None
         except OSError as error:
             raise StoreError(f"{error.filename or folder}: {error.strerror}") from None
         except (sqlite3.Error, UnicodeDecodeError, MemoryError) as error:

@@ -68,6 +68,7 @@ class LogStream:
         self.late: deque[float] = deque(maxlen=SEEN)
         self.seen = 0.0  # time of the newest event
         self.words: list[str] = []
+        self.missing = False  # it is a file that is not there
         self.error = ""  # why nothing can be read, in words; empty once something was
 
     @property
@@ -83,7 +84,7 @@ class LogStream:
         if not block:
             return None
         self.live = was
-        self.error = ""
+        self.missing, self.error = False, ""
         self.clock.newest = now if was else max(self.clock.newest, min(self.follower.mtime or now, now))
         events = self.reader.read(block)
         if events:

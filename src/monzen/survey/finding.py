@@ -11,7 +11,7 @@ MARKS: Final = {GOOD: ("✓", "green"), WARNING: ("!", "yellow"), FAULT: ("✗",
 class Finding(NamedTuple):
     """What was looked at, how it is, and what to do."""
 
-    about: str  # config, logs, clock, mail, ssh, rights, firewall, ledger, others, you; never translated
+    about: str  # config, logs, clock, mail, ssh, rights, firewall, guard, ledger, others, you; never translated
     state: str  # good, warning, fault
     says: str
     fix: str = ""

@@ -206,7 +206,7 @@ def _alive(path: str, tail: Tail, now: float, running: Mapping[str, object]) -> 
             return Finding("logs", WARNING, text, "systemctl restart rsyslog; postconf maillog_file; doveconf log_path"), ""
         said = _("{path}: its newest line is from {time}. Is it still written?")
         return Finding("logs", WARNING, said.format(path=name, time=when), "systemctl status rsyslog postfix"), ""
-    return Finding("logs", GOOD, _("{path} is written and read; newest line {time}.").format(path=name, time=when)), ""
+    return Finding("logs", GOOD, _("{path} is written; newest line {time}.").format(path=name, time=when)), ""
 
 
 def _zone_of(offset: float, at: float) -> str:

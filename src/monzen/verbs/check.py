@@ -14,15 +14,18 @@ from monzen.gate.look import chains, drops_incoming, ufw_settings
 from monzen.gate.target import GateError
 from monzen.keeper import Keeper
 from monzen.ledger import Ledger, LedgerError
-from monzen.mode import read_mode
+from monzen.mode import Mode, read_mode
+from monzen.setup import HOME, USER, not_theirs
 from monzen.show.text import as_json
 from monzen.show.words import _, ngettext
 from monzen.survey import FAULT, GOOD, WARNING, Finding, asker, logs, mail, others, ssh
 from monzen.survey.asking import processes
 from monzen.survey.finding import MARKS
+from monzen.survey.rights import unreadable
 from monzen.upkeep import LEDGER, opened
 from monzen.verbs.common import CONFIG, EXIT_NO, Adder, configuration, gate_options, say
 from monzen.verbs.gate import status
+from monzen.verbs.status import asked, problems, reader
 
 
 def add(verb: Adder) -> None:
@@ -85,6 +88,28 @@ def check(options: argparse.Namespace) -> Iterator[Finding]:
         return
     yield from _ledger()
     yield from _firewall(config)
+    yield from _guard(config)
+
+
+def _guard(config: Config) -> Iterator[Finding]:
+    """Whether the two halves of the guard work, where it is set up, and whether the one without rights may read the logs."""
+    home = HOME.lstrip("/")
+    if not os.path.isdir(os.path.join("/", home)):
+        return
+    wrong = problems(Mode("armed", sound=read_mode().sound), reader(), asked(), time.time())
+    for sentence in wrong:
+        yield Finding("guard", FAULT, sentence)
+    refused = unreadable(USER, [path for path in config.sources.files if os.path.exists(path)])
+    for path, why in refused.items():
+        said = _("{path}: the user {user}, who reads for the guard, may not read it: {why}")
+        fix = f"chgrp adm {path}; chmod g+r {path}; usermod -aG adm {USER}; systemctl restart monzen"
+        yield Finding("guard", FAULT, said.format(path=path, user=USER, why=_(why)), fix)
+    lost = not_theirs()
+    if lost:
+        said = _("{names}: the user {user} could not write there, so the guard does not start.")
+        yield Finding("guard", FAULT, said.format(names=", ".join("/" + name for name in lost), user=USER), "monzen init")
+    if not wrong and not refused and not lost:
+        yield Finding("guard", GOOD, _("The guard reads and its gate works."))
 
 
 def _names(config: Config) -> Iterator[Finding]:

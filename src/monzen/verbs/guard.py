@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import logging
+import os
+import pwd
 import sys
 from collections.abc import Callable
 
@@ -42,6 +44,30 @@ def logs() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
 
 
+def _be_who_reads(state: str | None) -> None:
+    """Root starts it as the user who reads hostile text all day: the one whose the folder is, who could not write what root made.
+
+    Where there is neither a folder nor a user for it, root stays root. Raises OSError.
+    """
+    from monzen.setup import HOME, USER
+
+    folder = state or HOME
+    try:
+        owner = pwd.getpwuid(os.stat(folder).st_uid)
+    except FileNotFoundError:
+        try:
+            owner = pwd.getpwnam(USER)
+        except KeyError:
+            return
+        os.makedirs(folder, mode=0o700)
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    except KeyError:
+        return
+    if owner.pw_uid:
+        user = [f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--init-groups"]
+        os.execvp("setpriv", ["setpriv", *user, "--", sys.executable, *sys.orig_argv[1:]])  # of util-linux, as `init` says it
+
+
 def _loader(options: argparse.Namespace) -> Callable[[], Config]:
     return lambda: configuration(options)
 
@@ -52,6 +78,8 @@ def run_run(options: argparse.Namespace) -> int:
     from monzen.guard.store import StoreError
     from monzen.routing import load_routes
 
+    if os.geteuid() == 0:
+        _be_who_reads(options.state)
     logs()
     config = configuration(options)
     zone: dt.tzinfo = local_zone()
@@ -65,9 +93,7 @@ def run_run(options: argparse.Namespace) -> int:
             config, _loader(options), zone=zone, routes=routes, version=_version(), once=options.once, state=options.state
         )
     except StoreError as error:
-        print(
-            "monzen: " + _("cannot remember anything: {why}. Is another monzen run at work?").format(why=error), file=sys.stderr
-        )
+        print("monzen: " + _("cannot remember anything: {why}").format(why=error), file=sys.stderr)
         return EXIT_USE
     return _kept(guard.run)
 

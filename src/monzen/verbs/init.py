@@ -14,6 +14,7 @@ from monzen.show.text import as_json, network
 from monzen.show.words import N_, _
 from monzen.survey import FAULT, GOOD, Finding, Survey, survey
 from monzen.survey.finding import MARKS
+from monzen.upkeep import opened
 from monzen.verbs.common import EXIT_NO, EXIT_USE, Adder, guarded, page, say, table
 
 AREAS = {
@@ -159,7 +160,9 @@ def _next(todo: list[Step], failed: str, *, dry: bool) -> None:
         for line in by_hand():
             say("    " + line)
     mode = read_mode().at(time.time())
-    if mode.name == "watch":
+    if mode.open:
+        say(opened(mode), "bold")
+    elif mode.name == "watch":
         say(_("Now monzen reads back what the logs still hold, then watches. Nobody is denied: for as long as you want."), "bold")
     else:
         say(_("The gate is not watch-only: what is found is denied. See: monzen gate status"), "bold")

@@ -16,6 +16,7 @@ from monzen.guard import wire
 from monzen.guard.run import STATE
 from monzen.keeper import Keeper
 from monzen.ledger import LedgerError
+from monzen.mode import PATH as MODE
 from monzen.mode import Mode, read_mode
 from monzen.show.text import as_json, iso, safe, stamp
 from monzen.show.words import _, ngettext
@@ -187,6 +188,9 @@ def of_ledger(keeper: Keeper, now: float) -> dict[str, Any]:
 def problems(mode: Mode, run: dict[str, Any] | None, gate: dict[str, Any] | str, now: float) -> list[str]:
     """What is wrong, each with what to do."""
     wrong: list[str] = []
+    if not mode.sound:
+        said = _("{path} says no mode: taken as {mode}. Say what it shall be: monzen arm, monzen arm --off or monzen panic")
+        wrong.append(said.format(path="/" + MODE, mode=mode.name))
     if isinstance(gate, str):
         wrong.append(
             _("the gate does not work ({why}): nobody new is turned away. Start it: systemctl start monzen-gate").format(
