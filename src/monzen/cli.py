@@ -16,13 +16,12 @@ from collections.abc import Callable, Sequence
 
 from monzen.arguments import Help, count, local_zone, moment, progress_bar, year, zone
 from monzen.show.words import _, speak_also
+from monzen.verbs.judging import EXIT_USE, complain, files_argument, judge_of, policy_options
 
 TYPE_CHECKING = False  # `typing` costs a start that needs it for nothing else
 if TYPE_CHECKING:
-    from monzen.judge import Judge
     from monzen.verbs.apply import Imposing
 
-EXIT_USE = 2
 INTERRUPTED = 128 + 2  # as shells say it: 128 and the number of the signal, SIGINT
 
 
@@ -130,73 +129,11 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         return verb(name, says, examples, logs=False)
 
     if asked is None or asked not in ("scan", "why", "explain"):
-        from monzen.verbs import check, deny, gate, guard, init, knocks, listing, mode, status
+        from monzen.verbs import check, deny, gate, guard, init, knocks, listing, mode, report, status
 
-        for module in (status, deny, listing, knocks, check, gate, guard, init, mode):
+        for module in (status, report, deny, listing, knocks, check, gate, guard, init, mode):
             module.add(gate_verb)
     return top
-
-
-def files_argument(p: argparse.ArgumentParser) -> None:
-    """What is read: the same for each verb that judges."""
-    p.add_argument(
-        "files",
-        nargs="*",
-        metavar=_("FILE"),
-        help=_(
-            "log files, folders, globs, or - for standard input "
-            "(default: mail.log*, auth.log* and ufw.log* in /var/log, else the journal)"
-        ),
-    )
-
-
-def policy_options(p: argparse.ArgumentParser) -> None:
-    """What changes the judge: the same for each verb that judges."""
-    p.add_argument(
-        "--policy", metavar=_("FILE"), help=_("a TOML file with other limits, and whom never to deny (docs/policy.md)")
-    )
-    p.add_argument(
-        "--routes",
-        metavar=_("FILE"),
-        help=_("which prefixes are one network: a routing table as text, .gz or .mmdb (docs/policy.md)"),
-    )
-
-
-def judge_of(options: argparse.Namespace) -> Judge | None:
-    """The judge as the policy file has it, this machine in its shield where its own logs are read; None: it was said why."""
-    from monzen.judge import Judge, Policy, Shield
-    from monzen.judge.policy import frugal
-
-    policy, own, allow, private, path, routes = Policy(), [], [], False, options.routes, None
-    file, apply = options.policy, getattr(options, "apply", False)
-    if apply and file is None:  # what the gate goes by, the judge does too
-        file = options.config or (CONFIG if os.path.lexists(CONFIG) else None)
-    if file is not None or path is not None:
-        from monzen.config import Config, ConfigError, load
-        from monzen.machine import resolve
-        from monzen.routing import load_routes
-
-        try:
-            config = load(file) if file is not None else Config()
-            path = path if path is not None else config.routes
-            routes = load_routes(path) if path is not None else None
-        except ConfigError as error:
-            complain(str(error))
-            return None
-        found, unknown = resolve(config.names)
-        for name in unknown:
-            said = _("{name} has no address now, so it is not allowed this time. Check the name, or write its address")
-            complain(said.format(name=name))
-        policy, own, allow, private = config.policy, [*config.own], [*config.allow, *found], config.private
-        if any(bits < (8 if len(packed) <= 4 else 16) for packed, bits in config.allow):
-            complain(_("[shield] allow names a network so wide that hardly anybody is denied. Name narrower ones"))
-    if apply:
-        own += options.shielded
-    elif not options.files:
-        from monzen.machine import admin, prefixes
-
-        own += [*prefixes(), *((packed, 8 * len(packed)) for packed in admin())]
-    return Judge(frugal(policy), Shield(own, allow, private), routes)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -259,11 +196,6 @@ def _options_last(given: list[str]) -> list[str]:
         else:
             plain.append(word)
     return [given[0], *plain, *options]
-
-
-def complain(message: str) -> None:
-    """One sentence to stderr."""
-    print("monzen: " + message, file=sys.stderr)
 
 
 def run_scan(options: argparse.Namespace) -> int:

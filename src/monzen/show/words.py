@@ -24,6 +24,11 @@ def speak(*languages: str) -> None:
     _found[:] = [gettext.translation("monzen", LOCALE, languages=languages, fallback=True)] if languages else []
 
 
+def language() -> str:
+    """The reader's language as HTML and mail name it: `ja` or `en`."""
+    return "ja" if _translations().info().get("language", "en").startswith("ja") else "en"
+
+
 def _(message: str) -> str:
     """The message in the reader's language."""
     return _translations().gettext(message)

@@ -1,0 +1,96 @@
+"""What happened hour by hour, beside what the judge decided: for the report, the web page and the live screen."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from monzen.judge.judge import Judge
+from monzen.judge.prefixes import within
+from monzen.types import Event, Kind, Weight
+
+HOUR: Final = 3600
+THROUGH, DENIED, USERS, LOGINS, KNOCKS = range(5)  # columns of an hour: attempts, attempts of who is denied, slips of users, ...
+NAMES: Final = 20_000  # names counted at once; the rarest go
+HOURS: Final = 24 * 800  # hours kept: two years
+LATEST: Final = 200  # events kept one by one
+
+STRONG: Final = int(Weight.STRONG)
+SUCCESS: Final = int(Kind.AUTH_SUCCESS)
+BLOCKED: Final = int(Kind.BLOCKED)
+
+
+class Chronicle:
+    """Counts by hour, kind, service and name what a judge hears, right after it heard it; nothing from before `since` (epoch)."""
+
+    def __init__(self, judge: Judge, since: float | None = None) -> None:
+        self.judge = judge
+        self.since = since if since is not None else float("-inf")
+        self.hours: dict[int, list[int]] = {}  # by the number of the hour since 1970, UTC
+        self.deeds: dict[tuple[int, int], int] = {}  # attempts by kind and service
+        self.names: dict[bytes, int] = {}  # attempts of strangers by name
+        self.real: set[bytes] = set()  # those of them that the log does not say to be nobody's
+        self.logins: dict[int, int] = {}  # by service
+        self.latest: deque[tuple[Event, bool]] = deque(maxlen=LATEST)  # what strangers did last, and whether they were denied
+        self.now = 0.0
+
+    def see(self, events: Iterable[Event]) -> None:
+        """Takes note of events that the judge has just heard."""
+        hours, clients, since, now = self.hours, self.judge.clients, self.since, self.now
+        for event in events:
+            time, fact, attempts = event[0], event[1], event[2]
+            now = max(now, time)
+            if now < since:
+                continue
+            kind, packed = fact[0], fact[2]
+            row = hours.get(int(now) // HOUR)
+            if row is None:
+                if len(hours) >= HOURS:
+                    del hours[min(hours)]
+                row = hours[int(now) // HOUR] = [0, 0, 0, 0, 0]
+            if kind == SUCCESS:
+                row[LOGINS] += 1
+                self.logins[fact[4]] = self.logins.get(fact[4], 0) + 1
+            elif kind == BLOCKED:
+                row[KNOCKS] += fact[7] is not None
+            elif packed and fact[1] == STRONG and attempts > 0:
+                key = packed if len(packed) == 4 else packed[:8]
+                client = clients.get(key)
+                if client is not None and client.good and client.sentence is None:
+                    row[USERS] += attempts
+                    continue
+                denied = self.denied(key, now)
+                row[DENIED if denied else THROUGH] += attempts
+                deed = (kind, fact[4])
+                self.deeds[deed] = self.deeds.get(deed, 0) + attempts
+                self.latest.append((event, denied))
+                if fact[3]:
+                    self._name(fact[3], attempts, nobody=fact[6] is False)
+        self.now = now
+
+    def denied(self, key: bytes, now: float) -> bool:
+        """Whether a client (4 or 8 bytes) was denied before this moment, by itself or with its network."""
+        judge = self.judge
+        client = judge.clients.get(key)
+        if client is not None and client.sentence is not None and client.sentence.at < now <= client.sentence.until:
+            return True
+        if len(key) == 4:
+            network = judge.networks.get(key[:3])
+            around = [] if network is None else [network.sentence, network.part(key, now)]
+        else:
+            around = [n.sentence for size in (7, 6) if (n := judge.wide.get(key[:size])) is not None]
+        for wide in judge.routed.values() if judge.routed else ():
+            around += [s for s in wide if within(key, s.target.ljust(len(key), b"\0"), s.bits)]
+        return any(s is not None and s.at < now <= s.until for s in around)
+
+    def _name(self, name: bytes, attempts: int, *, nobody: bool) -> None:
+        names = self.names
+        name = name[:80]
+        if name not in names and len(names) >= NAMES:
+            for old in sorted(names, key=names.__getitem__)[: NAMES // 4]:
+                del names[old]
+                self.real.discard(old)
+        names[name] = names.get(name, 0) + attempts
+        if not nobody:
+            self.real.add(name)

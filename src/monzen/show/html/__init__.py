@@ -1,0 +1,1 @@
+"""What monzen knows as a page: for a file that opens from disk, and for `monzen serve`."""

@@ -1,0 +1,132 @@
+"""The whole document: one file with its styles, its scripts and its facts, that asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import os
+from functools import cache
+from typing import Any, Final
+
+from monzen.show.html.sections import Sections
+from monzen.show.html.tags import Markup, data, join, tag
+from monzen.show.html.words import headline
+from monzen.show.words import _
+
+HERE: Final = os.path.dirname(__file__)
+LARGEST: Final = 2_000_000  # bytes of a report: what a mail may carry
+FEWER: Final = (5000, 3000, 2000, 1000, 500, 200)  # targets with evidence, tried until it fits
+
+
+@cache
+def part(name: str) -> str:
+    """A file of ours that goes into the page: `page.css`, `page.js`, `charts.min.js`."""
+    with open(os.path.join(HERE, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def allowed(text: str) -> str:
+    """A script or a style in the words of a content security policy (CSP level 2): its own hash, nothing else."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def policy(scripts: tuple[str, ...], styles: tuple[str, ...], connect: str = "'none'") -> str:
+    """The content security policy of a page with exactly these scripts and styles."""
+    return (
+        f"default-src 'none'; script-src {' '.join(map(allowed, scripts))}; style-src {' '.join(map(allowed, styles))}; "
+        f"img-src data:; connect-src {connect}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def document(title: str, body: Markup, facts: dict[str, Any], *, language: str, more: tuple[str, ...] = ()) -> str:
+    """The page. `facts`: what the script draws (`drawn`); `more`: further scripts."""
+    scripts = (part("charts.min.js"), part("page.js"), *more)
+    style = part("page.css")
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy(scripts, (style,), "'self'" if more else "'none'")),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("meta", name="generator", content="monzen"),
+        tag("link", rel="icon", href="data:,"),
+        tag("title", title),
+        tag("style", Markup(style)),
+    )
+    inner = [tag("script", data(facts), id="data", type="application/json"), *(tag("script", Markup(s)) for s in scripts)]
+    page = tag("html", head, tag("body", tag("main", body), join(inner)), lang=language)
+    return f"<!doctype html>\n{page}\n"
+
+
+def report(facts: dict[str, Any], zone: dt.tzinfo, *, language: str = "en", largest: int = LARGEST) -> str:
+    """The report as one file; evidence of the lighter targets is left out where it would be larger than `largest` bytes."""
+    body = Sections(facts, zone).all()
+    title = f"monzen: {headline(facts)}"
+    page = ""
+    for most in FEWER:
+        page = document(title, body, drawn(facts, zone, most), language=language)
+        if len(page.encode()) <= largest:
+            break
+    return page
+
+
+def drawn(facts: dict[str, Any], zone: dt.tzinfo, evidence: int = FEWER[0]) -> dict[str, Any]:
+    """What the script needs of the facts, with all times moved into the zone, as if that were UTC."""
+
+    def local(time: float | None) -> int | None:
+        if time is None:
+            return None
+        shift = dt.datetime.fromtimestamp(time, zone).utcoffset()
+        return int(time + (shift.total_seconds() if shift is not None else 0))
+
+    hours = facts["hours"]
+    targets = []
+    for i, row in enumerate(facts["targets"]):
+        kept = {
+            key: row[key] for key in ("target", "attempts", "knocks", "clients", "why", "lasts", "country", "owner") if key in row
+        }
+        kept |= {key: local(row[key]) for key in ("first", "at", "until")}
+        kept["denials"] = [[local(time) for time in times] for times in row["denials"]]
+        if i < evidence:
+            kept["evidence"] = row["evidence"]
+        targets.append(kept)
+    start = [local(hours["start"] + i * hours["step"]) for i in range(len(hours["through"]))]
+    return {
+        "hours": {**hours, "start": start},
+        "targets": targets,
+        "map": facts["map"],
+        "end": local(facts["last"]) or 0,
+        "words": words(real=facts["real"]),
+    }
+
+
+def words(*, real: bool) -> dict[str, str]:
+    """What the script says, in the reader's language."""
+    return {
+        "through": _("attempts"),
+        "denied": _("attempts of who is denied"),
+        "users": _("slips of your users"),
+        "begun": _("denials that began"),
+        "logins": _("good logins"),
+        "knocks": _("knocks"),
+        "came": _("came"),
+        "was-denied": _("denied") if real else _("would be denied"),
+        "knocked": _("last knock"),
+        "until": _("until"),
+        "ended": _("quiet, over since"),
+        "until-time": _("until {time}"),
+        "quiet-since": _("quiet since {time}"),
+        "tried": _("tried"),
+        "owner": _("owner"),
+        "attempts": _("attempts: {n}"),
+        "clients": _("clients: {n}"),
+        "evidence": _("evidence"),
+        "close": _("Close"),
+        "found": _("{n} found, {shown} shown"),
+        "state-0": _("attacked"),
+        "state-1": _("clients denied"),
+        "state-2": _("network denied"),
+        "ipv4": "IPv4",
+        "ipv6": "IPv6",
+    }

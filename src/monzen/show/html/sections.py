@@ -1,0 +1,353 @@
+"""The sections of the page, each a piece of markup from the facts; what is long is cut here, the script shows the rest."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from monzen.show.html.tags import Markup, join, tag
+from monzen.show.html.words import headline, number, period, until
+from monzen.show.text import stamp
+from monzen.show.words import _, ngettext
+
+ROWS: Final = 30  # of a list that the script can show whole
+SHORT: Final = 15  # of a list of bars
+
+
+class Sections:
+    """All sections of one page. `zone`: of the times that are shown."""
+
+    def __init__(self, facts: dict[str, Any], zone: dt.tzinfo) -> None:
+        self.facts, self.zone = facts, zone
+
+    def all(self) -> Markup:
+        """From the headline to the last table."""
+        parts: list[Callable[[], Markup | None]] = [
+            self.top, self.breaches, self.numbers, self.gate_now, self.hours, self.targets, self.map, self.tried, self.knocks,
+            self.users, self.alarms, self.spared, self.places, self.compared, self.read,
+        ]  # fmt: skip
+        return join([part() for part in parts])
+
+    # ---- pieces
+
+    def _when(self, time: float) -> str:
+        return stamp(time, self.zone, seconds=False)
+
+    def _section(self, anchor: str, title: str, *children: object) -> Markup:
+        return tag("section", tag("h2", title, id=f"{anchor}-title"), *children, id=anchor, aria_labelledby=f"{anchor}-title")
+
+    def _table(
+        self, headings: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = (), **more: object
+    ) -> Markup:
+        numbers = set(right)
+        head = tag("tr", *(tag("th", h, scope="col", class_="n" if i in numbers else None) for i, h in enumerate(headings)))
+        body = [tag("tr", *(tag("td", cell, class_="n" if i in numbers else None) for i, cell in enumerate(row))) for row in rows]
+        return tag("div", tag("table", tag("thead", head), tag("tbody", *body), **more), class_="scroll")
+
+    def _bars(self, rows: Sequence[Sequence[Any]], heading: str, counted: str) -> Markup:
+        """Names with a bar each: a table for who hears it, bars for who sees it."""
+        most = max((row[1] for row in rows), default=1) or 1
+        lines = [
+            tag(
+                "tr",
+                tag("th", tag("bdi", name), scope="row"),
+                tag("td", _bar(n / most), class_="bar", aria_hidden="true"),
+                tag("td", number(n), class_="n"),
+            )
+            for name, n in rows[:SHORT]
+        ]
+        head = tag(
+            "tr", tag("th", heading, scope="col"), tag("td", "", class_="bar"), tag("th", counted, scope="col", class_="n")
+        )
+        more = len(rows) - SHORT
+        note = tag("p", ngettext("and {n} more", "and {n} more", more), class_="dim") if more > 0 else None
+        return tag("div", tag("table", tag("thead", head), tag("tbody", *lines), class_="bars"), note)
+
+    def _chart(self, name: str, says: str) -> Markup:
+        return tag("div", id=f"chart-{name}", class_="chart", role="img", aria_label=says)
+
+    # ---- the sections
+
+    def top(self) -> Markup:
+        """The headline."""
+        facts = self.facts
+        mode = {
+            "watch": _("Watch-only: nobody is denied yet. This is what would have happened."),
+            "paused": _("The gate is paused: nobody is turned away now."),
+            "panic": _("The gate is open: nobody is turned away now."),
+        }.get(facts["mode"] or "", None if facts["real"] else _("Read from logs alone: what monzen would have done."))
+        return tag(
+            "header",
+            tag("p", period(facts, self.zone), class_="period"),
+            tag("h1", headline(facts)),
+            tag("p", mode, class_="mode") if mode and facts["first"] is not None else None,
+        )
+
+    def breaches(self) -> Markup | None:
+        """Who got in."""
+        found = self.facts["breaches"]
+        if not found:
+            return None
+        title = ngettext("{n} of them got in", "{n} of them got in", len({b["client"] for b in found}))
+        rows = [
+            tag("li", tag("time", self._when(b["at"])), " ", b["why"], _details(_("the line"), [b["line"]])) for b in found[:ROWS]
+        ]
+        advice = tag("p", _("Change the passwords of these accounts now, and look at what they sent."))
+        return tag("section", tag("h2", title), advice, tag("ul", *rows), class_="alarm", role="alert")
+
+    def numbers(self) -> Markup | None:
+        """The few numbers that say it all."""
+        facts = self.facts
+        if facts["first"] is None:
+            return None
+        gate = facts["gate"]
+        lasting = len(gate["now"]) if gate is not None else sum(1 for t in facts["targets"] if t["lasts"])
+        tiles = [
+            (facts["attempts"], _("attempts")),
+            (facts["attackers"], _("clients that attacked")),
+            (lasting, _("denied now") if gate is not None else _("denied at the end of the log")),
+            (gate["packets"] if gate is not None and gate["packets"] else facts["knocks"], _("packets turned away")),
+            (facts["users"], _("users of yours")),
+            (facts["logins"], _("good logins")),
+        ]
+        shown = [(n, label) for n, label in tiles if n or label != _("packets turned away")]
+        return tag("dl", *(tag("div", tag("dt", label), tag("dd", number(n))) for n, label in shown), class_="tiles")
+
+    def gate_now(self) -> Markup | None:
+        """Who is denied by the gate now; `monzen serve` puts its buttons here."""
+        return None
+
+    def hours(self) -> Markup | None:
+        """Attempts over time."""
+        hours = self.facts["hours"]
+        if not hours["through"]:
+            return None
+        by_day: dict[str, list[int]] = {}
+        for i in range(len(hours["through"])):
+            day = stamp(hours["start"] + i * hours["step"], self.zone)[:10]
+            row = by_day.setdefault(day, [0] * 6)
+            for place, name in enumerate(("through", "denied", "users", "logins", "knocks", "begun")):
+                row[place] += hours[name][i]
+        headings = [
+            _("day"),
+            _("attempts"),
+            _("of who is denied"),
+            _("of your users"),
+            _("good logins"),
+            _("packets"),
+            _("denials"),
+        ]
+        rows = [[day, *map(number, row)] for day, row in by_day.items()]
+        says = _("Attempts over time, with the denials that began; the same by day in the table below.")
+        title = _("Attempts by hour") if hours["step"] == 3600 else _("Attempts by day")
+        return self._section(
+            "hours", title, self._chart("hours", says), _folded(_("by day"), self._table(headings, rows, range(1, 7)))
+        )
+
+    def targets(self) -> Markup | None:
+        """Who was denied: when it came, was denied, knocked, went quiet."""
+        targets = self.facts["targets"]
+        if not targets:
+            return None
+        headings = [_("target"), _("came"), _("denied"), _("now"), _("attempts"), _("knocks"), _("why")]
+        rows = [
+            [
+                tag("button", tag("bdi", t["target"]), type="button", class_="link", data_target=str(i)),
+                self._when(t["first"]),
+                self._when(t["at"]),
+                until(t, self.zone),
+                number(t["attempts"]),
+                number(t["knocks"]),
+                join([t["why"], _details(_("evidence"), t["evidence"])]),
+            ]
+            for i, t in enumerate(targets[:ROWS])
+        ]
+        title = _("Who was turned away, and when") if self.facts["real"] else _("Who would be turned away, and when")
+        left = len(targets) + self.facts["more"] - ROWS
+        more = tag("p", ngettext("and {n} more", "and {n} more", left), id="targets-more", class_="dim") if left > 0 else None
+        says = _("One bar for each target: from its first attempt to its denial, its last knock, and the end of the denial.")
+        find = tag(
+            "p",
+            tag("label", _("Find: "), tag("input", type="search", id="find", autocomplete="off")),
+            tag("span", "", id="found", role="status"),
+            class_="find",
+            hidden=True,
+        )
+        table = self._table(headings, rows, (4, 5), id="targets-table")
+        return self._section("targets", title, self._chart("targets", says), find, table, more)
+
+    def map(self) -> Markup | None:
+        """The address space."""
+        if not self.facts["map"]:
+            return None
+        rows = [[tag("bdi", text), number(clients), number(attempts), _STATES()[state]]
+                for _n, _six, text, clients, attempts, state in self.facts["map"][:ROWS]]  # fmt: skip
+        says = _(
+            "Each circle is a network with attackers. Neighbours in the address space are neighbours here; many clients are"
+            " a big circle."
+        )
+        headings = [_("network"), _("clients"), _("attempts"), _("state")]
+        return self._section(
+            "map",
+            _("Where they are in the address space"),
+            tag("p", says, class_="dim"),
+            self._chart("map", says),
+            _folded(_("as a table"), self._table(headings, rows, (1, 2))),
+        )
+
+    def tried(self) -> Markup | None:
+        """Names, doors, deeds."""
+        facts = self.facts
+        if not facts["deeds"]:
+            return None
+        names = facts["names"]
+        hidden = None
+        if names["hidden"]:
+            said = ngettext(
+                "{n} name may be somebody's and is not shown (--names shows it).",
+                "{n} names may be somebody's and are not shown (--names shows them).",
+                names["hidden"],
+            )
+            hidden = tag("p", said, class_="dim")
+        none = tag("p", _("The log says of none that it is nobody's."), class_="dim")
+        return self._section(
+            "tried",
+            _("What they tried"),
+            tag(
+                "div",
+                tag("div", tag("h3", _("What")), self._bars(facts["deeds"], _("what"), _("attempts"))),
+                tag("div", tag("h3", _("Where")), self._bars(facts["services"], _("service"), _("attempts"))),
+                tag(
+                    "div",
+                    tag("h3", ngettext("{n} name", "{n} names", names["count"])),
+                    self._bars(names["top"], _("name"), _("attempts")) if names["top"] else none,
+                    hidden,
+                ),
+                class_="columns",
+            ),
+        )
+
+    def knocks(self) -> Markup | None:
+        """Packets at closed doors."""
+        facts = self.facts
+        gate = facts["gate"]
+        ports = gate["ports"] if gate is not None and gate["ports"] else facts["ports"]
+        if not ports:
+            return None
+        said = (
+            _("What those who are denied still ask for: dropped without an answer.")
+            if gate is not None and gate["ports"]
+            else _("Packets that the firewall turned away, by port.")
+        )
+        return self._section("knocks", _("Knocks"), tag("p", said, class_="dim"), self._bars(ports, _("port"), _("packets")))
+
+    def users(self) -> Markup | None:
+        """Your own users' logins."""
+        own = self.facts["own"]
+        if not own:
+            return None
+        headings = [_("client"), _("users"), _("logins"), _("days"), _("failed"), _("last login")]
+        rows = [
+            [
+                tag("bdi", r["client"]),
+                number(r["users"]) if isinstance(r["users"], int) else tag("bdi", ", ".join(r["users"])),
+                number(r["logins"]),
+                number(r["days"]),
+                number(r["failed"]),
+                self._when(r["last"]),
+            ]
+            for r in own[:ROWS]
+        ]
+        left = self.facts["places_of_users"] - len(rows)
+        more = tag("p", ngettext("and {n} more", "and {n} more", left), class_="dim") if left > 0 else None
+        title = ngettext("{n} user of yours logged in", "{n} users of yours logged in", self.facts["users"])
+        return self._section("users", title, self._table(headings, rows, (1, 2, 3, 4)), more)
+
+    def alarms(self) -> Markup | None:
+        """What to look at."""
+        gate = self.facts["gate"]
+        found = [(a["at"], a["text"]) for a in self.facts["alarms"]] + [
+            (a["at"], a["text"]) for a in (gate or {}).get("alarms", ())
+        ]
+        if not found:
+            return None
+        rows = [tag("li", tag("time", self._when(at)), " ", said) for at, said in sorted(found, reverse=True)[:ROWS]]
+        return self._section("alarms", _("What you should look at"), tag("ul", *rows))
+
+    def spared(self) -> Markup | None:
+        """Who was not denied though a rule said so."""
+        rows = [
+            [tag("bdi", s["target"]), self._when(s["at"]), number(s["attempts"]), s["why"]] for s in self.facts["spared"][:ROWS]
+        ]
+        if not rows:
+            return None
+        return self._section(
+            "spared", _("Who was spared, and why"), self._table([_("who"), _("when"), _("attempts"), _("why")], rows, (2,))
+        )
+
+    def places(self) -> Markup | None:
+        """Countries and owners, of a table that the user brought."""
+        found = self.facts["places"]
+        titles = {"country": (_("Countries"), _("country")), "owner": (_("Owners of the networks"), _("owner"))}
+        parts = [
+            tag(
+                "div",
+                tag("h3", titles[which][0]),
+                self._bars([[name, n] for name, _c, n in rows], titles[which][1], _("attempts")),
+            )
+            for which, rows in found.items()
+        ]
+        return self._section("places", _("Whose networks they are"), tag("div", *parts, class_="columns")) if parts else None
+
+    def compared(self) -> Markup | None:
+        """What other policies would have done."""
+        rows = self.facts["compare"]
+        if not rows:
+            return None
+        headings = [
+            _("policy"), _("attempts let through"), _("attackers never denied"), _("attempts before a denial (median)"),
+            _("denials"), _("users hurt"),
+        ]  # fmt: skip
+        cells = [
+            [r["policy"], number(r["through"]), number(r["never"]), "–" if r["before"] is None else number(r["before"]),
+             number(r["denials"]), number(r["hurt"])]
+            for r in rows
+        ]  # fmt: skip
+        said = _("The same log under other policies; fail2ban, CrowdSec and sshguard are emulated with their default settings.")
+        return self._section(
+            "compare",
+            _("What another policy would have done"),
+            tag("p", said, class_="dim"),
+            self._table(headings, cells, range(1, 6)),
+        )
+
+    def read(self) -> Markup:
+        """What this was made from."""
+        facts = self.facts
+        lines = ngettext("{n} line was read", "{n} lines were read", facts["lines"])
+        unread = ngettext(
+            "{n} looks like a failure and was not understood", "{n} look like failures and were not understood", facts["unread"]
+        )
+        said = _("{lines} ({inputs}); {unread}.").format(lines=lines, inputs=", ".join(facts["inputs"][:6]) or "–", unread=unread)
+        return tag("footer", tag("p", said))
+
+
+def _STATES() -> tuple[str, str, str]:  # noqa: N802  # a table that needs the language
+    return (_("attacked"), _("clients denied"), _("network denied"))
+
+
+def _bar(share: float) -> Markup:
+    width = max(1.0, round(100 * share, 1))
+    return tag("svg", tag("rect", width=f"{width:g}%", height="100%"), class_="meter", focusable="false")
+
+
+def _folded(title: str, *children: object) -> Markup:
+    return tag("details", tag("summary", title), *children)
+
+
+def _details(title: str, lines: Sequence[str]) -> Markup | None:
+    """Log lines, folded."""
+    if not lines:
+        return None
+    return _folded(title, tag("ul", *(tag("li", tag("code", tag("bdi", line))) for line in lines), class_="lines"))

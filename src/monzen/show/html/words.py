@@ -1,0 +1,57 @@
+"""Sentences of the page: numbers and times as people read them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from monzen.show.text import stamp
+from monzen.show.words import _, ngettext
+
+
+def headline(facts: dict[str, Any]) -> str:
+    """What happened, in one sentence."""
+    if facts["first"] is None:
+        return _("Nothing was found to report on.")
+    if not facts["attackers"]:
+        return _("Nobody attacked.")
+    attackers = ngettext("{n} attacker", "{n} attackers", facts["turned"])
+    networks = ngettext("{n} network", "{n} networks", facts["networks"])
+    real, users = facts["real"], facts["users"]
+    if not facts["turned"]:
+        who = ngettext("{n} client attacked", "{n} clients attacked", facts["attackers"])
+        said = _("{who}; none of them did enough to be turned away").format(who=who)
+    elif real:
+        said = _("{attackers} in {networks} were turned away").format(attackers=attackers, networks=networks)
+    else:
+        said = _("{attackers} in {networks} would have been turned away").format(attackers=attackers, networks=networks)
+    if not users or not facts["turned"]:
+        return _("{sentence}.").format(sentence=said)
+    if facts["hurt"]:
+        hurt = ngettext(
+            "{n} place from which one of your users logged in", "{n} places from which your users logged in", facts["hurt"]
+        )
+        return _("{sentence}; so was {hurt}.").format(sentence=said, hurt=hurt)
+    own = ngettext("{n} user", "{n} users", users)
+    end = _("{sentence}; none of your {users} was.") if real else _("{sentence}; none of your {users} would have been.")
+    return end.format(sentence=said, users=own)
+
+
+def period(facts: dict[str, Any], zone: dt.tzinfo) -> str:
+    """From when to when, in which zone."""
+    if facts["first"] is None:
+        return ""
+    name = dt.datetime.fromtimestamp(facts["last"], zone).tzname() or ""
+    first, last = (stamp(facts[key], zone, seconds=False) for key in ("first", "last"))
+    return _("{first} to {last} {zone}").format(first=first, last=last, zone=name)
+
+
+def number(n: float) -> str:
+    """`12,345`."""
+    return f"{n:,}"
+
+
+def until(row: dict[str, Any], zone: dt.tzinfo) -> str:
+    """When a denial ends, or ended."""
+    when = stamp(row["until"], zone, seconds=False)
+    return _("until {time}").format(time=when) if row["lasts"] else _("quiet since {time}").format(time=when)

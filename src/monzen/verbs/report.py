@@ -1,0 +1,258 @@
+"""`monzen report`: what happened, as a page that opens from disk, as a few lines, or as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime as dt
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from monzen.arguments import local_zone, moment, progress_bar
+from monzen.config import ConfigError
+from monzen.gate.target import GateError
+from monzen.ledger import Ledger, LedgerError
+from monzen.mode import read_mode
+from monzen.show.facts import Gate, Place, gather
+from monzen.show.text import as_json, iso, network, port, safe, stamp
+from monzen.show.words import _, language, ngettext
+from monzen.upkeep import LEDGER
+from monzen.verbs.common import EXIT_USE, Adder, because, guarded, page, say, table
+from monzen.verbs.judging import complain, files_argument, judge_of, policy_options
+
+if TYPE_CHECKING:
+    from monzen.judge import Judge
+    from monzen.show.reading import Reading
+
+RIVALS: Final = ("fail2ban", "crowdsec", "sshguard")
+SINCE: Final = "30d"
+ROWS: Final = 10
+TIMES: Final = ("first", "last", "since", "at", "until")
+INTERRUPTED: Final = 130
+
+
+def add(verb: Adder) -> None:
+    """The verb."""
+    p = verb(
+        "report",
+        _("Show what happened: in a few lines, or as one HTML file with charts that needs nothing else."),
+        "  monzen report\n  monzen report --html report.html\n  monzen report --since 7d --names --html report.html\n"
+        "  monzen report /var/log/mail.log* --html - > report.html",
+    )
+    files_argument(p)
+    said = _("only what happened from then on: 30d (the default), yesterday, 2026-09-04; all: all that the logs hold")
+    p.add_argument("--since", metavar=_("TIME"), default=None, help=said)
+    p.add_argument("--html", metavar=_("FILE"), help=_("write the page to this file (-: to standard output)"))
+    p.add_argument("--names", action="store_true", help=_("show the names of users, which are hidden otherwise"))
+    p.add_argument(
+        "--places", metavar=_("FILE"), help=_("countries and owners of networks: a .mmdb database, or text (docs/report.md)")
+    )
+    p.add_argument(
+        "--compare", action="append", metavar=_("POLICY"),
+        help=_("what others would have done: fail2ban, crowdsec, sshguard, a policy file, or none (default: all three)"),
+    )  # fmt: skip
+    p.add_argument("--json", action="store_true", help=_("for programs; never translated"))
+    policy_options(p)
+    p.set_defaults(run=guarded(run_report), year=None, timezone=None)
+
+
+def run_report(options: argparse.Namespace) -> int:
+    """`monzen report`: 0, or 2 where something cannot be read or written."""
+    now, zone = time.time(), local_zone()
+    since = since_of(options, now, zone)
+    if isinstance(since, str):
+        complain(since)
+        return EXIT_USE
+    judge = judge_of(options)
+    if judge is None:
+        return EXIT_USE
+    if options.html not in (None, "-") and os.path.isdir(options.html):
+        complain(_("{path} is a folder. Name a file in it").format(path=safe(options.html, 80)))
+        return EXIT_USE
+    read = reading(options, judge, since, now, zone)
+    if read is None:
+        return EXIT_USE
+    found, facts = read
+    if options.html is not None:
+        from monzen.show.html.page import report
+
+        text = report(facts, zone, language=language())
+        if not put(text, options.html):
+            return EXIT_USE
+    if options.json:
+        print(as_json(values(facts)))
+    elif options.html != "-":
+        show(facts, zone, options.html)
+    sys.stdout.flush()
+    from monzen.show.refused import refused
+
+    for error in found.errors:
+        complain(refused(error))
+    if found.interrupted:
+        return INTERRUPTED
+    return EXIT_USE if found.errors else 0
+
+
+def since_of(options: argparse.Namespace, now: float, zone: dt.tzinfo) -> float | str | None:
+    """From when on; None: from the beginning. What cannot be understood comes back as a sentence."""
+    text = options.since if options.since is not None else SINCE if not options.files else "all"
+    if text in ("all", _("all")):
+        return None
+    try:
+        return moment(text, now, zone)
+    except ValueError:
+        said = _("{option} {text!r} is not a time. Use 2026-09-04, 2026-09-04T16:59, yesterday, 36h or 7d")
+        return said.format(option="--since", text=text)
+
+
+def reading(
+    options: argparse.Namespace, judge: Judge, since: float | None, now: float, zone: dt.tzinfo
+) -> tuple[Reading, dict[str, Any]] | None:
+    """What the logs say, and the facts of it. None: it was said why not. Raises ConfigError for a table that cannot be read."""
+    from monzen.rivals import RivalError, compare
+    from monzen.scan import Options, scan_sets
+    from monzen.show.chronicle import Chronicle
+    from monzen.sources import plan
+
+    names = [name for name in (options.compare if options.compare is not None else RIVALS) if name != "none"]
+    place = places(options.places)
+    try:
+        comparison = compare(judge, names, since) if names else None
+    except RivalError as unknown:
+        said = _("cannot compare with {name}: {why}. Use fail2ban, crowdsec, sshguard or a policy file")
+        complain(said.format(name=safe(unknown.name), why=safe(_(unknown.why))))
+        return None
+    chronicle = Chronicle(judge, since)
+    sets, errors = plan(options.files, now=now)
+    total = sum(s.size for group in sets for s in group)
+    with progress_bar(total, wanted=not options.json or sys.stderr.isatty()) as advance:
+        asked = Options(now, zone, options.year, since)
+        found = scan_sets(sets, list(errors), asked, judge, advance, watch=chronicle.see, comparison=comparison)
+    gate = of_gate(since if since is not None else 0.0, now) if not options.files else None
+    return found, gather(found, chronicle, names=options.names, gate=gate, place=place)
+
+
+def places(path: str | None) -> Callable[[bytes], Place | None] | None:
+    """Whose an address is, by the table that the user brought. Raises ConfigError."""
+    if path is None:
+        return None
+    from monzen.places import load_places
+
+    return load_places(path)
+
+
+def of_gate(since: float, now: float) -> Gate | None:
+    """What the ledger says of that time; None where there is none, or none that we may read."""
+    if not os.path.lexists("/" + LEDGER):
+        return None
+    try:
+        with Ledger.open("/" + LEDGER, readonly=True) as ledger:
+            active = ledger.active(now)
+            ended = [e for e in ledger.ended(since) if e.ending != "watch"]
+            ports: dict[str, int] = {}
+            packets = 0
+            for _number, number, protocol, count, _octets in ledger.knocked(since):
+                door = f"{number}/{ {6: 'tcp', 17: 'udp'}.get(protocol, str(protocol)) }" if number else ""
+                packets += count
+                if door:
+                    ports[door] = ports.get(door, 0) + count
+            lasting = [
+                {
+                    "number": e.number,
+                    "target": network(e.network, e.bits),
+                    "at": e.since,
+                    "until": e.until,
+                    "knocks": e.knocks,
+                    "why": because(e),
+                }
+                for e in active
+            ]
+            alarms = [{"at": a.at, "kind": a.kind, "text": safe(a.text, 300)} for a in ledger.alarms(since, 200)]
+    except (LedgerError, GateError):
+        return None
+    doors = [(port(door.encode()), n) for door, n in sorted(ports.items(), key=lambda x: -x[1])]
+    denied = [e.prefix for e in (*active, *ended)]
+    return Gate(read_mode().at(now).name, denied, packets, doors, lasting, alarms)
+
+
+def put(text: str, path: str) -> bool:
+    """The page into a file, whole or not at all; or to standard output. False: it was said why not."""
+    if path == "-":
+        sys.stdout.write(text)
+        return True
+    new = f"{path}.{os.getpid()}.new"
+    try:
+        if os.path.lexists(path) and not stat.S_ISREG(os.stat(path).st_mode):  # a pipe or /dev/null: as it is
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            return True
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(new, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(new)
+        detail = _(error.strerror or str(error))
+        complain(_("cannot write {path}: {detail}. Name a file that you may write").format(path=safe(path, 80), detail=detail))
+        return False
+    return True
+
+
+def show(facts: dict[str, Any], zone: dt.tzinfo, html: str | None) -> None:
+    """The few lines for a terminal."""
+    from monzen.show.html.words import headline, period
+
+    say(headline(facts), "bold")
+    if facts["first"] is None:
+        return
+    say("  " + period(facts, zone))
+    for b in facts["breaches"][:ROWS]:
+        say("  ! " + stamp(b["at"], zone, seconds=False) + "  " + b["why"], "red")
+    attempts = ngettext("{n} attempt", "{n} attempts", facts["attempts"])
+    clients = ngettext("{n} client attacked", "{n} clients attacked", facts["attackers"])
+    users = ngettext("{n} user of yours logged in", "{n} users of yours logged in", facts["users"])
+    say("  " + _("{clients} ({attempts}); {users}.").format(clients=clients, attempts=attempts, users=users))
+    targets = facts["targets"]
+    if targets:
+        say("")
+        say(_("Who was turned away, and when") if facts["real"] else _("Who would be turned away, and when"), "bold")
+        rows = table(_("target"), _("came"), _("denied"), _("attempts"), _("knocks"), right=(3, 4))
+        for t in targets[:ROWS]:
+            when = [stamp(t[key], zone, seconds=False) for key in ("first", "at")]
+            rows.add_row(t["target"], *when, f"{t['attempts']:,}", f"{t['knocks']:,}")
+        page().print(rows)
+        left = len(targets) - ROWS + facts["more"]
+        if left > 0:
+            say("  " + ngettext("and {n} more", "and {n} more", left))
+    alarms = [(a["at"], a["text"]) for a in facts["alarms"]]
+    if alarms:
+        say("")
+        say(_("What you should look at"), "bold")
+        for at, text in sorted(alarms, reverse=True)[:ROWS]:
+            say("  " + stamp(at, zone, seconds=False) + "  " + text, "yellow")
+    say("")
+    if html is None:
+        say(_("All of it, with charts: {command}").format(command="monzen report --html report.html"))
+    else:
+        say(_("The page is in {path}: open it in a browser. It needs nothing else.").format(path=safe(html, 80)))
+
+
+def values(facts: Any) -> Any:  # noqa: ANN401  # JSON as it comes
+    """The facts with times as text. Keys never change their meaning."""
+    if isinstance(facts, dict):
+        return {
+            key: iso(value) if key in TIMES and isinstance(value, (int, float)) and not isinstance(value, bool) else values(value)
+            for key, value in facts.items()
+            if key != "map"
+        }
+    if isinstance(facts, (list, tuple)):
+        return [values(value) for value in facts]
+    return facts.hex() if isinstance(facts, bytes) else facts
+
+
+__all__ = ["ConfigError", "add", "of_gate", "reading", "run_report"]
