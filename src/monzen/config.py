@@ -1,4 +1,4 @@
-"""The configuration: TOML, tables [policy], [shield], [networks], [gate], [ledger], [sources]; every key may be left out."""
+"""The configuration: TOML, tables [policy], [shield], [networks], [gate], [ledger], [sources], [tell]; no key must be there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ipaddress import IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
+from monzen.addressees import Tell, tell_value
 from monzen.judge.policy import Policy
 from monzen.judge.shield import Prefix
 from monzen.ledger import Limits
@@ -93,6 +94,7 @@ class Sources:
 TABLES = {"policy": tuple(KINDS), "shield": ("own", "allow", "private"), "networks": ("routes",), "gate": GATE}
 TABLES["ledger"] = Limits._fields
 TABLES["sources"] = tuple(f.name for f in fields(Sources))
+TABLES["tell"] = tuple(f.name for f in fields(Tell))
 LEDGER_RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("evidence_days", "ended_days", "knock_days"), (1, 3650)),
     "evidence_bytes": (1 << 20, 1 << 34),
@@ -119,6 +121,7 @@ class Config:
     gate: GateConfig = field(default_factory=GateConfig)
     ledger: Limits = field(default_factory=Limits)
     sources: Sources = field(default_factory=Sources)
+    tell: Tell = field(default_factory=Tell)
 
 
 def load(path: str) -> Config:
@@ -187,7 +190,17 @@ def config(tables: dict[str, Any], path: str) -> Config:
     limits = Limits()._replace(**kept)
     follow: dict[str, Any] = {key: _source_value(path, key, value) for key, value in tables.get("sources", {}).items()}
     sources = replace(Sources(), **follow)
-    return Config(policy, own, allow, names, private, routes, replace(GateConfig(), **gate), limits, sources)
+    told: dict[str, Any] = {key: _tell_value(path, key, value) for key, value in tables.get("tell", {}).items()}
+    tell = replace(Tell(), **told)
+    return Config(policy, own, allow, names, private, routes, replace(GateConfig(), **gate), limits, sources, tell)
+
+
+def _tell_value(path: str, key: str, value: object) -> str | tuple[str, ...]:
+    """A value of `[tell]`."""
+    try:
+        return tell_value(key, value)
+    except ValueError as error:
+        raise _wrong(path, f"tell.{key}", value, str(error)) from None
 
 
 def _source_value(path: str, key: str, value: object) -> bool | float | str | tuple[str, ...] | None:

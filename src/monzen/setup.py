@@ -29,6 +29,8 @@ USER: Final = "monzen"
 HOME: Final = "/var/lib/monzen-run"
 GROUPS: Final = ("adm", "systemd-journal")  # who may read the logs of Debian and Ubuntu, and the journal
 UNITS: Final = ("monzen-gate.service", "monzen.service")
+TIMERS: Final = ("monzen-tell.timer", "monzen-digest.timer")
+TIMED: Final = ("monzen-tell.service", "monzen-digest.service")  # what they start
 PACKAGED: Final = ("usr/lib/systemd/system", "lib/systemd/system")
 HIDDEN: Final = ("/home/", "/root/", "/run/user/")  # what the units' ProtectHome= hides from the services
 
@@ -87,6 +89,9 @@ def text_of(found: Survey) -> str:
     if found.timezone:
         out.append("# " + _("What their stamps mean, which say no zone themselves and are not in this machine's."))
         out.append(f"timezone = {json.dumps(found.timezone)}")
+    said = _("Who is told of alarms, within a minute, and gets the digest: nobody, until one of these is set.")
+    out += ["", "[tell]", "# " + said]
+    out += ['# mail = "root"', '# digest = "weekly"', '# hook = ["/usr/local/bin/on-alarm"]', '# post = "https://example.org/alarms"']
     out += ["", "# [policy], [gate], [ledger]: " + _("see docs/policy.md, docs/gate.md, docs/ledger.md; every default works")]
     return "\n".join(out) + "\n"
 
@@ -183,9 +188,9 @@ def unit_folder() -> Path:
 
 def _start(run: Run) -> None:
     """Both, anew: a package may have started them before there was a configuration. What the kernel denies it goes on denying."""
-    run(["systemctl", "enable", *UNITS])
+    run(["systemctl", "enable", *UNITS, *TIMERS])
     try:
-        run(["systemctl", "restart", *UNITS])
+        run(["systemctl", "restart", *UNITS, *TIMERS])
     except SetupError:
         raise SetupError(
             _("the guard did not start. What it says: {command}").format(command="journalctl -n 20 -u monzen-gate -u monzen")
@@ -288,7 +293,7 @@ def _units(root: str, run: Run, program: str, folder: Path) -> Iterator[Step]:
     if any(os.path.exists(os.path.join(root, place, UNITS[0])) for place in PACKAGED):
         yield Step("units", _("the units are there, from the package"), _nothing, True)
         return
-    wanted = {f"etc/systemd/system/{name}": name for name in UNITS}
+    wanted = {f"etc/systemd/system/{name}": name for name in (*UNITS, *TIMERS, *TIMED)}
     wanted["etc/tmpfiles.d/monzen.conf"] = "monzen.tmpfiles"
     if os.path.exists(os.path.join(root, "usr/sbin/ufw")):
         wanted["etc/systemd/system/monzen-gate.service.d/ufw.conf"] = "ufw.conf"

@@ -77,7 +77,8 @@ def test_a_mail_server_from_nothing_to_watching():
     # ---- done
     said = monzen("init", "--yes", **SESSION)
     assert tomllib.loads(CONFIG.read_text()) == {
-        "shield": {"allow": ["192.0.2.130"]}, "sources": {"files": ["/var/log/mail.log", "/var/log/auth.log"], "journal": "auto"}
+        "shield": {"allow": ["192.0.2.130"]}, "sources": {"files": ["/var/log/mail.log", "/var/log/auth.log"], "journal": "auto"},
+        "tell": {},
     }  # fmt: skip
     assert "There is no systemd here" in said
     assert "monzen arm" in said

@@ -20,7 +20,7 @@ def _translations() -> gettext.NullTranslations:
 
 
 def speak(*languages: str) -> None:
-    """Uses these languages from now on instead of the environment's (for tests); none: the environment's."""
+    """Uses these languages from now on instead of the environment's; none: the environment's."""
     _found[:] = [gettext.translation("monzen", LOCALE, languages=languages, fallback=True)] if languages else []
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from monzen.arguments import local_zone
 from monzen.config import Config, ConfigError, load
 from monzen.gate.look import chains, drops_incoming, ufw_settings
 from monzen.gate.target import GateError
@@ -81,6 +82,7 @@ def check(options: argparse.Namespace) -> Iterator[Finding]:
         except ConfigError:
             config = Config()
     yield from _names(config)
+    yield from _tell(config)
     yield from _logs(config)
     yield from _programs()
     if os.geteuid() != 0:
@@ -126,6 +128,22 @@ def _names(config: Config) -> Iterator[Finding]:
     if wide:
         said = _("The configuration allows networks so wide that hardly anybody is denied.")
         yield Finding("config", FAULT, said, _("name narrower ones in [shield] allow"))
+
+
+def _tell(config: Config) -> Iterator[Finding]:
+    """Whether anybody is told of alarms."""
+    from monzen.tell.memory import WAYS, refusals
+    from monzen.tell.rounds import obstacles
+
+    if not config.tell.ways:
+        yield Finding("tell", GOOD, _("Nobody is told of alarms: set mail, hook or post in [tell] (docs/telling.md)."))
+        return
+    wrong = obstacles(config) + refusals("/", local_zone())
+    for sentence in wrong:
+        yield Finding("tell", FAULT, sentence)
+    if not wrong:
+        ways = _(", ").join(_(WAYS[way]) for way in config.tell.ways)
+        yield Finding("tell", GOOD, _("Alarms are told by: {ways}.").format(ways=ways), _("to see it: sudo monzen tell --test"))
 
 
 def _logs(config: Config) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 from monzen.config import ConfigError
@@ -20,6 +21,7 @@ from monzen.mode import PATH as MODE
 from monzen.mode import Mode, read_mode
 from monzen.show.text import as_json, iso, safe, stamp
 from monzen.show.words import _, ngettext
+from monzen.tell.memory import refusals
 from monzen.upkeep import LEDGER
 from monzen.verbs.common import (
     CONFIG,
@@ -146,7 +148,7 @@ def run_status(options: argparse.Namespace) -> int:
     except ConfigError as error:
         config_error = str(error)
     mode, run, gate = read_mode().at(now), reader(), asked()
-    wrong = problems(mode, run, gate, now)
+    wrong = problems(mode, run, gate, now) + refusals("/", local_zone())
     if config_error:
         wrong.insert(0, config_error)
     facts: dict[str, Any] = {}
@@ -187,43 +189,55 @@ def of_ledger(keeper: Keeper, now: float) -> dict[str, Any]:
 
 def problems(mode: Mode, run: dict[str, Any] | None, gate: dict[str, Any] | str, now: float) -> list[str]:
     """What is wrong, each with what to do."""
-    wrong: list[str] = []
+    return [text for _kind, text in troubles(mode, run, gate, now)]
+
+
+def troubles(mode: Mode, run: dict[str, Any] | None, gate: dict[str, Any] | str, now: float) -> Iterator[tuple[str, str]]:
+    """The same with the kind of each, a word that is never translated (tell/topics.py says who is told of it)."""
     if not mode.sound:
         said = _("{path} says no mode: taken as {mode}. Say what it shall be: monzen arm, monzen arm --off or monzen panic")
-        wrong.append(said.format(path="/" + MODE, mode=mode.name))
+        yield "mode", said.format(path="/" + MODE, mode=mode.name)
     if isinstance(gate, str):
-        wrong.append(
+        yield (
+            "no-gate",
             _("the gate does not work ({why}): nobody new is turned away. Start it: systemctl start monzen-gate").format(
                 why=safe(gate)
-            )
+            ),
         )
     else:
         if gate.get("trouble"):
-            wrong.append(safe(str(gate["trouble"]), 400))
+            yield "trouble", safe(str(gate["trouble"]), 400)
         if gate.get("firewall") == "dry":
-            wrong.append(_("there is no firewall that monzen could use, so nobody is turned away. See: monzen gate status"))
+            yield (
+                "no-firewall",
+                _("there is no firewall that monzen could use, so nobody is turned away. See: monzen gate status"),
+            )
     if run is None or run.get("stopped") or now - run["at"] > STALE:
-        wrong.append(_("monzen does not read the logs now. Start it: systemctl start monzen; why it ended: journalctl -u monzen"))
-        return wrong
+        yield (
+            "no-run",
+            _("monzen does not read the logs now. Start it: systemctl start monzen; why it ended: journalctl -u monzen"),
+        )
+        return
     if not isinstance(gate, str) and not run["gate"]["connected"]:
         why = safe(str(run["gate"]["error"]))
-        wrong.append(_("monzen run does not reach the gate ({why}). See: journalctl -u monzen").format(why=why))
+        yield "no-link", _("monzen run does not reach the gate ({why}). See: journalctl -u monzen").format(why=why)
     if not run["sources"]:
-        wrong.append(_("no log and no journal is followed. Name them: [sources] files in {path}").format(path=CONFIG))
+        yield "no-source", _("no log and no journal is followed. Name them: [sources] files in {path}").format(path=CONFIG)
     for source in run["sources"]:
         path = safe(str(source["path"]), 80)
         if source.get("error"):
-            wrong.append(safe(str(source["error"]), 400))
+            yield "source", safe(str(source["error"]), 400)
         if source["late"]:
             said = _("the clock of {path} differs from this machine's by {n:.0f} minutes; its times are taken as so much later")
-            wrong.append(said.format(path=path, n=source["late"] / 60))
+            yield "late", said.format(path=path, n=source["late"] / 60)
     last = max((s["last"] or 0.0 for s in run["sources"]), default=0.0)
     if last and now - last > SILENT:
         said = _("no line about a client since {when}: does the mail server still log there? See: monzen check")
-        wrong.append(said.format(when=stamp(last, local_zone(), seconds=False)))
+        yield "silent", said.format(when=stamp(last, local_zone(), seconds=False))
     if run["state"]["behind"]:
-        wrong.append(
-            _("monzen run cannot write what it must remember: is the disk full? It goes on, and reads again after a restart")
+        yield (
+            "behind",
+            _("monzen run cannot write what it must remember: is the disk full? It goes on, and reads again after a restart"),
         )
     if run["suspects"]:
         said = ngettext(
@@ -231,10 +245,9 @@ def problems(mode: Mode, run: dict[str, Any] | None, gate: dict[str, Any] | str,
             "{n} lines look like failures in a format that monzen does not know; see them: monzen status --json",
             run["suspects"],
         )
-        wrong.append(said)
+        yield "formats", said
     if mode.name == "panic":
-        wrong.append(_("the gate is open since a panic: nobody is turned away. Close it again: monzen arm"))
-    return wrong
+        yield "panic", _("the gate is open since a panic: nobody is turned away. Close it again: monzen arm")
 
 
 def headline(mode: Mode, wrong: list[str], facts: dict[str, Any]) -> tuple[str, str]:
