@@ -35,7 +35,7 @@ put 755 packaging/debian/open-gate "$share/monzen/open-gate"
 put 755 packaging/debian/monzen "$root/usr/bin/monzen"
 
 # what systemd reads
-for unit in monzen.service monzen-gate.service; do put 644 "packaging/systemd/$unit" "$root/usr/lib/systemd/system/$unit"; done
+for unit in packaging/systemd/*.service packaging/systemd/*.timer; do put 644 "$unit" "$root/usr/lib/systemd/system/${unit##*/}"; done
 put 644 packaging/systemd/ufw.conf "$share/monzen/ufw.conf"
 put 644 packaging/systemd/monzen.sysusers "$root/usr/lib/sysusers.d/monzen.conf"
 put 644 packaging/systemd/monzen.tmpfiles "$root/usr/lib/tmpfiles.d/monzen.conf"

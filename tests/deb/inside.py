@@ -19,7 +19,7 @@ UNITS = ("monzen-gate.service", "monzen.service")
 MODE = Path("/var/lib/monzen/mode")
 LOG = Path("/var/log/mail.log")
 STATE = Path("/var/lib/monzen-run/status.json")
-SAFE = {"monzen.service": 2.0, "monzen-gate.service": 3.0}  # systemd-analyze security, at most
+SAFE = {"monzen.service": 2.0, "monzen-gate.service": 3.0, "monzen-tell.service": 3.5, "monzen-digest.service": 3.5}  # systemd-analyze security, at most
 
 
 def run(*command, good=True, **more):
@@ -168,6 +168,35 @@ def is_as_safe_as_it_says():
     assert tried("monzen.service", reads) == "True"
     seen = "import os\ntry: os.kill(1, 0); print('may')\nexcept OSError as e: print(e.errno)"
     assert tried("monzen.service", seen) in ("1", "3")
+
+
+def tells_of_alarms():
+    """The timers run, and what they start can do all that it needs: mail through Postfix, a hook, a digest of log and journal."""
+    for timer in ("monzen-tell.timer", "monzen-digest.timer"):
+        assert (shows(timer, "ActiveState"), shows(timer, "UnitFileState")) == ("active", "enabled"), timer
+    out, hook, mailbox = Path("/var/lib/on-alarm"), Path("/usr/local/bin/on-alarm"), Path("/var/mail/root")
+    out.mkdir()
+    out.chmod(0o777)
+    hook.write_text("#!/bin/sh\n{ id -un; grep -E '^(NoNewPrivs|CapEff|CapBnd)' /proc/self/status; cat; } >/var/lib/on-alarm/$1\n")
+    hook.chmod(0o755)
+    run("systemctl", "start", "monzen-tell.service")
+    assert not mailbox.exists(), "nobody is told before somebody says whom"
+    config = Path("/etc/monzen/monzen.toml")
+    config.write_text('[tell]\nmail = "root"\nhook = ["/usr/local/bin/on-alarm"]\n')
+    run("systemctl", "start", "monzen-tell.service")  # of the arming before
+    said = (out / "mode").read_text()
+    assert said.startswith("nobody\n"), said
+    assert "CapEff:\t0000000000000000" in said, said
+    assert "NoNewPrivs:\t1" in said, said
+    until(lambda: mailbox.exists() and mailbox.read_text().count("\nSubject: [monzen] ") == 1)
+    run("systemctl", "start", "monzen-digest.service")
+    until(lambda: mailbox.read_text().count("\nSubject: [monzen] ") == 2)
+    assert "could not be counted" not in mailbox.read_text()
+    assert "198.51.100.0/24" in mailbox.read_text()
+    writes = "try: open({!r}, 'a'); print('written')\nexcept OSError as e: print(e.errno)"
+    for path in ("/etc/passwd", "/usr/share/monzen/x", "/root/x", "/run/x"):
+        assert tried("monzen-tell.service", writes.format(path)) in ("30", "13", "2"), path
+    config.unlink()
 
 
 def sees_who_is_on_ssh_at_any_port():
@@ -349,6 +378,7 @@ STEPS = (
     denies_what_is_typed,
     denies_when_armed_in_kernel_and_ufw,
     is_as_safe_as_it_says,
+    tells_of_alarms,
     sees_who_is_on_ssh_at_any_port,
     is_started_again,
     is_started_again_when_it_hangs,
@@ -369,6 +399,6 @@ for step in STEPS:
         step()
     except BaseException:
         print("FAILED", step.__name__, flush=True)
-        print(run("journalctl", "-u", "monzen", "-u", "monzen-gate", "--no-pager", "-n", "60", good=False), flush=True)
+        print(run("journalctl", "-u", "monzen", "-u", "monzen-gate", "-u", "monzen-tell", "-u", "monzen-digest", "--no-pager", "-n", "60", good=False), flush=True)
         raise
     print(f"ok {step.__name__} {time.monotonic() - begun:.1f} s", flush=True)

@@ -17,7 +17,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = Path(__file__).parent
-UNITS = ("monzen.service", "monzen-gate.service")
+UNITS = ("monzen.service", "monzen-gate.service", "monzen-tell.service", "monzen-digest.service")
+TIMERS = ("monzen-tell.timer", "monzen-digest.timer")
 ASKED = os.environ.get("MONZEN_DEB", "")
 SUITES = ["bookworm", "trixie"] if ASKED == "1" else ASKED.split(",") if ASKED else []
 
@@ -86,7 +87,7 @@ def test_the_scripts_of_dpkg_are_shell(unpacked):
 def test_systemd_understands_the_units(unpacked):
     if not shutil.which("systemd-analyze"):
         pytest.skip("not installed: systemd")
-    paths = [unpacked / "usr/lib/systemd/system" / unit for unit in UNITS]
+    paths = [unpacked / "usr/lib/systemd/system" / unit for unit in (*UNITS, *TIMERS)]
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", *map(str, paths)], capture_output=True, text=True, check=False)
     said = [line for line in (done.stdout + done.stderr).splitlines() if re.match(r"\S*monzen", line)]
     assert [line for line in said if "/usr/bin/monzen is not executable" not in line] == []
@@ -116,7 +117,7 @@ def test_as_an_admin(suite, deb, tmp_path):
     with tempfile.TemporaryDirectory() as folder:
         root = Path(os.environ.get("MONZEN_ROOTS", folder)) / suite
         root.parent.mkdir(parents=True, exist_ok=True)
-        run(str(HERE / "root.sh"), suite, str(root))
+        run(str(HERE / "root.sh"), suite, str(root), "postfix")
         shared = tmp_path / "shared"
         shared.mkdir()
         for path in (deb, new, HERE / "inside.py"):
