@@ -15,6 +15,7 @@ from monzen.ledger.records import (
 )
 from monzen.ledger.rescue import rescue
 from monzen.ledger.store import Ledger
+from monzen.ledger.totals import Tally
 
 __all__ = [
     "Alarm",
@@ -29,5 +30,6 @@ __all__ = [
     "Past",
     "Release",
     "Rescued",
+    "Tally",
     "rescue",
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from monzen.ledger.base import COLUMNS, MOST, WORD, Base, around, counter, cut, moment, span, words
+from monzen.ledger.base import COLUMNS, MOST, WORD, around, counter, cut, moment, span, words
 from monzen.ledger.records import Entry, Key, Knocked, Order, Prefix, Release
+from monzen.ledger.totals import Totals
 
 LINE: Final = 2_000  # bytes of one evidence line: Postfix and Dovecot write no longer ones, syslog cuts at 8,096
 LINES: Final = 12  # evidence lines of one denial: the first half and the last half
@@ -16,7 +17,7 @@ KEY: Final = "network = ? AND bits = ? AND port = ? AND protocol = ?"
 COUNTERS: Final = ("clients", "attempts", "names")
 
 
-class Denials(Base):
+class Denials(Totals):
     """Who is denied, was denied, and was let in again."""
 
     def impose(self, orders: Iterable[Order], now: float, actor: str = "") -> list[Entry]:
@@ -34,7 +35,7 @@ class Denials(Base):
                 if old is not None and (old.until is None or old.until > now):
                     found.append(old)
                     continue
-                entry = self._impose(order, moment(now), words(actor, WORD))
+                entry = self._impose(order, moment(now), words(actor, WORD), watched=True)
                 self._end([entry.number], moment(now), "watch")
                 found.append(entry._replace(ended=now, ending="watch"))
             return found
@@ -63,7 +64,7 @@ class Denials(Base):
         query = f"SELECT {COLUMNS} FROM denial WHERE ending = 'watch' AND until > ? ORDER BY number DESC"
         return list({e.key: e for e in reversed(self._all(query, (now,)))}.values())[::-1]
 
-    def _impose(self, order: Order, now: float, actor: str) -> Entry:
+    def _impose(self, order: Order, now: float, actor: str, *, watched: bool = False) -> Entry:
         key = (cut(order.network, order.bits), order.bits, order.port, order.protocol)
         until = None if order.until is None else moment(order.until)
         sentence = None if order.sentence is None else moment(order.sentence)
@@ -79,6 +80,7 @@ class Denials(Base):
                 " clients, attempts, names) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*key, now, until, sentence, rule, origin, note, actor, *counts),
             ).lastrowid
+            self._add(*(("watched",) if watched else ("denied", origin)))
         else:
             number = old.number
             if order.origin != "hand":
@@ -124,8 +126,10 @@ class Denials(Base):
     def settle(self, knocks: Iterable[Knocked], now: float) -> list[Entry]:
         """Count what knocked, and end what has been quiet for its time. Returns what ended."""
         with self._change():
+            total, size = 0, 0
             for k in knocks:
                 packets, octets = counter(k.packets), counter(k.octets)
+                total, size = total + packets, size + octets
                 done = self.db.execute(
                     "UPDATE denial SET knocks = min(knocks + ?, ?), octets = min(octets + ?, ?),"
                     " last_knock = max(ifnull(last_knock, ?), ?) WHERE number = ?",
@@ -145,14 +149,16 @@ class Denials(Base):
                         " octets = min(octets + excluded.octets, ?), last = max(last, excluded.last)",
                         (int(k.last // DAY), k.number, k.source, k.port, k.protocol, packets, octets, k.last, MOST, MOST),
                     )
+            self._add("knocks", number=total)
+            self._add("octets", number=size)
             over = self._all(f"SELECT {COLUMNS} FROM denial WHERE ended IS NULL AND until <= ? ORDER BY number", (moment(now),))
             return self._over(over, now)
 
     def _over(self, entries: Iterable[Entry], now: float) -> list[Entry]:
         """Their time is over: they were quiet for it, or it was fixed."""
         found = [e._replace(ended=now, ending="expired" if e.sentence is None else "quiet") for e in entries]
-        for entry in found:
-            self._end([entry.number], now, entry.ending)
+        for ending in ("quiet", "expired"):
+            self._end([e.number for e in found if e.ending == ending], now, ending)
         return found
 
     def end(self, numbers: Iterable[int], now: float, ending: str) -> None:
@@ -162,7 +168,9 @@ class Denials(Base):
 
     def _end(self, numbers: Iterable[int], now: float, ending: str) -> None:
         rows = [(now, ending, number) for number in numbers]
-        self.db.executemany("UPDATE denial SET ended = ?, ending = ? WHERE number = ? AND ended IS NULL", rows)
+        done = self.db.executemany("UPDATE denial SET ended = ?, ending = ? WHERE number = ? AND ended IS NULL", rows)
+        if ending != "watch":
+            self._add("ended", ending, done.rowcount)
 
     def release(
         self, numbers: Iterable[int], now: float, actor: str = "", note: str = "", also: Iterable[Prefix] = ()

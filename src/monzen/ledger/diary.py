@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from monzen.ledger.base import WORD, Base, cut, moment, words
+from monzen.ledger.base import WORD, cut, moment, words
 from monzen.ledger.denials import DAY
 from monzen.ledger.records import Alarm, Counts, Knocked, Past
+from monzen.ledger.totals import Totals
 
 DETAIL = 4_000  # letters of the detail of an alarm; what is longer is left out whole, half a JSON is none
 
 
-class Diary(Base):
+class Diary(Totals):
     """Alarms, knocks, values."""
 
     def alarm(self, kind: str, text: str, now: float, detail: Mapping[str, object] | None = None) -> int:
@@ -23,6 +24,7 @@ class Diary(Base):
                 "INSERT INTO alarm (at, kind, text, detail) VALUES (?, ?, ?, ?)",
                 (moment(now), words(kind, WORD), words(text), extra if len(extra) <= DETAIL else ""),
             ).lastrowid
+            self._add("alarm", kind)
         return number or 0
 
     def alarmed(self, kind: str, text: str, at: float) -> bool:
