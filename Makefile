@@ -81,6 +81,7 @@ dev-setup:
 	@scripts/apt.sh install scripts/apt-test.txt
 	@scripts/setup.sh dev
 
-formats: dev-setup ## Renew docs/formats.md, docs/real-mail.md and docs/policy.md from the declarations
+formats: dev-setup ## Renew docs/formats.md, real-mail.md, policy.md and metrics.md from the declarations
 	@$(BIN)/python scripts/formats.py
 	@$(BIN)/python scripts/policy.py
+	@$(BIN)/python scripts/metrics.py

@@ -129,9 +129,9 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         return verb(name, says, examples, logs=False)
 
     if asked is None or asked not in ("scan", "why", "explain"):
-        from monzen.verbs import check, deny, gate, guard, init, knocks, listing, mode, report, status, tell
+        from monzen.verbs import check, deny, gate, guard, init, knocks, listing, metrics, mode, report, status, tell
 
-        for module in (status, report, deny, listing, knocks, check, gate, guard, init, mode, tell):
+        for module in (status, report, deny, listing, knocks, check, gate, guard, init, mode, tell, metrics):
             module.add(gate_verb)
     return top
 
