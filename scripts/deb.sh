@@ -46,6 +46,8 @@ LANGUAGE=en "$python" scripts/manual.py man | zipped "$share/man/man1/monzen.1.g
 LANG=ja_JP.UTF-8 LANGUAGE=ja "$python" scripts/manual.py man | zipped "$share/man/ja/man1/monzen.1.gz"
 "$python" scripts/manual.py completion >"$share/bash-completion/completions/monzen"
 cp docs/*.md docs/policy.toml README.md README.ja.md "$doc"
+mkdir "$doc/grafana"
+cp docs/grafana/* "$doc/grafana"
 zipped "$doc/NEWS.gz" <CHANGELOG.md
 {
     echo "monzen ($version) unstable; urgency=medium"

@@ -12,14 +12,17 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 OLD, NEW = sys.argv[1:]
 UNITS = ("monzen-gate.service", "monzen.service")
+METRICS = "monzen-metrics.service"
 MODE = Path("/var/lib/monzen/mode")
 LOG = Path("/var/log/mail.log")
 STATE = Path("/var/lib/monzen-run/status.json")
-SAFE = {"monzen.service": 2.0, "monzen-gate.service": 3.0, "monzen-tell.service": 3.5, "monzen-digest.service": 3.5}  # systemd-analyze security, at most
+SAFE = {"monzen.service": 2.0, "monzen-gate.service": 3.0, METRICS: 2.0}  # systemd-analyze security, at most
+SAFE |= {"monzen-tell.service": 3.5, "monzen-digest.service": 3.5}
 
 
 def run(*command, good=True, **more):
@@ -90,8 +93,8 @@ def tried(unit, program):
     lines = Path(f"/usr/lib/systemd/system/{unit}").read_text().split("[Install]")[0].splitlines()
     left = ("Type=", "NotifyAccess=", "WatchdogSec=", "Restart", "ExecReload=", "ExecStart=", "StateDirectory")
     kept = [line for line in lines if not line.startswith(left)]
-    Path("/run/systemd/system/tried.service").write_text("\n".join([*kept, "Type=oneshot", "ExecStart=/usr/bin/python3 -I /etc/tried.py", ""]))
-    Path("/etc/tried.py").write_text("import sys; sys.path.insert(0, '/usr/share/monzen')\n" + program)
+    Path("/run/systemd/system/tried.service").write_text("\n".join([*kept, "Type=oneshot", "ExecStart=/usr/bin/python3 -I /usr/local/lib/tried.py", ""]))
+    Path("/usr/local/lib/tried.py").write_text("import sys; sys.path.insert(0, '/usr/share/monzen')\n" + program)
     run("systemctl", "daemon-reload")
     run("systemctl", "start", "tried.service", good=False)
     return run("journalctl", "-u", "tried.service", "-o", "cat", "--no-pager", "_COMM=python3").splitlines()[-1]
@@ -110,6 +113,7 @@ def installs_and_only_watches():
     until(running)
     assert [shows(u, "UnitFileState") for u in UNITS] == ["enabled", "enabled"]
     assert not MODE.exists()
+    assert [shows(METRICS, name) for name in ("UnitFileState", "ActiveState")] == ["disabled", "inactive"]
     assert shows("monzen-gate.service", "StatusText").startswith("watch")
     assert "monzen" in run("monzen", "--version")
     assert "systemd-journal" in run("id", "monzen")
@@ -270,7 +274,50 @@ def obeys_systemctl():
     until(running)
 
 
+def scraped():
+    """What the unit of the metrics says, by name and labels."""
+    with urllib.request.urlopen("http://127.0.0.1:9797/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def gives_metrics_when_asked():
+    run("systemctl", "enable", "--now", METRICS)
+    rows = json.loads(run("monzen", "list", "--json"))["denied"]
+    found = scraped()
+    assert [found[f"monzen_{name}_up"] for name in ("ledger", "run", "gate")] == [1, 1, 1], found
+    assert sum(value for name, value in found.items() if name.startswith("monzen_denials{")) == len(rows) > 0
+    assert found['monzen_mode{mode="armed"}'] == 1
+    assert found['monzen_source_lines_total{source="/var/log/mail.log"}'] >= 0
+    folder = Path("/var/lib/prometheus/node-exporter")
+    folder.mkdir(parents=True)
+    run("monzen", "metrics", "--textfile", str(folder / "monzen.prom"))
+    assert "monzen_gate_up 1.0" in (folder / "monzen.prom").read_text()
+    shutil.rmtree(folder.parent)
+    about = process(int(shows(METRICS, "MainPID")))
+    assert int(about["CapBnd"], 16) == int(about["CapEff"], 16) == 1 << 2  # dac_read_search
+    assert about["Seccomp"] == "2"
+    reads = "try: open({!r}).close(); print('read')\nexcept OSError as e: print(e.errno)"
+    for path in ("/etc/shadow", "/var/log/mail.log", "/root/.bashrc", "/etc/ssh/sshd_config"):
+        assert tried(METRICS, reads.format(path)) in ("2", "13"), path
+    assert tried(METRICS, reads.format("/var/lib/monzen/ledger.db")) == "read"
+    writes = "try: open({!r}, 'a'); print('written')\nexcept OSError as e: print(e.errno)"
+    for path in ("/etc/x", "/var/x", "/var/lib/monzen/ledger.db", "/var/lib/monzen-run/status.json", "/usr/share/monzen/x", "/run/x"):
+        assert tried(METRICS, writes.format(path)) in ("30", "13"), path
+    reaches = "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ntry: s.sendto(b'x', ('192.0.2.77', 9)); print('sent')\nexcept OSError as e: print(e.errno)"
+    assert tried(METRICS, reaches) in ("1", "101")
+    run("systemctl", "stop", "monzen-gate.service")  # it goes on without, and the ledger is there all the same
+    time.sleep(1.2)
+    found = scraped()
+    assert (found["monzen_gate_up"], found["monzen_ledger_up"]) == (0, 1), found
+    run("systemctl", "start", *UNITS)
+    until(running)
+    time.sleep(1.2)
+    assert scraped()["monzen_gate_up"] == 1
+
+
 def keeps_denials_through_an_upgrade():
+    metrics = shows(METRICS, "MainPID")
     before, open_at, over = pids(), [], threading.Event()
 
     def watch():
@@ -288,6 +335,7 @@ def keeps_denials_through_an_upgrade():
         over.set()
         watcher.join()
     assert open_at == []
+    assert shows(METRICS, "MainPID") not in ("0", metrics)
     assert run("monzen", "--version").split()[1] == NEW.split("_")[1]
     assert MODE.exists()
     run("systemctl", "disable", "--now", "monzen.service")
@@ -343,7 +391,7 @@ def opens_the_gate_when_removed():
     said = run("ufw", "status")
     assert "192.0.2.0/24" not in said, said
     assert "198.51.100.0/24" not in said, said
-    assert [shows(u, "ActiveState") for u in UNITS] == ["inactive", "inactive"]
+    assert [shows(u, "ActiveState") for u in (*UNITS, METRICS)] == ["inactive"] * 3
     assert Path("/var/lib/monzen/ledger.db").exists()
     assert not Path("/usr/share/monzen").exists()
 
@@ -383,6 +431,7 @@ STEPS = (
     is_started_again,
     is_started_again_when_it_hangs,
     obeys_systemctl,
+    gives_metrics_when_asked,
     keeps_denials_through_an_upgrade,
     follows_ufw_when_it_goes,
     has_manual_and_completion,

@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = Path(__file__).parent
-UNITS = ("monzen.service", "monzen-gate.service", "monzen-tell.service", "monzen-digest.service")
+UNITS = ("monzen.service", "monzen-gate.service", "monzen-tell.service", "monzen-digest.service", "monzen-metrics.service")
 TIMERS = ("monzen-tell.timer", "monzen-digest.timer")
 ASKED = os.environ.get("MONZEN_DEB", "")
 SUITES = ["bookworm", "trixie"] if ASKED == "1" else ASKED.split(",") if ASKED else []
