@@ -203,6 +203,11 @@ def tells_of_alarms():
     config.unlink()
 
 
+def resolves_names_as_nobody():
+    program = "from monzen.resolver import resolve_apart; print(sorted(resolve_apart(('localhost',))))"
+    assert tried("monzen-gate.service", program) == "['localhost']"
+
+
 def sees_who_is_on_ssh_at_any_port():
     run("ip", "address", "add", "198.51.100.200/32", "dev", "lo")
     run("ip", "address", "add", "203.0.113.200/32", "dev", "lo")
@@ -427,6 +432,7 @@ STEPS = (
     denies_when_armed_in_kernel_and_ufw,
     is_as_safe_as_it_says,
     tells_of_alarms,
+    resolves_names_as_nobody,
     sees_who_is_on_ssh_at_any_port,
     is_started_again,
     is_started_again_when_it_hangs,

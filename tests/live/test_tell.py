@@ -376,8 +376,20 @@ def test_the_digest():
     (mail,) = mails(1)
     assert mail["Subject"].startswith("[monzen] mail.example.net: ")
     assert re.search("[ぁ-ん一-龠]", mail["Subject"])
-    assert "203.0.113.0/24" in mail.get_content()
+    assert "203.0.113.0/24" in mail.get_body().get_content()
+    (page,) = mail.iter_attachments()
+    assert (page.get_content_type(), page.get_filename()) == ("text/html", "monzen.html")
+    page = page.get_content()
+    assert page.startswith("<!doctype html>")
+    assert 'lang="ja"' in page
+    assert "192.0.2.50" in page, "where alice logged in from"
+    assert "alice@" not in page, "a mail is read by many"
     assert [text[:6] for text in untold()] == ["urgent"]
     monzen("digest", "--since", "7d")
     mails(2)
     assert "alice" in monzen("digest", "--dry-run")
+    assert "alice@example.net" in monzen("report", "--mail", alice, "/var/log/mail.log")
+    settled()
+    page = mails(3)[-1]
+    assert "<table" in next(page.iter_attachments()).get_content()
+    assert "no mail address" in monzen("report", "--mail", "x\r\nBcc: y@example.org", "/var/log/mail.log", status=2)

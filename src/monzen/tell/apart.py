@@ -124,9 +124,10 @@ def environment() -> dict[str, str]:
     return {"PATH": PATH, "LANG": "C.UTF-8"}
 
 
-def ask_apart(work: Callable[[], bytes], rights: Rights, patience: float) -> bytes | None:
-    """The answer of `work`, done in a child with these rights and nothing of ours open but a pipe; None: no answer in time.
+def ask_apart(work: Callable[[], bytes], rights: Rights, patience: float, most: int = ANSWER) -> bytes | None:
+    """The answer of `work`, up to so many bytes, done in a child with these rights and nothing of ours open but a pipe.
 
+    None: no answer in time.
     What it needs must be loaded before: another user may not read every Python's folder. It may answer anything that it read.
     """
     reading, writing = os.pipe2(os.O_CLOEXEC)
@@ -135,7 +136,8 @@ def ask_apart(work: Callable[[], bytes], rights: Rights, patience: float) -> byt
         status = 1
         try:
             _become(rights, writing, patience)
-            os.write(writing, b"=" + work()[: ANSWER - 1])
+            with open(writing, "wb", closefd=False) as out:
+                out.write(b"=" + work()[: most - 1])
             status = 0
         finally:
             os._exit(status)  # no clean-up of the parent's: its locks and files are not ours
@@ -143,12 +145,14 @@ def ask_apart(work: Callable[[], bytes], rights: Rights, patience: float) -> byt
     data = b""
     end = time.monotonic() + patience
     try:
-        while len(data) < ANSWER:
+        while len(data) < most:
             ready, _w, _x = select.select([reading], [], [], max(0.0, end - time.monotonic()))
             piece = os.read(reading, ANSWER) if ready else b""
             if not piece:
                 break
             data += piece
+        else:
+            data = data[:most]
     finally:
         os.close(reading)
         for kill in (os.killpg, os.kill):

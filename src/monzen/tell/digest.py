@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple
 from monzen.ledger import Alarm, Entry, Ledger
 from monzen.show.text import iso, network, safe, stamp
 from monzen.show.words import _, ngettext
-from monzen.tell.mail import Attachment
 from monzen.tell.users import Users
 
 LARGEST: Final = 5  # networks that are shown
@@ -53,11 +52,6 @@ def largest(entries: tuple[Entry, ...]) -> list[Entry]:
     """Those with the most attempts, then knocks; each target once."""
     newest = {e.key: e for e in sorted(entries, key=lambda e: e.number)}
     return sorted(newest.values(), key=lambda e: (-e.attempts, -e.knocks, e.number))[:LARGEST]
-
-
-def attachments(_digest: Digest) -> list[Attachment]:
-    """What goes beside the text of the mail: here a report will stand. None so far."""
-    return []
 
 
 def subject(digest: Digest, host: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from monzen.arguments import local_zone
@@ -45,12 +46,7 @@ def users_since(config: Config, since: float, now: float) -> Users | None:
         zone = zoneinfo.ZoneInfo(config.sources.timezone)
 
     def work() -> bytes:
-        files = [path for log in config.sources.files for path in glob.glob(glob.escape(log) + "*")]
-        files = [path for path in files if os.path.isfile(path) and os.stat(path).st_mtime >= since]
-        if not files or config.sources.journal:
-            _journal(command(f"--since=@{since:.0f}"))
-            files.append("-")
-        sets, errors = plan(files, now=now)
+        sets, errors = plan(sources_since(config, since, command), now=now)
         reading = scan_sets(
             sets, errors, Options(now, zone, None, since), Judge(frugal(Policy()), Shield(config.own, config.allow))
         )
@@ -64,6 +60,16 @@ def users_since(config: Config, since: float, now: float) -> Users | None:
     except TellError:
         return None
     return read_answer(answer or b"")
+
+
+def sources_since(config: Config, since: float, command: Callable[[str], list[str]]) -> list[str]:
+    """In the child: what is to be read of that time; the journal as standard input, by `command` of its first argument."""
+    files = [path for log in config.sources.files for path in glob.glob(glob.escape(log) + "*")]
+    files = [path for path in files if os.path.isfile(path) and os.stat(path).st_mtime >= since]
+    if not files or config.sources.journal:
+        _journal(command(f"--since=@{since:.0f}"))
+        files.append("-")
+    return files
 
 
 def _journal(command: list[str]) -> None:

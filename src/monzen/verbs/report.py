@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from monzen.addressees import ADDRESS
 from monzen.arguments import local_zone, moment, progress_bar
 from monzen.config import ConfigError
 from monzen.gate.target import GateError
@@ -47,6 +48,7 @@ def add(verb: Adder) -> None:
     said = _("only what happened from then on: 30d (the default), yesterday, 2026-09-04; all: all that the logs hold")
     p.add_argument("--since", metavar=_("TIME"), default=None, help=said)
     p.add_argument("--html", metavar=_("FILE"), help=_("write the page to this file (-: to standard output)"))
+    p.add_argument("--mail", metavar=_("ADDRESS"), help=_("mail the page, through the mail server of this machine"))
     p.add_argument("--names", action="store_true", help=_("show the names of users, which are hidden otherwise"))
     p.add_argument(
         "--places", metavar=_("FILE"), help=_("countries and owners of networks: a .mmdb database, or text (docs/report.md)")
@@ -70,6 +72,9 @@ def run_report(options: argparse.Namespace) -> int:
     judge = judge_of(options)
     if judge is None:
         return EXIT_USE
+    if options.mail is not None and not ADDRESS(options.mail):
+        complain(_("{text!r} is no mail address. Use one such as admin@example.net").format(text=options.mail))
+        return EXIT_USE
     if options.html not in (None, "-") and os.path.isdir(options.html):
         complain(_("{path} is a folder. Name a file in it").format(path=safe(options.html, 80)))
         return EXIT_USE
@@ -77,11 +82,13 @@ def run_report(options: argparse.Namespace) -> int:
     if read is None:
         return EXIT_USE
     found, facts = read
-    if options.html is not None:
+    if options.html is not None or options.mail is not None:
         from monzen.show.html.page import report
 
         text = report(facts, zone, language=language())
-        if not put(text, options.html):
+        if options.html is not None and not put(text, options.html):
+            return EXIT_USE
+        if options.mail is not None and not mailed(text, facts, options.mail, now, zone):
             return EXIT_USE
     if options.json:
         print(as_json(values(facts)))
@@ -200,6 +207,25 @@ def put(text: str, path: str) -> bool:
         detail = _(error.strerror or str(error))
         complain(_("cannot write {path}: {detail}. Name a file that you may write").format(path=safe(path, 80), detail=detail))
         return False
+    return True
+
+
+def mailed(text: str, facts: dict[str, Any], to: str, now: float, zone: dt.tzinfo) -> bool:
+    """The page by mail, its headline as the text. False: it was said why not."""
+    from monzen.show.html.words import headline, period
+    from monzen.tell.mail import Attachment, compose, hand_over
+    from monzen.tell.message import TellError, host_name
+
+    said = f"{headline(facts)}\n\n{period(facts, zone)}\n"
+    attached = Attachment("monzen.html", "text/html", text.encode())
+    host = host_name()
+    try:
+        mail = compose(to, f"[monzen] {host}: {headline(facts)}", said, host=host, now=now, attachments=[attached])
+        hand_over(mail, to)
+    except TellError as error:
+        complain(str(error))
+        return False
+    say(_("sent to {address}").format(address=safe(to)))
     return True
 
 

@@ -161,6 +161,8 @@ def run_digest(options: argparse.Namespace) -> int:
     """`monzen digest`: 0 sent or shown, 1 nobody is set to get it."""
     from monzen.tell import digest as pages
     from monzen.tell.mail import compose, hand_over
+    from monzen.tell.page import report_since
+    from monzen.verbs.report import of_gate
 
     config = _set(options)
     now = time.time()
@@ -192,7 +194,8 @@ def run_digest(options: argparse.Namespace) -> int:
         if options.dry_run:
             say(_("would be sent to {address}: {subject}").format(address=safe(to), subject=pages.subject(found, host)))
             return 0
-        mail = compose(to, pages.subject(found, host), text, host=host, now=now, attachments=pages.attachments(found))
+        beside = report_since(config, of_gate(now - length, now), now - length, now, local_zone())
+        mail = compose(to, pages.subject(found, host), text, host=host, now=now, attachments=beside)
         hand_over(mail, to)
         if there:
             keeper.ledger.note(NOTED, str(now))
