@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from monzen.arguments import Help, count, local_zone, moment, progress_bar, year, zone
+from monzen.show.command import remember
 from monzen.show.words import _, speak_also
 from monzen.verbs.judging import EXIT_USE, complain, files_argument, judge_of, policy_options
 
@@ -147,6 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 stream.reconfigure(errors="backslashreplace")
         speak_also(gettext)
         given = sys.argv[1:] if arguments is None else list(arguments)
+        remember(given)
         verb = given[0] if given else None
         # options may stand between the arguments; argparse can do that only where there are no further verbs
         options = parser(verb).parse_args(_options_last(given) if verb in ("scan", "why", "explain") else given)

@@ -16,6 +16,7 @@ from monzen.gate.nftables import Nftables
 from monzen.gate.target import GateError
 from monzen.gate.ufw import ENVIRONMENT, Ufw
 from monzen.mode import Mode, mark_opened, overwrite_mode, write_mode
+from monzen.show.command import remedy
 from monzen.show.words import _
 
 NONE: Final = (errno.ENOENT, errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EAFNOSUPPORT)  # no table, or no nf_tables at all
@@ -43,7 +44,7 @@ def open_kernel() -> str:
         if error.errno in NONE:
             return ""
         if error.errno in (errno.EPERM, errno.EACCES):
-            return _("cannot reach the firewall: no right to. Run as root: sudo monzen panic")
+            return _("cannot reach the firewall: no right to. {remedy}").format(remedy=remedy())
         said = str(error)
     except Exception as error:  # noqa: BLE001  # a fault of ours shall not keep the gate closed: nft is tried, and it is said
         said = repr(error)

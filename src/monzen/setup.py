@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 from monzen.mode import PATH as MODE
 from monzen.mode import Mode, write_mode
+from monzen.show.command import remedy
 from monzen.show.text import network
 from monzen.show.words import _
 from monzen.survey import Survey
@@ -133,8 +134,7 @@ def write_configuration(root: str, new: str, *, force: bool = False) -> str | No
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as error:
-        detail = _(error.strerror or str(error))
-        raise SetupError(_("cannot write {path}: {detail}. Run as root").format(path=path, detail=detail)) from None
+        raise _unwritable(path, error) from None
     return kept
 
 
@@ -247,8 +247,7 @@ def _folders(root: str, run: Run) -> Step:
                 os.makedirs(path, exist_ok=True)
                 os.chmod(path, mode)
             except OSError as error:
-                detail = _(error.strerror or str(error))
-                raise SetupError(_("cannot write {path}: {detail}. Run as root").format(path=path, detail=detail)) from None
+                raise _unwritable(path, error) from None
             if owner != "root":
                 run(["chown", owner, path])
 
@@ -323,8 +322,7 @@ def _units(root: str, run: Run, program: str, folder: Path) -> Iterator[Step]:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
             except OSError as error:
-                detail = _(error.strerror or str(error))
-                raise SetupError(_("cannot write {path}: {detail}. Run as root").format(path=path, detail=detail)) from None
+                raise _unwritable(str(path), error) from None
         run(["systemd-tmpfiles", "--create", os.path.join(root, "etc/tmpfiles.d/monzen.conf")])
         run(["systemctl", "daemon-reload"])
 
@@ -349,9 +347,14 @@ def _read(path: str) -> str | None:
         return None
 
 
+def _unwritable(path: str, error: OSError) -> SetupError:
+    """The SetupError for what the operating system answered."""
+    said = _("cannot write {path}: {detail}. {remedy}")
+    return SetupError(said.format(path=path, detail=_(error.strerror or str(error)), remedy=remedy()))
+
+
 def _watch(root: str) -> None:
     try:
         write_mode(Mode("watch", None, time.time(), "monzen init"), root)
     except OSError as error:
-        detail = _(error.strerror or str(error))
-        raise SetupError(_("cannot write {path}: {detail}. Run as root").format(path="/" + MODE, detail=detail)) from None
+        raise _unwritable("/" + MODE, error) from None

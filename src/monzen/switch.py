@@ -26,6 +26,7 @@ from monzen.gate.files import read, replace
 from monzen.gate.look import ufw_settings
 from monzen.gate.target import GateError
 from monzen.gate.ufw import run
+from monzen.show.command import remedy
 from monzen.show.text import PORTS
 from monzen.show.text import network as shown
 from monzen.show.words import _
@@ -216,7 +217,8 @@ def keep(root: str) -> None:
                 file.flush()
                 os.fsync(file.fileno())
     except OSError as error:
-        raise GateError(_("cannot write {path}: {detail}. Run as root").format(path=folder, detail=error.strerror)) from None
+        said = _("cannot write {path}: {detail}. {remedy}")
+        raise GateError(said.format(path=folder, detail=_(error.strerror or str(error)), remedy=remedy())) from None
 
 
 def _rules(chosen: Plan) -> list[tuple[list[str], str]]:

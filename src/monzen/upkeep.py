@@ -25,6 +25,7 @@ from monzen.gate.ufw import Ufw
 from monzen.ledger import Entry, Knocked, Ledger, LedgerError, Order, rescue
 from monzen.mode import OPENED, Mode, mark_opened, read_mode, unmark_opened
 from monzen.resolver import resolve_apart
+from monzen.show.command import remedy
 from monzen.show.text import safe, stamp
 from monzen.show.words import _
 from monzen.sockets import end_connections, ssh_peers
@@ -116,7 +117,7 @@ class Upkeep:
             return "nftables"
         except GateError as error:
             if error.errno in (errno.EPERM, errno.EACCES):
-                raise GateError(_("cannot reach the firewall: no right to. Run as root: sudo monzen"), error.errno) from None
+                raise GateError(_refused(error), error.errno) from None
         return "ufw" if self.ufw.active() else "dry"
 
     def mode(self) -> Mode:
@@ -132,7 +133,8 @@ class Upkeep:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             detail = _(error.strerror or str(error))
-            raise GateError(_("cannot lock {path}: {detail}. Run as root").format(path=path, detail=detail)) from None
+            said = _("cannot lock {path}: {detail}. {remedy}")
+            raise GateError(said.format(path=path, detail=detail, remedy=remedy())) from None
         try:
             end = time.monotonic() + patience
             while True:
@@ -502,7 +504,7 @@ def _same(until: float | None, left: float | None, now: float, soon: float) -> b
 def _refused(error: GateError) -> str:
     """What the kernel said, in a sentence."""
     if error.errno in (errno.EPERM, errno.EACCES):
-        return _("cannot reach the firewall: no right to. Run as root: sudo monzen")
+        return _("cannot reach the firewall: no right to. {remedy}").format(remedy=remedy())
     if error.errno in (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
         said = _('this kernel has no nf_tables ({detail}). Load the module nf_tables, or set [gate] firewall = "ufw"')
         return said.format(detail=error)

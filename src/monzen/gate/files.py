@@ -8,6 +8,7 @@ import os
 import stat
 
 from monzen.gate.target import GateError
+from monzen.show.command import remedy
 from monzen.show.words import _
 
 
@@ -77,9 +78,9 @@ def replace(path: str, text: bytes) -> None:
 def _refused(path: str, error: OSError) -> GateError:
     detail = _(error.strerror or str(error))
     if error.errno in (errno.EPERM, errno.EACCES):
-        said = _("cannot use {path}: {detail}. Run as root")
+        said = _("cannot use {path}: {detail}. {remedy}")
     elif error.errno == errno.ELOOP:
         said = _("{path} is a symbolic link, so it was left alone. Put the file itself in its place")
     else:
         said = _("cannot use {path}: {detail}. Mend that, and try again")
-    return GateError(said.format(path=path, detail=detail), error.errno or 0)
+    return GateError(said.format(path=path, detail=detail, remedy=remedy()), error.errno or 0)

@@ -24,6 +24,7 @@ from monzen.gate.ufw_chain import Row, ours, plan, restore
 from monzen.gate.ufw_chain import read as read_row
 from monzen.gate.ufw_lock import at_work, locked, wait_for
 from monzen.gate.ufw_rules import CHAIN, Kept, Rule, commands, foreign, take_apart, together
+from monzen.show.command import remedy
 from monzen.show.words import _
 
 FILES: Final = {4: "etc/ufw/user.rules", 6: "etc/ufw/user6.rules"}
@@ -257,8 +258,8 @@ class Ufw:
             return None
         if done.returncode != 0:
             detail = " ".join(done.stderr.decode("ascii", "replace").split())[:300]
-            said = _("cannot read ufw's rules in the kernel: {detail}. Run as root: sudo monzen")
-            raise GateError(said.format(detail=detail))
+            said = _("cannot read ufw's rules in the kernel: {detail}. {remedy}")
+            raise GateError(said.format(detail=detail, remedy=remedy()))
         lines = done.stdout.decode("ascii", "replace").splitlines()
         return [read_row(line) for line in lines if line.startswith("-A ")]
 
@@ -286,5 +287,6 @@ class Ufw:
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         except OSError as error:
             detail = _(error.strerror or str(error))
-            raise GateError(_("cannot write {path}: {detail}. Run as root").format(path=path, detail=detail)) from None
+            said = _("cannot write {path}: {detail}. {remedy}")
+            raise GateError(said.format(path=path, detail=detail, remedy=remedy())) from None
         replace(path, json.dumps({**self._journal(), str(version): sorted(specs)}).encode("ascii"))

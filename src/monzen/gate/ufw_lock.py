@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from monzen.gate.target import GateError
+from monzen.show.command import remedy
 from monzen.show.words import _
 
 LOCK: Final = "run/ufw.lock"
@@ -30,8 +31,9 @@ def locked(root: str, patience: float = PATIENCE) -> Iterator[None]:
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        said = _("cannot take ufw's lock {path}: {detail}. Run as root")
-        raise GateError(said.format(path=path, detail=_(error.strerror or str(error))), error.errno or 0) from None
+        said = _("cannot take ufw's lock {path}: {detail}. {remedy}")
+        detail = _(error.strerror or str(error))
+        raise GateError(said.format(path=path, detail=detail, remedy=remedy()), error.errno or 0) from None
     try:
         end = time.monotonic() + patience
         while True:

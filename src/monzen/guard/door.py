@@ -9,6 +9,7 @@ import stat
 from typing import Final
 
 from monzen.gate.target import GateError
+from monzen.show.command import remedy
 from monzen.show.words import _
 
 BACKLOG: Final = 64
@@ -51,8 +52,9 @@ class Door:
                 os.chmod(self.path, 0o660)
             listener.listen(BACKLOG)
         except OSError as error:
-            said = _("cannot make the socket {path}: {detail}. Run as root")
-            raise GateError(said.format(path=self.path, detail=_(error.strerror or str(error)))) from None
+            said = _("cannot make the socket {path}: {detail}. {remedy}")
+            detail = _(error.strerror or str(error))
+            raise GateError(said.format(path=self.path, detail=detail, remedy=remedy())) from None
         self._listener, self._bound = listener, self._at_path()
 
     def close(self) -> None:

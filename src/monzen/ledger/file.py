@@ -11,6 +11,7 @@ from urllib.parse import quote
 from monzen.ledger.place import SUFFIXES, only_one
 from monzen.ledger.records import LedgerError
 from monzen.ledger.schema import APPLICATION, VERSION, migrate
+from monzen.show.command import remedy
 from monzen.show.text import safe
 from monzen.show.words import _
 
@@ -190,15 +191,15 @@ def refusal(path: str, error: sqlite3.Error) -> LedgerError:
     said = {
         sqlite3.SQLITE_FULL: _("cannot write {path}: the disk is full. Make room, and try again; what is denied stays denied"),
         sqlite3.SQLITE_BUSY: _("cannot write {path}: another program holds it. Try again in a moment"),
-        sqlite3.SQLITE_READONLY: _("cannot write {path}: it may only be read. Run as root"),
-        sqlite3.SQLITE_CANTOPEN: _("cannot open {path}: no such folder, or no right to it. Run as root"),
+        sqlite3.SQLITE_READONLY: _("cannot write {path}: it may only be read. {remedy}"),
+        sqlite3.SQLITE_CANTOPEN: _("cannot open {path}: no such folder, or no right to it. {remedy}"),
         sqlite3.SQLITE_IOERR: _("cannot write {path}: the disk refused it. Make room or look at the disk (dmesg), and try again"),
     }.get(code)
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) and _read_only(path):
         said = _("cannot write {path}: its file system may only be read. Mount it writable: mount -o remount,rw")
     if said is None:
         return LedgerError(_("cannot use {path}: {detail}").format(path=safe(path), detail=safe(str(error))))
-    return LedgerError(said.format(path=safe(path)))
+    return LedgerError(said.format(path=safe(path), remedy=remedy()))
 
 
 def _read_only(path: str) -> bool:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from monzen.ledger.records import LedgerError
+from monzen.show.command import remedy
 from monzen.show.text import safe
 from monzen.show.words import _
 
@@ -102,7 +103,7 @@ def _make(folder: str) -> None:
 def refused(path: str, error: OSError) -> LedgerError:
     """What the operating system said, in a sentence."""
     detail = _(error.strerror or str(error))
-    return LedgerError(_("cannot open {path}: {detail}. Run as root").format(path=safe(path), detail=detail))
+    return LedgerError(_("cannot open {path}: {detail}. {remedy}").format(path=safe(path), detail=detail, remedy=remedy()))
 
 
 def _owners() -> tuple[int, ...]:

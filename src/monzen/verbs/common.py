@@ -15,6 +15,7 @@ from monzen.arguments import columns, local_zone
 from monzen.config import LENGTH, UNITS, Config, ConfigError, load, prefix_of
 from monzen.gate.target import PROTOCOLS, TCP, UDP, GateError
 from monzen.ledger import Entry, LedgerError
+from monzen.show.command import remedy
 from monzen.show.page import Page, Table, Text
 from monzen.show.page import console as rich_console
 from monzen.show.text import PORTS, as_json, iso, network, safe, stamp
@@ -115,6 +116,12 @@ def check_owner(path: str) -> None:
             )
 
 
+def only_root() -> None:
+    """For what changes the firewall. Raises GateError for who is not root."""
+    if os.geteuid() != 0:
+        raise GateError(_("this changes the firewall. {remedy}").format(remedy=remedy()))
+
+
 def guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
     """A verb whose refusals are one sentence on stderr and exit status 2."""
 
@@ -208,5 +215,5 @@ def values(entry: Entry) -> dict[str, Any]:
 
 __all__ = [
     "CONFIG", "EXIT_NO", "EXIT_USE", "Adder", "Port", "as_json", "because", "configuration", "door", "gate_options", "guarded",
-    "local_zone", "named", "page", "port", "prefix", "say", "seconds", "table", "until", "values",
+    "local_zone", "named", "only_root", "page", "port", "prefix", "say", "seconds", "table", "until", "values",
 ]  # fmt: skip

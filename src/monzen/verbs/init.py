@@ -10,6 +10,7 @@ import time
 from monzen.gate.target import GateError
 from monzen.mode import read_mode
 from monzen.setup import CONFIG, SetupError, Step, by_hand, difference, steps, text_of
+from monzen.show.command import as_root
 from monzen.show.text import as_json, network
 from monzen.show.words import N_, _
 from monzen.survey import FAULT, GOOD, Finding, Survey, survey
@@ -46,7 +47,9 @@ def run_init(options: argparse.Namespace) -> int:
     """`monzen init`: 0 done (or shown), 1 not wanted, 2 where a step failed."""
     if os.geteuid() != 0 and not options.dry_run:
         raise GateError(
-            _("this makes a user, folders and services. Run as root: sudo monzen init; to look first: monzen init --dry-run")
+            _("this makes a user, folders and services. Run as root: {command}; to look first: monzen init --dry-run").format(
+                command=as_root()
+            )
         )
     found = survey()
     todo = list(steps(found, force=options.force))

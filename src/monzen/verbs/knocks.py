@@ -14,6 +14,7 @@ from monzen.gate.nftables import Knock
 from monzen.gate.target import PROTOCOLS, GateError
 from monzen.keeper import Keeper
 from monzen.ledger import Entry, Ledger, LedgerError
+from monzen.show.command import as_root
 from monzen.show.refused import refused
 from monzen.show.text import as_json, iso, network, stamp
 from monzen.show.text import port as port_name
@@ -128,7 +129,8 @@ def run_knocks(options: argparse.Namespace) -> int:
             if os.geteuid() == 0:
                 said = _("There is no log of the firewall, and the kernel counts nobody: nobody is denied. Name a log")
             else:
-                said = _("There is no log of the firewall, and no right to ask the kernel. Name a log, or: sudo monzen knocks")
+                said = _("There is no log of the firewall, and no right to ask the kernel. Name a log, or: {command}")
+                said = said.format(command=as_root())
             print("monzen: " + said, file=sys.stderr)
     sys.stdout.flush()
     for error in errors:

@@ -32,6 +32,7 @@ from monzen.verbs.common import (
     guarded,
     local_zone,
     named,
+    only_root,
     page,
     say,
     table,
@@ -101,7 +102,7 @@ def _length(text: str) -> float:
 
 def run_arm(options: argparse.Namespace) -> int:
     """`monzen arm`: 0 done (or shown), 1 not wanted, 2 not possible."""
-    _root()
+    only_root()
     wanted = "watch" if options.off else "armed"
     with Keeper(configuration(options)) as keeper:
         now = time.time()
@@ -239,7 +240,7 @@ def _holds(prefix: tuple[bytes, int], address: bytes) -> bool:
 
 def run_pause(options: argparse.Namespace) -> int:
     """`monzen pause`: 0; 1 where the gate is open already until somebody arms it."""
-    _root()
+    only_root()
     now = time.time()
     before = read_mode().at(now)
     if before.name == "panic":
@@ -278,7 +279,7 @@ def run_pause(options: argparse.Namespace) -> int:
 
 def run_panic(options: argparse.Namespace) -> int:
     """`monzen panic`: 0; 2 where something of ours is still in the firewall, or may come back."""
-    _root()
+    only_root()
     now = time.time()
     before = read_mode().at(now)
     mode = Mode("panic", None, now, who(), before.before if before.open else before.name)
@@ -334,11 +335,6 @@ def _write(mode: Mode, root: str) -> None:
     except OSError as error:
         said = _("cannot write the mode: {detail}. Nothing was changed. To open the gate all the same: sudo monzen panic")
         raise GateError(said.format(detail=_(error.strerror or str(error)))) from None
-
-
-def _root() -> None:
-    if os.geteuid() != 0:
-        raise GateError(_("this changes the firewall. Run as root: sudo monzen"))
 
 
 def _refused(question: str, *, asked: bool) -> int | None:

@@ -19,6 +19,7 @@ from monzen.keeper import Keeper
 from monzen.ledger import LedgerError
 from monzen.mode import PATH as MODE
 from monzen.mode import Mode, read_mode
+from monzen.show.command import remedy
 from monzen.show.text import as_json, iso, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.tell.memory import refusals
@@ -84,7 +85,8 @@ def reader(root: str = "/") -> dict[str, Any] | None:
     try:
         descriptor = os.open(os.path.join(root, STATE, "status.json"), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except PermissionError:
-        raise GateError(_("cannot read what monzen run says of itself: no right to. Run as root: sudo monzen status")) from None
+        said = _("cannot read what monzen run says of itself: no right to. {remedy}")
+        raise GateError(said.format(remedy=remedy())) from None
     except OSError:
         return None
     try:

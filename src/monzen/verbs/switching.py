@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from typing import Any, Final
 
-from monzen.gate.target import PROTOCOLS, GateError
+from monzen.gate.target import PROTOCOLS
 from monzen.show.text import PORTS, as_json, network
 from monzen.show.words import N_, _
 from monzen.switch import WAIT, Plan, arm, confirm, named, plan, restore
-from monzen.verbs.common import EXIT_NO, EXIT_USE, guarded, port, say, seconds
+from monzen.verbs.common import EXIT_NO, EXIT_USE, guarded, only_root, port, say, seconds
 
 MEANS: Final = {
     "allow": (
@@ -72,7 +71,7 @@ def add(parts: argparse._SubParsersAction[Any]) -> None:
 
 def run_enable(options: argparse.Namespace) -> int:
     """`monzen gate enable`: 0 armed (or shown), 1 not wanted, 2 not possible."""
-    _root()
+    only_root()
     chosen = plan(options.default, [p.number for p in options.open], [p.number for p in options.ssh_port])
     if not options.json:
         _show(chosen)
@@ -110,7 +109,7 @@ def run_enable(options: argparse.Namespace) -> int:
 
 def run_confirm(options: argparse.Namespace) -> int:
     """`monzen gate confirm`: 0, 2 where it does not count."""
-    _root()
+    only_root()
     state = confirm()
     if options.json:
         print(as_json({"confirmed": True, "default": state.default}))
@@ -126,7 +125,7 @@ def run_confirm(options: argparse.Namespace) -> int:
 
 def run_disable(options: argparse.Namespace) -> int:
     """`monzen gate disable`: 0, 1 where monzen had turned nothing on."""
-    _root()
+    only_root()
     done = restore()
     if options.json:
         print(as_json({"restored": done}))
@@ -135,11 +134,6 @@ def run_disable(options: argparse.Namespace) -> int:
     else:
         say(_("There is nothing to undo: monzen did not turn on this firewall. ufw's own switch: ufw disable"))
     return 0 if done else EXIT_NO
-
-
-def _root() -> None:
-    if os.geteuid() != 0:
-        raise GateError(_("this changes the firewall. Run as root: sudo monzen gate"))
 
 
 def _values(chosen: Plan) -> dict[str, Any]:

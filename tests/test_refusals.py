@@ -1,0 +1,72 @@
+"""What is said where something is not possible: the command that does it, typed as it stands there."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from monzen.show import command
+from monzen.show.words import speak
+
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+
+
+def nobody(*arguments, language="C.UTF-8"):
+    """monzen, as somebody without rights."""
+    return subprocess.run(
+        [*NOBODY, sys.executable, "-m", "monzen", *arguments],
+        capture_output=True, text=True, check=False, env={**os.environ, "LANGUAGE": "", "LC_ALL": "", "LANG": language}, cwd="/",
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    yield
+    speak()
+    command.remember([])
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["panic", "pause --for 10m", "arm", "arm --off --json", "gate status", "gate status --json", "gate enable --default deny", "gate confirm", "gate disable",
+     "gate apply", "deny 203.0.113.7 --note 'a b'", "release 203.0.113.7", "init"],
+)  # fmt: skip
+def test_who_has_no_right_is_told_the_very_command(typed):
+    import shlex
+
+    done = nobody(*shlex.split(typed))
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert f"Run as root: sudo monzen {typed}" in last, last
+    assert f"sudo monzen {typed}" in nobody(*shlex.split(typed), language="ja_JP.UTF-8").stderr
+
+
+def test_what_was_typed_is_quoted_bounded_and_harmless():
+    command.remember(["deny", "203.0.113.7", "--note", "it's \x1b[2J"])
+    said = command.as_root()
+    assert said.startswith("sudo monzen deny 203.0.113.7 --note ")
+    assert "\x1b" not in said
+    command.remember(["gate", "status", *["203.0.113.7"] * 200])
+    assert command.as_root() == "sudo monzen gate status ..."
+
+
+def test_root_is_not_told_to_be_root(monkeypatch):
+    speak("en")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert "Run as root" not in command.remedy()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert command.remedy() == "Run as root: sudo monzen"
+
+
+def test_no_message_says_root_without_the_command():
+    """Of the family: each goes through `remedy`, or names the group that helps too."""
+    from pathlib import Path
+
+    import monzen
+
+    folder = Path(monzen.__file__).parent
+    for path in folder.rglob("*.py"):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if "Run as root" in line and path.name != "command.py":
+                assert "{command}" in line or "member of the group" in line, f"{path}:{number}"
