@@ -70,3 +70,35 @@ def test_no_message_says_root_without_the_command():
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if "Run as root" in line and path.name != "command.py":
                 assert "{command}" in line or "member of the group" in line, f"{path}:{number}"
+
+
+def alone(*arguments):
+    """monzen on a machine where nothing is set up: its folders are covered, and nothing of them is left behind."""
+    code = (
+        "import sys, monzen.upkeep as u, monzen.verbs.common as c, monzen.verbs.listing as l, monzen.verbs.status as s\n"
+        "u.LEDGER = l.LEDGER = s.LEDGER = 'nowhere/ledger.db'; s.CONFIG = c.CONFIG = '/nowhere/monzen.toml'; s.STATE = 'nowhere/run'\n"
+        "from monzen.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, env={**os.environ, "LANG": "C.UTF-8", "LANGUAGE": ""}
+    )
+
+
+def test_where_nothing_is_set_up_nobody_is_denied():
+    import json
+
+    done = alone("list")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "there is no ledger yet. To set monzen up: sudo monzen init" in done.stdout
+    assert json.loads(alone("list", "--json").stdout) == {"denied": [], "count": 0}
+
+
+def test_no_verb_is_status():
+    import json
+
+    for arguments in ([], ["status"]):
+        done = alone(*arguments)
+        assert done.returncode == 1
+        assert "sudo monzen init" in done.stdout
+        assert "monzen --help" in done.stdout
+    assert "not set up" in json.loads(alone("status", "--json").stdout)["problems"][0]

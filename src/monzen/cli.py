@@ -158,11 +158,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("monzen", version("monzen"))
             return 0
         if options.verb is None:
-            from monzen.verbs.status import set_up
-
-            if not set_up():
-                parser().print_help()
-                return 0
             options = parser("status").parse_args(["status"])
         run: Callable[[argparse.Namespace], int] = options.run
         status = run(options)

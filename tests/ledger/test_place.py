@@ -150,7 +150,7 @@ def test_readonly_makes_nothing(tmp_path):
     with pytest.raises(LedgerError, match=r"there is no ledger at .*ledger.db: monzen has not denied anybody"):
         Ledger.open(str(tmp_path / "ledger.db"), readonly=True)
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(LedgerError, match="No such file"):
+    with pytest.raises(LedgerError, match="there is no ledger at"):  # nor its folder
         Ledger.open(str(tmp_path / "lib/ledger.db"), readonly=True)
     assert list(tmp_path.iterdir()) == []
 

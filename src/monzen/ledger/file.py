@@ -210,6 +210,12 @@ def _read_only(path: str) -> bool:
         return False
 
 
+def none_yet(path: str) -> LedgerError:
+    """The refusal of who only reads, where nothing was written yet."""
+    words = _("there is no ledger at {path}: monzen has not denied anybody on this machine yet")
+    return LedgerError(words.format(path=safe(path)), missing=True)
+
+
 def damaged(path: str) -> LedgerError:
     """The one refusal that a rescue answers."""
     words = _("{path} is damaged. What is denied stays denied; save what can be saved with: monzen gate apply --rescue")

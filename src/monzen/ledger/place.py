@@ -44,6 +44,8 @@ def check_place(path: str, *, make: bool) -> bool:
                 )
         return os.path.lexists(path)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not make:
+            return False  # nor its folder
         raise refused(path, error) from None
 
 

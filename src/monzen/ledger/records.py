@@ -12,11 +12,14 @@ Key = tuple[bytes, int, int, int]  # the same, port (0: all of them), protocol (
 
 
 class LedgerError(Exception):
-    """The ledger cannot be used: what failed, why, what to do, in one or two sentences. `damaged`: its file is broken."""
+    """The ledger cannot be used: what failed, why, what to do, in one or two sentences.
 
-    def __init__(self, words: str, *, damaged: bool = False) -> None:
+    `damaged`: its file is broken; `missing`: there is none.
+    """
+
+    def __init__(self, words: str, *, damaged: bool = False, missing: bool = False) -> None:
         super().__init__(words)
-        self.damaged = damaged
+        self.damaged, self.missing = damaged, missing
 
 
 class Order(NamedTuple):

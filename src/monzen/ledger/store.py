@@ -8,12 +8,9 @@ import sqlite3
 from monzen.ledger.allows import Allows
 from monzen.ledger.denials import Denials
 from monzen.ledger.diary import Diary
-from monzen.ledger.file import damaged, make, reading, refusal, sound, writing
+from monzen.ledger.file import damaged, make, none_yet, reading, refusal, sound, writing
 from monzen.ledger.place import check_place, refused
-from monzen.ledger.records import LedgerError
 from monzen.ledger.thin import Thin
-from monzen.show.text import safe
-from monzen.show.words import _
 
 
 class Ledger(Denials, Allows, Diary, Thin):
@@ -29,11 +26,7 @@ class Ledger(Denials, Allows, Diary, Thin):
         try:
             if not check_place(path, make=not readonly):
                 if readonly:
-                    raise LedgerError(
-                        _("there is no ledger at {path}: monzen has not denied anybody on this machine yet").format(
-                            path=safe(path)
-                        )
-                    )
+                    raise none_yet(path)
                 make(path)
             if os.lstat(path).st_size == 0:
                 raise damaged(path)

@@ -6,7 +6,7 @@ import argparse
 import time
 
 from monzen.arguments import count
-from monzen.ledger import Entry, Ledger
+from monzen.ledger import Entry, Ledger, LedgerError
 from monzen.mode import read_mode
 from monzen.show.text import as_json
 from monzen.show.words import _, ngettext
@@ -46,9 +46,15 @@ def add(verb: Adder) -> None:
 
 def run_list(options: argparse.Namespace) -> int:
     """`monzen list`: 0."""
-    with Ledger.open("/" + LEDGER, readonly=True) as ledger:
-        now = time.time()
-        entries = would_be_denied(ledger, now) if options.watched else ledger.ended() if options.ended else ledger.active(now)
+    now, none_yet = time.time(), False
+    entries: list[Entry] = []
+    try:
+        with Ledger.open("/" + LEDGER, readonly=True) as ledger:
+            entries = would_be_denied(ledger, now) if options.watched else ledger.ended() if options.ended else ledger.active(now)
+    except LedgerError as error:
+        if not error.missing:
+            raise
+        none_yet = True
     if options.networks:
         entries = [e for e in entries if e.bits < 8 * len(e.network)]
     elif options.hosts:
@@ -61,6 +67,9 @@ def run_list(options: argparse.Namespace) -> int:
         print(as_json({key: [values(e) for e in shown], "count": len(entries)}))
         return 0
     mode = read_mode().at(now)
+    if none_yet:
+        say(_("Nobody is denied: there is no ledger yet. To set monzen up: sudo monzen init"))
+        return 0
     if not entries:
         none = _("No denial has ended yet.") if options.ended else _("Nobody is denied.")
         say(_("Nobody would be denied.") if options.watched else none)

@@ -142,7 +142,12 @@ def run_status(options: argparse.Namespace) -> int:
     """`monzen status`: 0 where all is well, 1 where something is wrong."""
     now = time.time()
     if not set_up():
-        say(_("monzen is not set up on this machine. To look first: sudo monzen scan. To set it up: sudo monzen init"))
+        said = _("monzen is not set up on this machine. To look first: sudo monzen scan. To set it up: sudo monzen init")
+        if options.json:
+            print(as_json(as_values(read_mode().at(now), None, "", {}, [said])))
+        else:
+            say(said)
+            say(_("What else it can do: monzen --help"))
         return EXIT_NO
     config_error = ""
     try:
