@@ -86,7 +86,9 @@ def test_all_tables(tmp_path):
         ("[shield]\nprivate = 'yes'", "shield.private cannot be 'yes'. Use true or false"),
         ("[networks]\nroutes = 3", "networks.routes cannot be 3. Use the name of a file, in quotes"),
         ("a b", "is not TOML in line 1, column 3. Each line is a [table], a key = value or a # comment"),
-        ("a = [", "is not TOML: it ends too early. Close every quote and bracket"),
+        ("a = [", "is not TOML: what begins in line 1 is never closed. Close every quote and bracket"),
+        ("[shield]\nallow = []\nown = [\n  \"192.0.2.1\",\n\n[gate\n", "is not TOML in line 6, column 2. Each line is a [table], a key = value or a # comment"),
+        ("[shield]\nallow = []\nown = [\n  \"192.0.2.1\",\n\n", "is not TOML: what begins in line 3 is never closed. Close every quote and bracket"),
     ],
 )
 def test_one_sentence_says_what_is_wrong(tmp_path, text, said):

@@ -122,14 +122,17 @@ class Config:
     ledger: Limits = field(default_factory=Limits)
     sources: Sources = field(default_factory=Sources)
     tell: Tell = field(default_factory=Tell)
+    broken: str = ""  # why the file could not be read, where what lets somebody in goes on without it
 
 
 def load(path: str) -> Config:
     """The file at `path`. Raises ConfigError."""
     from tomllib import TOMLDecodeError, loads
 
+    text = ""
     try:
-        return config(loads(Path(path).read_bytes().decode("utf-8")), path)
+        text = Path(path).read_bytes().decode("utf-8")
+        return config(loads(text), path)
     except OSError as error:
         raise unreadable(path, error) from None
     except UnicodeDecodeError:
@@ -137,12 +140,28 @@ def load(path: str) -> Config:
     except TOMLDecodeError as error:
         where = re.search(r"line (\d+), column (\d+)", str(error))
         if where is None:
-            said = _("{path} is not TOML: it ends too early. Close every quote and bracket").format(path=safe(path))
+            said = _("{path} is not TOML: what begins in line {line} is never closed. Close every quote and bracket").format(
+                path=safe(path), line=_unclosed(text)
+            )
         else:
             said = _(
                 "{path} is not TOML in line {line}, column {column}. Each line is a [table], a key = value or a # comment"
             ).format(path=safe(path), line=where[1], column=where[2])
         raise ConfigError(said) from None
+
+
+def _unclosed(text: str) -> int:
+    """The line in which something begins that never ends: behind the longest beginning of the file that is TOML."""
+    from tomllib import TOMLDecodeError, loads
+
+    lines = text.splitlines(keepends=True)
+    for count in range(len(lines) - 1, 0, -1):
+        try:
+            loads("".join(lines[:count]))
+            return count + 1
+        except TOMLDecodeError:
+            continue
+    return 1
 
 
 def unreadable(path: str, error: OSError) -> ConfigError:

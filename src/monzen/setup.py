@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from monzen.config import ConfigError, load
 from monzen.mode import PATH as MODE
 from monzen.mode import Mode, write_mode
 from monzen.show.command import remedy
@@ -149,8 +150,13 @@ def steps(
     there = os.path.lexists(os.path.join(root, CONFIG))
     different = difference(root, new)
     if there and (not different or not force):
-        said = _("/{path} is there and stays as it is") if different else _("/{path} is as it should be")
-        yield Step("config", said.format(path=CONFIG), _nothing, True)
+        broken = _broken(os.path.join(root, CONFIG))
+        if broken:
+            said = _("mend the configuration by hand, or write it anew: {why}")
+            yield Step("config", said.format(why=broken), lambda: _mend(broken))
+        else:
+            said = _("/{path} is there and stays as it is") if different else _("/{path} is as it should be")
+            yield Step("config", said.format(path=CONFIG), _nothing, True)
     else:
         said = _("write /{path} anew; the old one stays beside it") if there else _("write /{path}")
         yield Step("config", said.format(path=CONFIG), lambda: _ignore(write_configuration(root, new, force=force)))
@@ -164,6 +170,19 @@ def steps(
     if systemd:
         said = _("start monzen-gate and monzen, now and at each start of the machine")
         yield Step("start", said, lambda: _start(run))
+
+
+def _broken(path: str) -> str:
+    """Why the configuration that is there cannot be used; empty where it can."""
+    try:
+        load(path)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def _mend(why: str) -> None:
+    raise SetupError(_("{why}. To write it anew, the old one beside it: sudo monzen init --force").format(why=why))
 
 
 def by_hand(program: str = "") -> list[str]:

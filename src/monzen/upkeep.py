@@ -23,6 +23,7 @@ from monzen.gate.nftables import Knock, Nftables
 from monzen.gate.target import Denial, GateError, Held, Target
 from monzen.gate.ufw import Ufw
 from monzen.ledger import Entry, Knocked, Ledger, LedgerError, Order, rescue
+from monzen.lifting import NO_TABLES, lift
 from monzen.mode import OPENED, Mode, mark_opened, read_mode, unmark_opened
 from monzen.resolver import resolve_apart
 from monzen.show.command import remedy
@@ -166,6 +167,9 @@ class Upkeep:
 
     def _enforce(self, new: Sequence[Entry], gone: Sequence[Target], guarded: Wards, now: float) -> None:
         """Make a change true in the kernel and in ufw; what is denied anew loses its open connections."""
+        if self.config.broken:
+            self._lift(gone, guarded)
+            return
         firewall = self.firewall()
         if not self.mode().open:
             if firewall == "nftables":
@@ -176,6 +180,15 @@ class Upkeep:
             self._keep_open(firewall, guarded, now)
         elif firewall != "dry":
             self._cut(new, guarded)
+
+    def _lift(self, gone: Sequence[Target], guarded: Wards) -> None:
+        """Let these in although the configuration is broken; nobody is denied by it who is not now."""
+        if self.mode().open:
+            return
+        try:
+            lift(self.nft, self.ufw, set(gone), guarded.allowed(), [Target(a, 8 * len(a)) for a in guarded.single()])
+        except GateError as error:
+            raise GateError(_refused(error) if error.errno else str(error), error.errno) from None
 
     def _keep_open(self, firewall: str, guarded: Wards, now: float) -> int:
         """Nothing of ours stands in the firewall, whatever the ledger says. Returns how many rules of ufw went."""
@@ -505,7 +518,7 @@ def _refused(error: GateError) -> str:
     """What the kernel said, in a sentence."""
     if error.errno in (errno.EPERM, errno.EACCES):
         return _("cannot reach the firewall: no right to. {remedy}").format(remedy=remedy())
-    if error.errno in (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
+    if error.errno in NO_TABLES:
         said = _('this kernel has no nf_tables ({detail}). Load the module nf_tables, or set [gate] firewall = "ufw"')
         return said.format(detail=error)
     return _("the firewall refused: {detail}. See: monzen gate status").format(detail=error)

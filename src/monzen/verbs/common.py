@@ -99,6 +99,20 @@ def configuration(options: argparse.Namespace, *, privileged: bool = True) -> Co
     return load(path)
 
 
+def configuration_or_none(options: argparse.Namespace) -> Config:
+    """The configuration, for what lets somebody in: where it cannot be read that is said, and it goes on without.
+
+    What goes on with `broken` only takes denials away (Upkeep): whom the file allows, only the firewall knows then.
+    """
+    try:
+        return configuration(options)
+    except ConfigError as error:
+        sys.stdout.flush()
+        print(f"monzen: {error}", file=sys.stderr)
+        print("monzen: " + _("going on without the configuration, for this lets somebody in"), file=sys.stderr)
+        return Config(broken=str(error))
+
+
 def check_owner(path: str) -> None:
     """A file that decides whom root denies belongs to root, and nobody else writes it or its folder. Raises ConfigError."""
     real = os.path.realpath(path)
@@ -214,6 +228,7 @@ def values(entry: Entry) -> dict[str, Any]:
 
 
 __all__ = [
-    "CONFIG", "EXIT_NO", "EXIT_USE", "Adder", "Port", "as_json", "because", "configuration", "door", "gate_options", "guarded",
-    "local_zone", "named", "only_root", "page", "port", "prefix", "say", "seconds", "table", "until", "values",
+    "CONFIG", "EXIT_NO", "EXIT_USE", "Adder", "Port", "as_json", "because", "configuration", "configuration_or_none", "door",
+    "gate_options", "guarded", "local_zone", "named", "only_root", "page", "port", "prefix", "say", "seconds", "table", "until",
+    "values",
 ]  # fmt: skip

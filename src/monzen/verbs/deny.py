@@ -19,6 +19,7 @@ from monzen.verbs.common import (
     Adder,
     Port,
     configuration,
+    configuration_or_none,
     door,
     gate_options,
     guarded,
@@ -195,7 +196,7 @@ def run_release(options: argparse.Namespace) -> int:
                 print(f"monzen: {error}", file=sys.stderr)
                 return EXIT_USE
             networks.append((_full(packed, bits), bits))
-    with Keeper(configuration(options)) as keeper:
+    with Keeper(configuration_or_none(options)) as keeper:
         entries = keeper.release(numbers, networks, note=options.note, dry=options.dry_run)
         ledger: Ledger = keeper.ledger
         allowed = {p for a in ledger.allowed() for p in a.prefixes}
@@ -241,7 +242,7 @@ def run_release(options: argparse.Namespace) -> int:
 
 def run_allow(options: argparse.Namespace) -> int:
     """`monzen allow`: 0, 1 where what is to be removed is not allowed."""
-    config = configuration(options)
+    config = configuration(options) if options.remove else configuration_or_none(options)
     with Keeper(config) as keeper:
         if not options.targets:
             return _listed(keeper, options)

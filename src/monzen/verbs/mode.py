@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from monzen import machine
-from monzen.config import LENGTH, UNITS
+from monzen.config import LENGTH, UNITS, ConfigError
 from monzen.gate.target import GateError
 from monzen.keeper import Keeper
 from monzen.ledger import Entry, LedgerError
@@ -21,13 +21,14 @@ from monzen.show.text import as_json, iso, network, safe, stamp
 from monzen.show.words import N_, _, ngettext
 from monzen.sockets import ssh_peers, ssh_ports
 from monzen.switch import armed
-from monzen.upkeep import Upkeep, opened, who
+from monzen.upkeep import Applied, Upkeep, opened, who
 from monzen.verbs.common import (
     EXIT_NO,
     EXIT_USE,
     Adder,
     because,
     configuration,
+    configuration_or_none,
     gate_options,
     guarded,
     local_zone,
@@ -104,9 +105,13 @@ def run_arm(options: argparse.Namespace) -> int:
     """`monzen arm`: 0 done (or shown), 1 not wanted, 2 not possible."""
     only_root()
     wanted = "watch" if options.off else "armed"
-    with Keeper(configuration(options)) as keeper:
+    config = configuration_or_none(options) if options.off else configuration(options)
+    with Keeper(config) as keeper:
         now = time.time()
         mode = keeper.mode()
+        if config.broken and mode.open:
+            said_so = _("the gate is open, and cannot be closed without the configuration. Mend it, then: monzen arm --off")
+            raise ConfigError(said_so)
         firewall = keeper.firewall()
         lasting = keeper.ledger.active(now)
         pending = would_be_denied(keeper.ledger, now)
@@ -129,7 +134,7 @@ def run_arm(options: argparse.Namespace) -> int:
                 return refused
         with keeper.lock():
             _write(Mode(wanted, None, now, who(), wanted), keeper.root)
-        done = keeper.apply()
+        done = keeper.apply() if not config.broken else Applied(firewall, False, 0, 0, [], 0, 0, 0)
         with contextlib.suppress(LedgerError):
             told = _("the gate was armed by {who}") if wanted == "armed" else _("back to watch-only, by {who}")
             keeper.ledger.alarm("mode", told.format(who=who()), now)
