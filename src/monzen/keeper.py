@@ -119,7 +119,7 @@ class Keeper(Upkeep):
                 for e in self.ledger.history(network, bits)
                 if e.ended is None and e.bits >= bits
             }
-            released = self.ledger.release(denied, now, self.actor, _("allowed: {text}").format(text=text), row.prefixes)
+            released = self.ledger.release(denied, now, self.actor, f"allowed: {text}", row.prefixes)
             self._enforce([], [target_of(e) for e in released], self.wards(), now)
             return row, released
 

@@ -27,6 +27,7 @@ from monzen.lifting import NO_TABLES, lift
 from monzen.mode import OPENED, Mode, mark_opened, read_mode, unmark_opened
 from monzen.resolver import resolve_apart
 from monzen.show.command import remedy
+from monzen.show.stored import CHANGES, CLOSED, FULL, READ_BACK, RESTORED, UFW_FULL
 from monzen.show.text import safe, stamp
 from monzen.show.words import _
 from monzen.sockets import end_connections, ssh_peers
@@ -244,14 +245,13 @@ class Upkeep:
         """The whole table anew. What there is no room for ends, with an alarm."""
         self._lasting = None
         if unmark_opened(self.root):
-            self.ledger.alarm("mode", _("the gate is closed again: what still lasts is denied as before"), now)
+            self.ledger.alarm(CHANGES, CLOSED, now)
         everything, single = self._everything(now), [Target(a, 8 * len(a)) for a in guarded.single()]
         typed = {Target(*key) for key in self.ledger.typed()} if len(everything) > self.config.gate.limit else set()
         left = self.nft.load(everything, guarded.allowed(), single, now, typed)
         if left:
             self.ledger.end(self.ledger.lasting_numbers(d.target for d in left), now, "freed")
-            said = _("the gate is full: {n:,} denials that end soonest were lifted ([gate] limit)")
-            self._full(said.format(n=len(left)), now)
+            self._full(FULL.format(n=len(left)), now)
         return len(left)
 
     def _full(self, said: str, now: float) -> None:
@@ -269,8 +269,7 @@ class Upkeep:
             if alone:
                 entries = sorted(self.ledger.active(now), key=lambda e: (e.origin != "hand", -(e.until or float("inf"))))
                 if len(entries) > UFW_MOST:
-                    said = _("ufw takes no more than {most:,} rules of monzen's: {n:,} denials are only written down")
-                    self._full(said.format(most=UFW_MOST, n=len(entries) - UFW_MOST), now)
+                    self._full(UFW_FULL.format(most=UFW_MOST, n=len(entries) - UFW_MOST), now)
             else:
                 entries = self.ledger.shown(now, gate.mirror_from, 2 * gate.mirror_limit)
             for entry in entries:
@@ -325,8 +324,7 @@ class Upkeep:
                 self._keep_open(firewall, guarded, now)
                 return Applied(firewall, False, 0, 0, ended, freed, mirrored, found, open=True)
             if restored and not closed:
-                said = _("the firewall had lost its table, as `nft flush ruleset` does: {n:,} denials were restored")
-                self.ledger.alarm("gate", said.format(n=missing), now)
+                self.ledger.alarm("gate", RESTORED.format(n=missing), now)
             self.ledger.thin(now, self.config.ledger)
             return Applied(firewall, restored, missing, extra, ended, freed, mirrored, found, closed=closed)
 
@@ -441,8 +439,7 @@ class Upkeep:
         ]
         self._ledger.impose(orders, now, self.actor)
         if orders:
-            said = _("the ledger was lost: {n:,} denials were read back from the kernel")
-            self._ledger.alarm("ledger", said.format(n=len(orders)), now)
+            self._ledger.alarm("ledger", READ_BACK.format(n=len(orders)), now)
         return len(orders)
 
     def held(self, entries: Iterable[Entry]) -> dict[int, Held]:

@@ -63,9 +63,9 @@ def test_a_pause_opens_and_the_next_apply_closes():
     done = told("gate", "apply")
     assert (done["closed"], done["open"], done["missing"]) == (True, False, 3)
     assert probes(CALLS) == ["silence", "open", "silence", "open"]
-    kinds = [a["kind"] for a in told("gate", "status")["alarms"]]
-    assert kinds.count("mode") == 2, "opened, and closed again"
-    assert "gate" not in kinds, "nobody else took the table away"
+    facts = told("gate", "status")
+    assert len(facts["changes"]) == 2, "opened, and closed again"
+    assert facts["alarms"] == [], "nobody else took the table away, and what people do is no alarm"
     assert told("gate", "apply")["closed"] is False
     assert set(numbers().values()) == {"203.0.113.0/24", "2001:db8:bad::/48", "192.0.2.99"}
 
@@ -259,7 +259,7 @@ def test_what_watch_only_would_have_denied():
     assert [row["target"] for row in watched["watched"]] == ["2001:db8:bad::/48", "203.0.113.0/24"]
     assert watched["watched"][1]["ending"] == "watch"
     assert "monzen arm" in monzen("list", "--watched")
-    assert "would have been denied: watch-only" in monzen("list", "--ended")
+    assert monzen("list", "--ended") == "No denial has ended yet.\n", "whom nobody denied has not ended"
     assert set(numbers().values()) == {"198.51.100.200"}
     said = monzen("why", "203.0.113.7", "--names")
     assert "203.0.113.0/24 WOULD HAVE BEEN DENIED" in said
@@ -359,3 +359,41 @@ def test_another_gate_chosen_while_it_is_open_leaves_nothing_behind():
     told("gate", "apply")
     assert ours() == []
     assert probes(CALLS) == OPEN
+
+
+@live(needs=NEEDS)
+def test_what_people_did_is_a_history_in_the_language_of_who_reads():
+    listen(25)
+    monzen("deny", "203.0.113.0/24")
+    with Ledger.open(str(LEDGER)) as ledger:
+        ledger.alarm("ledger", "the ledger was lost: 3 denials were read back from the kernel", time.time())
+    japanese = {"LANGUAGE": "", "LC_ALL": "ja_JP.UTF-8"}
+    for _time in range(4):
+        monzen("panic", **japanese)
+        monzen("arm", "--yes", **japanese)
+    for verb in (("status",), ("gate", "status")):
+        said = monzen(*verb, status=1 if verb == ("status",) else 0)
+        alarms, _heading, changes = said.partition("Last changes")
+        assert "the gate was armed by" in changes
+        assert "the gate was opened in a panic, by" in changes
+        assert "the gate was" not in alarms
+        assert "the ledger was lost: 3 denials" in alarms, "not pushed out"
+        assert "Z  " not in said
+        said = monzen(*verb, status=1 if verb == ("status",) else 0, **japanese)
+        assert "the gate" not in said
+        facts = told(*verb, status=1 if verb == ("status",) else 0)
+        assert any(c["text"].startswith("the gate was armed by ") for c in facts["changes"])
+        assert [a["kind"] for a in facts["alarms"]] == ["ledger"]
+
+
+@live(needs=NEEDS)
+def test_what_is_for_good_has_no_time_that_ends():
+    listen(25)
+    monzen("panic")
+    assert "THE GATE IS OPEN" in monzen("list"), "also where the list is empty"
+    monzen("arm", "--yes")
+    monzen("deny", "203.0.113.0/24", "198.51.100.200")
+    monzen("deny", "2001:db8:bad::/48", "--for", "1h")
+    said = monzen("arm", "--off", "--yes")
+    assert "1 target is denied still, until its time is over" in said
+    assert "2 targets are denied for good" in said

@@ -10,7 +10,6 @@ from monzen.judge.client import Sentence
 from monzen.ledger import Order
 from monzen.show.reasons import reason
 from monzen.show.report import got_in
-from monzen.show.words import _, ngettext
 
 LONGER: Final = 0.1  # of a sentence by which it must have grown before the gate is told
 GRACE: Final = 330.0  # seconds after which nothing of a denied client may appear: Postfix ends a silent session after 300
@@ -135,7 +134,7 @@ class Offers:
 def order_of(s: Sentence, mind: Mind) -> Order:
     """A sentence as an order."""
     network = s.target.ljust(4 if len(s.target) <= 4 and s.bits <= 32 else 16, b"\0")
-    why = reason(s, mind.policy, _, ngettext)
+    why = reason(s, mind.policy)
     names = s.detail if s.rule == "names" else 0
     return Order(
         network, s.bits, 0, 0, s.until, s.length, s.rule, "run", why, s.clients, s.attempts, tuple(s.evidence), names

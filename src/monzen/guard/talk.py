@@ -11,8 +11,9 @@ from monzen.guard.link import Link
 from monzen.guard.mind import LIFT, PARDON, SHIELD, Mind, Record
 from monzen.guard.offers import Offers
 from monzen.show.alarms import alarming, broken_in
+from monzen.show.reasons import english
+from monzen.show.stored import LEAK
 from monzen.show.text import network as shown
-from monzen.show.words import _
 
 log = logging.getLogger("monzen.run")
 
@@ -82,17 +83,16 @@ class Talk:
         """Alarms and break-ins of the judge that are new."""
         for a in mind.judge.alarms.values():
             if a.at >= now - FRESH:
-                self._alarm(a.what, a.at, a.client, alarming(a))
+                self._alarm(a.what, a.at, a.client, alarming(a, told=english))
         for b in mind.judge.breaches:
             if b.at >= now - FRESH:
-                self._alarm("breach", b.at, b.client, broken_in(b))
+                self._alarm("breach", b.at, b.client, broken_in(b, english))
 
     def each_minute(self, mind: Mind, now: float) -> None:
         """What knocked is offered for longer; who is denied and goes on all the same is an alarm."""
         self.offers.lengthen(mind, now)
         for s in self.offers.leaks(mind):
-            text = _("{target} is denied and goes on all the same: the firewall does not hold it. See: monzen gate status")
-            self._alarm("leak", now, s.target, text.format(target=shown(s.target, s.bits)))
+            self._alarm("leak", now, s.target, LEAK.format(target=shown(s.target, s.bits)))
 
     def begin_anew(self) -> None:
         """Another mind: the gate tells again what it knows, and is offered everything again."""

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from monzen.judge.shield import Prefix
 from monzen.ledger import Order
+from monzen.show.stored import OWN
 
 PROTOCOL: Final = 1
 SOCKET: Final = "run/monzen/gate.sock"
@@ -116,6 +117,8 @@ def report_of(row: object) -> Report:
     at, kind, text = row
     if not isinstance(kind, str) or not WORD(kind) or not isinstance(text, str) or len(text) > NOTE:
         raise WireError("no alarm")
+    if kind in OWN:
+        raise WireError("an alarm of the gate's own")
     return Report(number(at), kind, text.encode("utf-8", "replace").decode())
 
 

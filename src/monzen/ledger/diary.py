@@ -38,14 +38,17 @@ class Diary(Totals):
         with self._reading():
             return self._value("SELECT 1 FROM alarm WHERE at >= ? AND kind = ?", (since, kind)) is not None
 
-    def alarms(self, since: float = 0.0, limit: int = 1000, *, untold: bool = False) -> list[Alarm]:
-        """The alarms since then, newest first; `untold`: those that nobody was told of."""
+    def alarms(
+        self, since: float = 0.0, limit: int = 1000, *, untold: bool = False, only: str = "", but: str = ""
+    ) -> list[Alarm]:
+        """The alarms since then, newest first; `untold`: those that nobody was told of; `only` of a kind, or all `but` one."""
         which = "AND told IS NULL" if untold else ""
+        which += " AND kind = ?" if only else " AND kind != ?"
         query = (
             f"SELECT at, kind, text, number, detail, told FROM alarm WHERE at >= ? {which} ORDER BY at DESC, number DESC LIMIT ?"
         )
         with self._reading():
-            return [Alarm(*row) for row in self.db.execute(query, (since, limit))]
+            return [Alarm(*row) for row in self.db.execute(query, (since, only or but, limit))]
 
     def told(self, numbers: Iterable[int], now: float) -> None:
         """A person was told of these alarms."""

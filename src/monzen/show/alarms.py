@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from monzen.judge.tables import Alarm, Breach
 from monzen.show.text import network, safe
 from monzen.show.words import N_, _
@@ -27,12 +29,15 @@ BREACHES = {
 }
 
 
-def alarming(alarm: Alarm, user: str = "") -> str:
-    """The sentence of an alarm; `user` is ` as NAME`, or nothing."""
-    return _(ALARMS[alarm.what]).format(who=network(alarm.client, len(alarm.client) * 8) if alarm.client else "", user=user)
+SOMEBODY = N_("somebody")
 
 
-def broken_in(breach: Breach) -> str:
-    """The sentence of a break-in."""
-    user = safe(breach.user.decode("utf-8", "replace"), 80) if breach.user else _("somebody")
-    return _(BREACHES[breach.why]).format(who=network(breach.client, len(breach.client) * 8), user=user)
+def alarming(alarm: Alarm, user: str = "", told: Callable[[str], str] = _) -> str:
+    """The sentence of an alarm; `user` is ` as NAME`, or nothing; `told` translates."""
+    return told(ALARMS[alarm.what]).format(who=network(alarm.client, len(alarm.client) * 8) if alarm.client else "", user=user)
+
+
+def broken_in(breach: Breach, told: Callable[[str], str] = _) -> str:
+    """The sentence of a break-in; `told` translates."""
+    user = safe(breach.user.decode("utf-8", "replace"), 80) if breach.user else told(SOMEBODY)
+    return told(BREACHES[breach.why]).format(who=network(breach.client, len(breach.client) * 8), user=user)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from monzen.judge.client import Sentence
 from monzen.judge.judge import Judge, Spared
 from monzen.judge.policy import Policy
-from monzen.show.words import N_
+from monzen.show.words import N_, plural
+
+SPANS = (N_("{n:g} minutes"), N_("{n:g} hours"), N_("a day"), N_("{n:g} days"))
 
 
 def english(text: str) -> str:
@@ -22,13 +24,14 @@ def english_plural(one: str, many: str, n: int) -> str:
 
 def span(seconds: float, _: Callable[[str], str]) -> str:
     """A length of time in words: `10 minutes`, `36 hours`, `7 days`."""
+    minutes, hours, day, days = SPANS
     if seconds < 7200 and seconds % 3600:
-        return _("{n:g} minutes").format(n=round(seconds / 60, 1))
+        return _(minutes).format(n=round(seconds / 60, 1))
     if seconds <= 48 * 3600 and seconds != 86400:
-        return _("{n:g} hours").format(n=round(seconds / 3600, 1))
+        return _(hours).format(n=round(seconds / 3600, 1))
     if seconds == 86400:
-        return _("a day")
-    return _("{n:g} days").format(n=round(seconds / 86400, 1))
+        return _(day)
+    return _(days).format(n=round(seconds / 86400, 1))
 
 
 TEXTS = {
@@ -48,14 +51,14 @@ TEXTS = {
     ),
     "targeted": N_("{tries} over hours for one account that many unrelated networks guess at; no success from here"),
     "relay": N_(
-        "probes for an open relay: mail for {detail:,} addresses elsewhere; {relay} addresses or {relay} separate times are too"
+        "probes for an open relay: {elsewhere}; {relay} addresses or {relay} separate times are too"
         " many, or one after a denial"
     ),
     "harvest": N_(
-        "looks for mailboxes: asked for {detail:,} that are not here; {recipients} are too many, or one after a denial"
+        "looks for mailboxes: {boxes}; {recipients} are too many, or one after a denial"
     ),
     "abuse": "{signs}",
-    "knocks": N_("{detail:,} packets at closed ports, from a client or a network that offended before"),
+    "knocks": N_("{packets} at closed ports, from a client or a network that offended before"),
     "wide": N_(
         "{members} in {detail:,} closed networks of one operator; {wide} at once close the prefix that it announces,"
         " unless somebody of yours is in it"
@@ -64,17 +67,25 @@ TEXTS = {
 }
 
 
+COUNTS = {  # what stands in these places, for one and for many; of `members` and `tries` the sum, of all others the detail
+    "members": plural("{n} client", "{n} clients"),
+    "tries": plural("{n} attempt", "{n} attempts"),
+    "counted": plural("{n} attempt", "{n} attempts"),
+    "signs": plural("{n} sign of no mail program", "{n} signs of no mail program"),
+    "packets": plural("{n} packet", "{n} packets"),
+    "elsewhere": plural("mail for {n} address elsewhere", "mail for {n} addresses elsewhere"),
+    "boxes": plural("asked for {n} that is not here", "asked for {n} that are not here"),
+}
+
+
 def reason(
-    s: Sentence, policy: Policy, _: Callable[[str], str] = english, plural: Callable[[str, str, int], str] = english_plural
+    s: Sentence, policy: Policy, _: Callable[[str], str] = english, counted: Callable[[str, str, int], str] = english_plural
 ) -> str:
     """Which rule a sentence follows, and what was counted."""
     text = TEXTS[s.rule]
-    if s.rule == "abuse":
-        return plural("{n} sign of no mail program", "{n} signs of no mail program", s.detail)
-    return _(text).format(
-        members=plural("{n} client", "{n} clients", s.clients),
-        tries=plural("{n} attempt", "{n} attempts", s.attempts),
-        counted=plural("{n} attempt", "{n} attempts", s.detail),
+    counts = {"members": s.clients, "tries": s.attempts}
+    return (text if s.rule == "abuse" else _(text)).format(
+        **{name: counted(*forms, counts.get(name, s.detail)) for name, forms in COUNTS.items() if f"{{{name}}}" in text},
         detail=s.detail,
         crowd=policy.crowd,
         wide=policy.wide_closed,

@@ -44,6 +44,11 @@ def N_(message: str) -> str:  # noqa: N802  # gettext's own name for: translated
     return message
 
 
+def plural(one: str, many: str) -> tuple[str, str]:
+    """Marks both forms of a message with a number `{n}` in it: translated where they are shown."""
+    return one, many
+
+
 ARGPARSE = (  # what argparse says by itself: it asks gettext's own domain
     N_("usage: "),
     N_("positional arguments"),

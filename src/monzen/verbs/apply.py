@@ -14,6 +14,7 @@ from monzen.ledger import Order
 from monzen.pardons import Pardons
 from monzen.show.reasons import reason
 from monzen.show.report import got_in, standing
+from monzen.show.stored import retold
 from monzen.show.text import network
 from monzen.show.words import _, ngettext
 from monzen.verbs.common import EXIT_USE, configuration, guarded, local_zone, named, say, until
@@ -57,7 +58,7 @@ def orders(judge: Judge, now: float) -> tuple[list[Order], int]:
             over += 1
             continue
         whole = s.target.ljust(4 if len(s.target) <= 4 and s.bits <= 32 else 16, b"\0")
-        why = reason(s, judge.policy, _, ngettext)
+        why = reason(s, judge.policy)
         lasting.append(
             Order(whole, s.bits, 0, 0, s.until, s.length, s.rule, "scan", why, s.clients, s.attempts, tuple(s.evidence))
         )
@@ -109,7 +110,7 @@ def _show(outcomes: list[Outcome]) -> None:
         if outcome.refused:
             say("  " + _("not {target}: {why}").format(target=network(order.network, order.bits), why=outcome.refused), "yellow")
         else:
-            say(f"  {network(order.network, order.bits)}  {order.note}")
+            say(f"  {network(order.network, order.bits)}  {retold(order.note)}")
 
 
 def _asked(count: int) -> bool:

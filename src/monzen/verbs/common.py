@@ -18,6 +18,7 @@ from monzen.ledger import Entry, LedgerError
 from monzen.show.command import remedy
 from monzen.show.page import Page, Table, Text
 from monzen.show.page import console as rich_console
+from monzen.show.stored import retold
 from monzen.show.text import PORTS, as_json, iso, network, safe, stamp
 from monzen.show.words import N_, _, ngettext
 
@@ -195,6 +196,8 @@ RULES: Final = {
 def because(entry: Entry) -> str:
     """Why it was denied, in a few words."""
     parts = [_(RULES[entry.rule]) if entry.rule in RULES else safe(entry.rule, 40)]
+    if entry.origin in ("scan", "run") and entry.note:  # the judge's own words, with its numbers
+        return parts[0] + ": " + safe(retold(entry.note), 300)
     if entry.attempts:
         parts[0] += ": " + ngettext("{n} attempt", "{n} attempts", entry.attempts)
         if entry.clients > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import time
 from typing import Any, Final
 
@@ -11,7 +12,8 @@ from monzen.gate.target import PROTOCOLS, GateError, Held, Target
 from monzen.keeper import Keeper
 from monzen.ledger import Entry
 from monzen.mode import read_mode
-from monzen.show.text import PORTS, as_json, iso, network, safe
+from monzen.show.stored import CHANGES, retold
+from monzen.show.text import PORTS, as_json, iso, network, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.sockets import LISTEN, listening, owners, ssh_ports
 from monzen.switch import overdue
@@ -22,6 +24,7 @@ from monzen.verbs.common import (
     configuration,
     gate_options,
     guarded,
+    local_zone,
     named,
     page,
     say,
@@ -219,7 +222,11 @@ def status(keeper: Keeper) -> dict[str, Any]:
         "open_ports": open_ports(keeper.root),
         "ssh_ports": ssh_ports(keeper.root),
         "alarms": [
-            {"at": iso(a.at), "kind": a.kind, "text": a.text} for a in keeper.ledger.alarms(now - ALARMS_OF, limit=ALARMS_SHOWN)
+            {"at": iso(a.at), "kind": a.kind, "text": a.text}
+            for a in keeper.ledger.alarms(now - ALARMS_OF, ALARMS_SHOWN, but=CHANGES)
+        ],
+        "changes": [
+            {"at": iso(a.at), "text": a.text} for a in keeper.ledger.alarms(now - ALARMS_OF, ALARMS_SHOWN, only=CHANGES)
         ],
         "knocks_visible": _visible(
             firewall, settings.logging if settings and settings.enabled else "off", keeper.config.gate.log
@@ -276,6 +283,11 @@ def open_ports(root: str = "/") -> list[dict[str, Any]]:
         if text not in row["addresses"]:
             row["addresses"].append(text)
     return [found[key] for key in sorted(found)]
+
+
+def _when(at: str) -> str:
+    """A time for programs as people read it, in this machine's zone."""
+    return stamp(dt.datetime.fromisoformat(at).timestamp(), local_zone(), seconds=False)
 
 
 def _show(facts: dict[str, Any]) -> None:
@@ -347,7 +359,11 @@ def _show(facts: dict[str, Any]) -> None:
     if facts["alarms"]:
         say(_("Of the last week:"))
         for alarm in facts["alarms"]:
-            say(f"  {alarm['at']}  {safe(alarm['text'])}", "yellow")
+            say(f"  {_when(alarm['at'])}  {safe(retold(alarm['text']))}", "yellow")
+    if facts["changes"]:
+        say(_("Last changes"))
+        for change in facts["changes"]:
+            say(f"  {_when(change['at'])}  {safe(retold(change['text']))}")
     if not facts["knocks_visible"]:
         say(
             _(

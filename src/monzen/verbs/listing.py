@@ -67,17 +67,17 @@ def run_list(options: argparse.Namespace) -> int:
         print(as_json({key: [values(e) for e in shown], "count": len(entries)}))
         return 0
     mode = read_mode().at(now)
+    if mode.open and not (options.ended or options.watched):
+        say(opened(mode), "bold")
     if none_yet:
         say(_("Nobody is denied: there is no ledger yet. To set monzen up: sudo monzen init"))
         return 0
     if not entries:
-        none = _("No denial has ended yet.") if options.ended else _("Nobody is denied.")
-        say(_("Nobody would be denied.") if options.watched else none)
+        none = _("Nobody would be denied.") if options.watched else _("No denial has ended yet.")
+        say(none if options.watched or options.ended else _("Nobody is denied."))
         return 0
     if options.watched:
         say(_("These would be denied, and are not: watch-only. To deny them: monzen arm"), "bold")
-    elif mode.open and not options.ended:
-        say(opened(mode), "bold")
     zone = local_zone()
     rows = table(_("n"), _("target"), _("until"), _("knocks"), _("why"), right=(0, 3))
     endings = {
@@ -87,7 +87,6 @@ def run_list(options: argparse.Namespace) -> int:
         "replaced": _("inside a wider one"),
         "freed": _("no room"),
         "lost": _("lost"),
-        "watch": _("would have been denied: watch-only"),
     }
     for entry in shown:
         lasts = entry.ended is None or options.watched

@@ -17,6 +17,7 @@ from monzen.keeper import Keeper
 from monzen.ledger import Entry, LedgerError
 from monzen.mode import Mode, read_mode, write_mode
 from monzen.panic import open_all, open_kernel
+from monzen.show.stored import ARMED, CHANGES, PANIC, PAUSED, WATCH
 from monzen.show.text import as_json, iso, network, safe, stamp
 from monzen.show.words import N_, _, ngettext
 from monzen.sockets import ssh_peers, ssh_ports
@@ -136,8 +137,8 @@ def run_arm(options: argparse.Namespace) -> int:
             _write(Mode(wanted, None, now, who(), wanted), keeper.root)
         done = keeper.apply() if not config.broken else Applied(firewall, False, 0, 0, [], 0, 0, 0)
         with contextlib.suppress(LedgerError):
-            told = _("the gate was armed by {who}") if wanted == "armed" else _("back to watch-only, by {who}")
-            keeper.ledger.alarm("mode", told.format(who=who()), now)
+            told = ARMED if wanted == "armed" else WATCH
+            keeper.ledger.alarm(CHANGES, told.format(who=who()), now)
     if options.json:
         print(as_json({**answer, "restored": done.missing}))
         return 0
@@ -145,12 +146,21 @@ def run_arm(options: argparse.Namespace) -> int:
         say(ngettext("Closed again: {n} target is denied.", "Closed again: {n} targets are denied.", len(lasting)))
     if wanted == "watch":
         say(_("Watch-only: from now on the guard denies nobody; what it would have done: monzen list --watched"), "green")
-        if lasting:
+        ending = sum(1 for e in lasting if e.until is not None)
+        if ending:
             say(
                 ngettext(
                     "{n} target is denied still, until its time is over. To let it in: monzen release",
                     "{n} targets are denied still, until their time is over. To let them in: monzen release",
-                    len(lasting),
+                    ending,
+                )
+            )
+        if len(lasting) > ending:
+            say(
+                ngettext(
+                    "{n} target is denied for good. To let it in: monzen release",
+                    "{n} targets are denied for good. To let them in: monzen release",
+                    len(lasting) - ending,
                 )
             )
         return 0
@@ -261,8 +271,8 @@ def run_pause(options: argparse.Namespace) -> int:
             done = keeper.apply()  # which counts what knocked until now
             keeper.warnings = [w for w in keeper.warnings if w != opened(mode)]
             with contextlib.suppress(LedgerError):
-                said = _("the gate was opened until {until}, by {who}")
-                keeper.ledger.alarm("mode", said.format(until=stamp(mode.until or 0.0, local_zone()), who=mode.actor), now)
+                ends = stamp(mode.until or 0.0, local_zone())
+                keeper.ledger.alarm(CHANGES, PAUSED.format(until=ends, who=mode.actor), now)
         good, failed = done.open, []
     except Exception as error:  # noqa: BLE001  # whatever is broken: opening is never wrong, and what was broken is said
         opening = open_all(mode)
@@ -324,7 +334,7 @@ def _diary(mode: Mode, now: float) -> None:
 
     if os.path.exists("/" + LEDGER):
         with Ledger.open("/" + LEDGER) as ledger:
-            ledger.alarm("mode", _("the gate was opened in a panic, by {who}").format(who=mode.actor), now)
+            ledger.alarm(CHANGES, PANIC.format(who=mode.actor), now)
 
 
 def _failed(words: list[str]) -> None:

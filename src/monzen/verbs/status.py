@@ -20,6 +20,7 @@ from monzen.ledger import LedgerError
 from monzen.mode import PATH as MODE
 from monzen.mode import Mode, read_mode
 from monzen.show.command import remedy
+from monzen.show.stored import CHANGES, retold
 from monzen.show.text import as_json, iso, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.tell.memory import refusals
@@ -45,6 +46,7 @@ STALE: Final = 45.0  # seconds after which `run` has missed its turn to say that
 SILENT: Final = 3 * DAY  # without a line a source is worth a word
 ALARMS: Final = 7 * DAY
 ROWS: Final = 10
+LAST: Final = 3  # of the changes that people made to the gate
 LARGEST: Final = 1 << 20  # bytes read of what run says of itself
 
 
@@ -180,15 +182,16 @@ def _plain() -> Any:  # noqa: ANN401  # a Config, which need not be loaded to sa
 def of_ledger(keeper: Keeper, now: float) -> dict[str, Any]:
     """What the ledger knows of the last day and week."""
     if not os.path.exists(keeper.path):
-        return {"active": [], "ended": [], "would": [], "alarms": [], "knocks": 0, "day": 0}
+        return {"active": [], "ended": [], "would": [], "alarms": [], "changes": [], "knocks": 0, "day": 0}
     ledger = keeper.ledger
     active = ledger.active(now)
-    ended = [e for e in ledger.ended(now - DAY) if e.ending != "watch"]
+    ended = ledger.ended(now - DAY)
     return {
         "active": active,
         "ended": ended,
         "would": would_be_denied(ledger, now),
-        "alarms": ledger.alarms(now - ALARMS, 200),
+        "alarms": ledger.alarms(now - ALARMS, 200, but=CHANGES),
+        "changes": ledger.alarms(now - ALARMS, LAST, only=CHANGES),
         "knocks": sum(row[3] for row in ledger.knocked(now - DAY)),
         "day": sum(1 for e in (*active, *ended) if e.since >= now - DAY),
     }
@@ -318,9 +321,14 @@ def show(
         say("")
         say(_("What you should look at"), "bold")
         for alarm in facts["alarms"][:ROWS]:
-            say("  " + stamp(alarm.at, zone, seconds=False) + "  " + safe(alarm.text, 300), "yellow")
+            say("  " + stamp(alarm.at, zone, seconds=False) + "  " + safe(retold(alarm.text), 300), "yellow")
         if len(facts["alarms"]) > ROWS:
             say("  " + _("and {n:,} more of this week: monzen gate status").format(n=len(facts["alarms"]) - ROWS))
+    if facts.get("changes"):
+        say("")
+        say(_("Last changes"), "bold")
+        for change in facts["changes"]:
+            say("  " + stamp(change.at, zone, seconds=False) + "  " + safe(retold(change.text), 300))
     if mode.name == "watch" and not wrong:
         say("")
         say(_("To let it turn them away: sudo monzen arm"))
@@ -340,6 +348,7 @@ def as_values(
         "ended_24h": len(facts.get("ended", ())),
         "packets_24h": facts.get("knocks", 0),
         "alarms": [{"at": iso(a.at), "kind": a.kind, "text": a.text} for a in facts.get("alarms", ())],
+        "changes": [{"at": iso(a.at), "text": a.text} for a in facts.get("changes", ())],
         "run": run,
         "gate": gate if isinstance(gate, dict) else {"error": gate},
     }
