@@ -22,20 +22,24 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from monzen import machine
+from monzen.arguments import local_zone
 from monzen.gate.files import read, replace
 from monzen.gate.look import ufw_settings
 from monzen.gate.target import GateError
 from monzen.gate.ufw import run
 from monzen.show.command import remedy
-from monzen.show.text import PORTS
+from monzen.show.text import PORTS, stamp
 from monzen.show.text import network as shown
 from monzen.show.words import _
 from monzen.sockets import ESTABLISHED, listening, sockets, ssh_ports
 
 FOLDER: Final = "var/lib/monzen/switch"  # what was there before, and what was done: root's alone
+OVER: Final = "var/lib/monzen/switch-over"  # when the time of the last one was over that nobody confirmed
+DAY: Final = 86_400.0
 FUSE: Final = ("INPUT", "FORWARD")  # enabling ufw sets the policy of both
 LAST: Final = "2038-01-19T03:14:07"  # the last moment that xt_time knows
 WAIT: Final = 180.0  # seconds to log in anew and confirm
+SHORTEST: Final = 30.0  # in less nobody opens a window, logs in and types a command
 FILES: Final = ("etc/ufw/ufw.conf", "etc/default/ufw")  # whether ufw starts with the machine, and its default policies
 MAIL: Final = frozenset({25, 110, 143, 465, 587, 993, 995, 4190, 80, 443})  # doors that a mail server needs, with its web mail
 NOTE: Final = "monzen enable"  # the comment of the rules that are made here
@@ -103,6 +107,8 @@ def arm(chosen: Plan, wait: float = WAIT, root: str = "/") -> Armed:
     if pending is not None:
         raise GateError(_("the firewall was turned on by monzen already. To change it: monzen gate disable, then enable"))
     keep(root)
+    with contextlib.suppress(OSError):
+        os.unlink(os.path.join(root, OVER))
     rules = _rules(chosen)
     state = Armed(
         math.ceil(time.time() + wait), chosen.default, os.environ.get("SSH_CONNECTION", "") or _session(root), _connections(root),
@@ -129,6 +135,9 @@ def confirm(root: str = "/", *, session: str | None = None) -> Armed:
     """Keep the firewall on. Raises GateError where there is nothing to confirm, or from a connection that was there before."""
     state = armed(root)
     if state is None or state.confirmed:
+        if state is None and (over := _over(root)) is not None:
+            said = _("too late: the time was over at {time}, and everything is as it was before. Once more: monzen gate enable")
+            raise GateError(said.format(time=stamp(over, local_zone())))
         raise GateError(_("there is nothing to confirm: no switch is armed"))
     here = (session if session is not None else os.environ.get("SSH_CONNECTION", "")) or _session(root)
     if here and (here == state.session or " ".join(here.split()[:2]) in state.connections):
@@ -136,8 +145,8 @@ def confirm(root: str = "/", *, session: str | None = None) -> Armed:
             _("this connection was there before the firewall was turned on, so it proves nothing. Open a NEW one, confirm there")
         )
     if time.time() >= state.deadline:
-        restore(root)
-        raise GateError(_("too late: the time was over, and everything was put back as it was"))
+        _expire(root, state)
+        return confirm(root, session=session)  # which says that it was too late
     if state.session and not here:
         raise GateError(_("confirm over a new SSH connection: this is none"))
     name = os.path.join(root, FILES[0])
@@ -185,7 +194,34 @@ def overdue(root: str = "/", grace: float = 5.0) -> bool:
     state = armed(root)
     if state is None or state.confirmed or time.time() < state.deadline + grace:
         return False
+    return _expire(root, state)
+
+
+def pending(root: str = "/") -> Armed | None:
+    """The switch that waits for a confirmation now. Raises GateError."""
+    state = armed(root)
+    return None if state is None or state.confirmed or time.time() >= state.deadline else state
+
+
+def _expire(root: str, state: Armed) -> bool:
+    """Put everything back, and remember when the time was over: who comes too late is told so."""
+    path = os.path.join(root, OVER)
+    with contextlib.suppress(OSError):  # the sentence is no reason to leave a firewall on
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(b"%d\n" % state.deadline)
     return restore(root)
+
+
+def _over(root: str) -> float | None:
+    """When the time of the last switch was over that nobody confirmed, if that was within a day."""
+    try:
+        at = float(read(os.path.join(root, OVER)))
+    except (GateError, ValueError):
+        return None
+    return at if at <= time.time() < at + DAY else None
 
 
 def armed(root: str = "/") -> Armed | None:
@@ -299,12 +335,14 @@ def _watcher(root: str, wait: float) -> int:
             os.closerange(3, 1024)
             os.chdir("/")
             end = time.monotonic() + wait
+            state = armed(root)
             while (left := end - time.monotonic()) > 0:
                 time.sleep(min(left, 1.0))
                 state = armed(root)
                 if state is None or state.confirmed:
                     os._exit(0)
-            restore(root)
+            if state is not None:
+                _expire(root, state)
         finally:
             os._exit(0)
     os.close(writing)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def enable(session, *arguments, status=0):
     return monzen("gate", "enable", *arguments, status=status, SSH_CONNECTION=session)
 
 
+def soon(session, default, seconds):
+    """The same with a shorter time than anybody may choose."""
+    code = (
+        "# monzen gate enable\nimport sys, monzen.verbs.switching as s; s.SHORTEST = 1.0\n"
+        f"from monzen.cli import main; sys.exit(main(['gate', 'enable', '--default', {default!r}, '--yes', '--wait', '{seconds}s']))"
+    )
+    ns("srv", [sys.executable, "-c", code], env={**os.environ, "SSH_CONNECTION": session})
+
+
 def seen(*calls):
     return probes(calls or DOORS, timeout=1.2)
 
@@ -46,8 +56,12 @@ def test_without_a_confirmation_everything_is_as_it_was():
     assert "192.0.2.130" in said
     assert "nobody can be asked" in enable(session, "--default", "deny", status=2)
     assert (CONF.read_text(), DEFAULT.read_text(), ns("srv", "iptables -S; ip6tables -S").stdout) == before
-    enable(session, "--default", "deny", "--yes", "--wait", "6s")
+    assert "30s up to 1d" in enable(session, "--default", "deny", "--yes", "--wait", "29s", status=2)
+    soon(session, "deny", 6)
     started = time.monotonic()
+    assert "gate confirm" in monzen("gate", "status")
+    assert told("gate", "status")["confirm_before"] > time.time()
+    assert "gate confirm" in told("status", status=1)["problems"][0]
     assert seen() == ["open", "open", "open", "silence"]
     assert (CONF.read_text(), DEFAULT.read_text()) == before[:2], "a restart would start what was there"
     assert "proves nothing" in monzen("gate", "confirm", status=2, SSH_CONNECTION=session)
@@ -58,13 +72,19 @@ def test_without_a_confirmation_everything_is_as_it_was():
     assert "inactive" in ns("srv", "ufw status").stdout
     assert "monzen" not in ns("srv", "ufw show added").stdout
     assert "--datestart" not in ns("srv", "iptables -S; ip6tables -S").stdout
-    assert "nothing to confirm" in monzen("gate", "confirm", status=2, SSH_CONNECTION="192.0.2.130 1 198.51.100.10 22")
+    late = monzen("gate", "confirm", status=2, SSH_CONNECTION="192.0.2.130 1 198.51.100.10 22")
+    assert "too late: the time was over at 20" in late
+    assert "everything is as it was before" in late
+    assert told("gate", "status")["confirm_before"] is None
+    enable(session, "--default", "allow", "--yes")
+    monzen("gate", "disable")
+    assert "nothing to confirm" in monzen("gate", "confirm", status=2), "of a switch that was undone nobody comes too late"
 
 
 @live(needs=NEEDS)
 def test_killed_in_between_the_kernel_opens_by_itself():
     session = ready()
-    enable(session, "--default", "reject", "--yes", "--wait", "5s")
+    soon(session, "reject", 5)
     assert seen(("good", 8080)) == ["refused"]
     subprocess.run(["pkill", "-9", "-f", "monzen gate"], check=False)
     until(lambda: "monzen" not in run("ps -eo args | grep '[m]onzen gate'", check=False).stdout, what="killed")

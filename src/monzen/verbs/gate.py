@@ -16,7 +16,7 @@ from monzen.show.stored import CHANGES, retold
 from monzen.show.text import PORTS, as_json, iso, network, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.sockets import LISTEN, listening, owners, ssh_ports
-from monzen.switch import overdue
+from monzen.switch import overdue, pending
 from monzen.upkeep import LOOKED_AT, Applied, covering, opened, target_of
 from monzen.verbs.common import (
     EXIT_NO,
@@ -172,6 +172,11 @@ def status(keeper: Keeper) -> dict[str, Any]:
             fresh = _fresh(keeper, entries)
     rules: dict[Target, Held] = {}
     active = False
+    waiting = None
+    try:
+        waiting = pending(keeper.root)
+    except GateError as error:
+        keeper.warnings.append(str(error))
     if settings is not None:
         try:
             rules, active = keeper.ufw.held(), keeper.ufw.active()
@@ -182,6 +187,7 @@ def status(keeper: Keeper) -> dict[str, Any]:
         "table": table_state,
         "mode": mode.name,
         "until": None if mode.until is None else iso(mode.until),
+        "confirm_before": None if waiting is None else int(waiting.deadline),
         "as_it_should_be": (
             table_state in ("missing", "none") and not rules
             if mode.open
@@ -285,6 +291,14 @@ def open_ports(root: str = "/") -> list[dict[str, Any]]:
     return [found[key] for key in sorted(found)]
 
 
+def awaited(deadline: float) -> str:
+    """That a firewall was turned on and waits to be confirmed, in a sentence."""
+    said = _(
+        "The firewall is on FOR NOW: until {time} confirm it from a NEW connection, or all is put back: sudo monzen gate confirm"
+    )
+    return said.format(time=stamp(deadline, local_zone()))
+
+
 def _when(at: str) -> str:
     """A time for programs as people read it, in this machine's zone."""
     return stamp(dt.datetime.fromisoformat(at).timestamp(), local_zone(), seconds=False)
@@ -298,6 +312,8 @@ def _show(facts: dict[str, Any]) -> None:
         "dry": _("none: nothing is denied, only written down"),
     }
     say(_("Gate: {name}.").format(name=names[facts["firewall"]]))
+    if facts["confirm_before"] is not None:
+        say(awaited(facts["confirm_before"]), "bold")
     if facts["mode"] in ("paused", "panic"):
         say(opened(read_mode().at(time.time())), "bold")
         if not facts["as_it_should_be"]:

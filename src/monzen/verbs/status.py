@@ -23,6 +23,7 @@ from monzen.show.command import remedy
 from monzen.show.stored import CHANGES, retold
 from monzen.show.text import as_json, iso, safe, stamp
 from monzen.show.words import _, ngettext
+from monzen.switch import pending
 from monzen.tell.memory import refusals
 from monzen.upkeep import LEDGER
 from monzen.verbs.common import (
@@ -39,6 +40,7 @@ from monzen.verbs.common import (
     say,
     table,
 )
+from monzen.verbs.gate import awaited
 from monzen.watched import would_be_denied
 
 DAY: Final = 86_400.0
@@ -146,9 +148,10 @@ def run_status(options: argparse.Namespace) -> int:
     if not set_up():
         said = _("monzen is not set up on this machine. To look first: sudo monzen scan. To set it up: sudo monzen init")
         if options.json:
-            print(as_json(as_values(read_mode().at(now), None, "", {}, [said])))
+            print(as_json(as_values(read_mode().at(now), None, "", {}, [*_awaited(), said])))
         else:
-            say(said)
+            for sentence in (*_awaited(), said):
+                say(sentence)
             say(_("What else it can do: monzen --help"))
         return EXIT_NO
     config_error = ""
@@ -157,7 +160,7 @@ def run_status(options: argparse.Namespace) -> int:
     except ConfigError as error:
         config_error = str(error)
     mode, run, gate = read_mode().at(now), reader(), asked()
-    wrong = problems(mode, run, gate, now) + refusals("/", local_zone())
+    wrong = [*_awaited(), *problems(mode, run, gate, now), *refusals("/", local_zone())]
     if config_error:
         wrong.insert(0, config_error)
     facts: dict[str, Any] = {}
@@ -171,6 +174,15 @@ def run_status(options: argparse.Namespace) -> int:
     else:
         show(mode, run, gate, facts, wrong, now)
     return EXIT_NO if wrong else 0
+
+
+def _awaited() -> list[str]:
+    """That `gate enable` waits to be confirmed, if it does."""
+    try:
+        waiting = pending()
+    except GateError as error:
+        return [str(error)]
+    return [] if waiting is None else [awaited(waiting.deadline)]
 
 
 def _plain() -> Any:  # noqa: ANN401  # a Config, which need not be loaded to say so

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from typing import Any, Final
 
 from monzen.gate.target import PROTOCOLS
-from monzen.show.text import PORTS, as_json, network
+from monzen.show.text import PORTS, as_json, network, stamp
 from monzen.show.words import N_, _
-from monzen.switch import WAIT, Plan, arm, confirm, named, plan, restore
-from monzen.verbs.common import EXIT_NO, EXIT_USE, guarded, only_root, port, say, seconds
+from monzen.switch import DAY, SHORTEST, WAIT, Plan, arm, confirm, named, plan, restore
+from monzen.verbs.common import EXIT_NO, EXIT_USE, guarded, local_zone, only_root, port, say, seconds
 
 MEANS: Final = {
     "allow": (
@@ -53,7 +52,11 @@ def add(parts: argparse._SubParsersAction[Any]) -> None:
         help=_("where sshd listens, if it is not found; may be repeated"),
     )
     p.add_argument(
-        "--wait", type=seconds, default=WAIT, metavar=_("TIME"), help=_("how long to wait for a confirmation (default: 3m)")
+        "--wait",
+        type=_wait,
+        default=WAIT,
+        metavar=_("TIME"),
+        help=_("how long to wait for a confirmation: 30s to 1d (default: 3m)"),
     )
     p.add_argument("--yes", action="store_true", help=_("do not ask before (a confirmation is needed all the same)"))
     p.add_argument("--dry-run", action="store_true", help=_("say what would be done, and do nothing"))
@@ -67,6 +70,14 @@ def add(parts: argparse._SubParsersAction[Any]) -> None:
     p.add_argument("-h", "--help", action="help", help=_("show this help"))
     p.add_argument("--json", action="store_true", help=_("for programs; never translated"))
     p.set_defaults(run=guarded(run_disable))
+
+
+def _wait(text: str) -> float:
+    length = seconds(text)
+    if SHORTEST <= length <= DAY:
+        return length
+    said = _("{text!r} is too short or too long to log in anew and confirm. Use 30s up to 1d, such as 3m")
+    raise argparse.ArgumentTypeError(said.format(text=text))
 
 
 def run_enable(options: argparse.Namespace) -> int:
@@ -91,7 +102,7 @@ def run_enable(options: argparse.Namespace) -> int:
             say(_("Nothing was changed."))
             return EXIT_NO
     state = arm(chosen, options.wait)
-    until = time.strftime("%H:%M:%S", time.localtime(state.deadline))
+    until = stamp(state.deadline, local_zone())
     if options.json:
         print(as_json({"dry_run": False, **_values(chosen), "confirm_before": int(state.deadline)}))
         return 0
