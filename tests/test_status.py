@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from monzen import services
 from monzen.mode import Mode
 from monzen.show.words import speak
 from monzen.verbs.status import as_values, headline, problems, reader, show
@@ -28,7 +29,8 @@ def run_of(**changes):
 
 
 @pytest.fixture(autouse=True)
-def _quiet():
+def _quiet(monkeypatch):
+    monkeypatch.setattr(services, "by_systemd", lambda: True)
     yield
     speak()
 
@@ -119,6 +121,38 @@ def test_neither_a_link_nor_a_pipe_is_read(tmp_path):
     (folder / "status.json").unlink()
     (folder / "status.json").write_text(json.dumps(WHOLE))
     assert reader(str(tmp_path))["lines"] == 10
+
+
+def test_a_panic_says_how_to_close_it_whatever_else_does_not_run():
+    speak("en")
+    found = problems(Mode("panic"), None, "No such file or directory", NOW)
+    assert "monzen arm" in found[0]
+    assert found[1] == "the gate does not run: nobody new is turned away. Start it: systemctl start monzen-gate"
+    assert "journalctl -u monzen" in found[2]
+
+
+def test_without_systemd_it_names_none(monkeypatch):
+    speak("en")
+    monkeypatch.setattr(services, "by_systemd", lambda: False)
+    for run in (None, run_of(gate={"connected": False, "error": "x"})):
+        for gate in ("No such file or directory", "Connection refused", "timed out", GATE):
+            for sentence in problems(Mode("armed"), run, gate, NOW):
+                assert "systemctl" not in sentence
+                assert "journalctl" not in sentence
+    assert "monzen gate serve &" in problems(Mode("armed"), run_of(), "Connection refused", NOW)[0]
+
+
+def test_who_may_not_ask_does_not_say_that_it_is_dead():
+    speak("en")
+    (said,) = problems(Mode("armed"), run_of(), "Permission denied", NOW)
+    assert said.startswith("whether the gate works cannot be told")
+
+
+def test_what_the_firewall_lacks_is_not_turned_away():
+    speak("en")
+    facts = {"active": [1, 2, 3], "missing": 3, "firewall": "nftables"}
+    assert headline(Mode("armed"), ["x"], facts)[0] == "Armed, but something is wrong (0 of 3 targets are turned away now)."
+    assert "cannot be told" in headline(Mode("armed"), ["x"], {})[0]
 
 
 def test_where_nothing_is_set_up_it_says_how(tmp_path):

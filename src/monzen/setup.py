@@ -21,13 +21,13 @@ from typing import Final, NamedTuple
 from monzen.config import ConfigError, load
 from monzen.mode import PATH as MODE
 from monzen.mode import Mode, write_mode
+from monzen.services import USER, executable
 from monzen.show.command import remedy
 from monzen.show.text import network
 from monzen.show.words import _
 from monzen.survey import Survey
 
 CONFIG: Final = "etc/monzen/monzen.toml"
-USER: Final = "monzen"
 HOME: Final = "/var/lib/monzen-run"
 GROUPS: Final = ("adm", "systemd-journal")  # who may read the logs of Debian and Ubuntu, and the journal
 UNITS: Final = ("monzen-gate.service", "monzen.service")
@@ -183,20 +183,6 @@ def _broken(path: str) -> str:
 
 def _mend(why: str) -> None:
     raise SetupError(_("{why}. To write it anew, the old one beside it: sudo monzen init --force").format(why=why))
-
-
-def by_hand(program: str = "") -> list[str]:
-    """How both are started where there is no systemd: what root types."""
-    name = program or executable()
-    return [f"{name} gate serve &", f"setpriv --reuid={USER} --regid={USER} --init-groups {name} run &"]
-
-
-def executable() -> str:
-    """What starts this monzen."""
-    given = os.path.abspath(sys.argv[0])
-    if os.path.basename(given) == "monzen" and os.access(given, os.X_OK):
-        return given
-    return shutil.which("monzen") or f"{sys.executable} -m monzen"
 
 
 def unit_folder() -> Path:

@@ -423,3 +423,20 @@ def test_a_disk_that_may_only_be_read():
     for command in (("deny", "203.0.113.8"), ("release", "203.0.113.7"), ("gate", "apply")):
         assert "may only be read" in monzen(*command, status=2)
     assert set(numbers().values()) == {"203.0.113.7"}
+
+
+@live(needs=NEEDS)
+def test_status_believes_the_firewall_not_the_ledger():
+    listen(25)
+    monzen("deny", "203.0.113.0/24")
+    assert "1 target is turned away now" in monzen("status", status=1)
+    ns("srv", "nft delete table inet monzen")
+    assert probe("atk", 25, "203.0.113.7") == "open"
+    said = monzen("status", status=1)
+    assert "0 of 1 targets are turned away now" in said
+    assert "1 DENIAL IS MISSING in the firewall. Restore it: monzen gate apply" in said
+    assert told("status", status=1)["missing"] == 1
+    monzen("gate", "apply")
+    assert told("status", status=1)["missing"] == 0
+    monzen("panic")
+    assert "MISSING" not in monzen("status", status=1)

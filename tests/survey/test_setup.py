@@ -9,6 +9,7 @@ import pytest
 from monzen import setup
 from monzen.config import load
 from monzen.mode import read_mode
+from monzen.services import by_hand
 from monzen.survey import Nobody, Survey, survey
 
 FOUND = Survey(("/var/log/mail.log", "/var/log/auth.log"), None, "", (bytes([192, 0, 2, 130]), bytes.fromhex("20010db8") + bytes(11) + b"\1"), ())
@@ -172,7 +173,7 @@ def test_without_the_units_it_says_so(tree, tmp_path):
 
 def test_without_systemd_nothing_is_started(tree):
     assert list(steps(tree)) == ["config", "user", "folders", "mode"]
-    assert [line.split(" ")[0] for line in setup.by_hand("/opt/monzen")] == ["/opt/monzen", "setpriv"]
+    assert [line.split(" ")[0] for line in by_hand("/opt/monzen")] == ["/opt/monzen", "setpriv"]
 
 
 def test_a_configuration_is_never_lost(tree):

@@ -16,7 +16,8 @@ from monzen.gate.target import GateError
 from monzen.keeper import Keeper
 from monzen.ledger import Ledger, LedgerError
 from monzen.mode import Mode, read_mode
-from monzen.setup import HOME, USER, not_theirs
+from monzen.services import USER
+from monzen.setup import HOME, not_theirs
 from monzen.show.text import as_json
 from monzen.show.words import _, ngettext
 from monzen.survey import FAULT, GOOD, WARNING, Finding, asker, logs, mail, others, ssh

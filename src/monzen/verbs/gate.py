@@ -11,7 +11,7 @@ from monzen.gate.look import chains, drops_incoming, ufw_settings
 from monzen.gate.target import PROTOCOLS, GateError, Held, Target
 from monzen.keeper import Keeper
 from monzen.ledger import Entry
-from monzen.mode import read_mode
+from monzen.mode import Mode, read_mode
 from monzen.show.stored import CHANGES, retold
 from monzen.show.text import PORTS, as_json, iso, network, safe, stamp
 from monzen.show.words import _, ngettext
@@ -153,12 +153,10 @@ def run_status(options: argparse.Namespace) -> int:
 def status(keeper: Keeper) -> dict[str, Any]:
     """What the firewall is and does, as values. Keys never change their meaning."""
     now = time.time()
-    firewall = keeper.firewall()
     mode = keeper.mode()
     entries = keeper.ledger.active(now)
-    held = keeper.held(entries)
+    firewall, found, missing = held(keeper, entries, mode, now)
     looked_at = entries[-LOOKED_AT:]
-    missing = [] if mode.open else [e for e in looked_at if e.number not in held and (e.until is None or e.until > now + 2)]
     settings = ufw_settings(keeper.root)
     base = chains()
     packets = octets = 0
@@ -194,7 +192,7 @@ def status(keeper: Keeper) -> dict[str, Any]:
             else not missing and (table_state == "whole" or not entries or firewall != "nftables")
         ),
         "denied": len(entries),
-        "held": len(held),
+        "held": len(found),
         "looked_at": len(looked_at),
         "missing": [named(e) for e in missing[:1000]],
         "dropped": {"packets": packets, "bytes": octets},
@@ -206,7 +204,7 @@ def status(keeper: Keeper) -> dict[str, Any]:
                 "protocol": PROTOCOLS[e.protocol] or None,
                 "packets": e.knocks + fresh.get(e.number, [0, 0])[0],
                 "bytes": e.octets + fresh.get(e.number, [0, 0])[1],
-                "held": e.number in held,
+                "held": e.number in found,
                 "in_ufw": target_of(e) in rules,
             }
             for e in entries
@@ -238,6 +236,23 @@ def status(keeper: Keeper) -> dict[str, Any]:
             firewall, settings.logging if settings and settings.enabled else "off", keeper.config.gate.log
         ),
     }
+
+
+def held(keeper: Keeper, entries: list[Entry], mode: Mode, now: float) -> tuple[str, dict[int, Held], list[Entry]]:
+    """The firewall, what it really holds of these denials by their numbers, and what it should and does not. Raises GateError."""
+    firewall, found = keeper.firewall(), keeper.held(entries)
+    soon = now + 2  # seconds: what ends about now may have ended
+    lacking = [e for e in entries[-LOOKED_AT:] if e.number not in found and (e.until is None or e.until > soon)]
+    return firewall, found, [] if mode.open else lacking
+
+
+def lost(count: int) -> str:
+    """That denials are missing, in a sentence."""
+    return ngettext(
+        "{n} DENIAL IS MISSING in the firewall. Restore it: monzen gate apply",
+        "{n} DENIALS ARE MISSING in the firewall. Restore them: monzen gate apply",
+        count,
+    )
 
 
 def _fresh(keeper: Keeper, entries: list[Entry]) -> dict[int, list[int]]:
@@ -322,12 +337,7 @@ def _show(facts: dict[str, Any]) -> None:
         words = {"missing": _("ITS TABLE IS MISSING"), "broken": _("ITS TABLE IS NOT WHOLE")}
         say(words[facts["table"]] + _(": nothing of it is sure. Restore it: monzen gate apply"), "bold red")
     elif facts["missing"]:
-        said = ngettext(
-            "{n} DENIAL IS MISSING in the firewall. Restore it: monzen gate apply",
-            "{n} DENIALS ARE MISSING in the firewall. Restore them: monzen gate apply",
-            len(facts["missing"]),
-        )
-        say(said, "bold red")
+        say(lost(len(facts["missing"])), "bold red")
         for name in facts["missing"][:SHOWN]:
             say("  " + name)
     elif not facts["denied"]:

@@ -49,7 +49,8 @@ def _be_who_reads(state: str | None) -> None:
 
     Where there is neither a folder nor a user for it, root stays root. Raises OSError.
     """
-    from monzen.setup import HOME, USER
+    from monzen.services import USER
+    from monzen.setup import HOME
 
     folder = state or HOME
     try:

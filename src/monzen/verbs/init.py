@@ -9,7 +9,8 @@ import time
 
 from monzen.gate.target import GateError
 from monzen.mode import read_mode
-from monzen.setup import CONFIG, SetupError, Step, by_hand, difference, steps, text_of
+from monzen.services import by_hand
+from monzen.setup import CONFIG, SetupError, Step, difference, steps, text_of
 from monzen.show.command import as_root
 from monzen.show.text import as_json, network
 from monzen.show.words import N_, _

@@ -17,6 +17,7 @@ from monzen.keeper import Keeper
 from monzen.ledger import Entry, LedgerError
 from monzen.mode import Mode, read_mode, write_mode
 from monzen.panic import open_all, open_kernel
+from monzen.services import GATE, RUN, start, stop_gate
 from monzen.show.stored import ARMED, CHANGES, PANIC, PAUSED, WATCH
 from monzen.show.text import as_json, iso, network, safe, stamp
 from monzen.show.words import N_, _, ngettext
@@ -169,8 +170,8 @@ def run_arm(options: argparse.Namespace) -> int:
         "green",
     )
     if not _guard_runs(keeper.root):
-        said_so = _("The guard does not run, so nothing is found: systemctl start monzen-gate monzen")
-        say(said_so, "yellow")
+        said_so = _("The guard does not run, so nothing is found. Start it: {command}")
+        say(said_so.format(command=start(GATE, RUN)), "yellow")
     return 0
 
 
@@ -303,7 +304,7 @@ def run_panic(options: argparse.Namespace) -> int:
         with contextlib.suppress(GateError):
             stack.enter_context(_lock())
         opening = open_all(mode)
-    todo = "" if opening.kept else "systemctl stop monzen-gate"
+    todo = "" if opening.kept else stop_gate()
     if options.json:
         print(as_json({"mode": "panic", "open": opening.open, "kept": opening.kept, "failed": list(opening.failed), "do": todo}))
     else:

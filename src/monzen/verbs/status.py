@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import socket
@@ -16,9 +17,10 @@ from monzen.gate.target import GateError
 from monzen.guard import wire
 from monzen.guard.run import STATE
 from monzen.keeper import Keeper
-from monzen.ledger import LedgerError
+from monzen.ledger import Entry, LedgerError
 from monzen.mode import PATH as MODE
 from monzen.mode import Mode, read_mode
+from monzen.services import GATE, RUN, log_of, start
 from monzen.show.command import remedy
 from monzen.show.stored import CHANGES, retold
 from monzen.show.text import as_json, iso, safe, stamp
@@ -40,7 +42,7 @@ from monzen.verbs.common import (
     say,
     table,
 )
-from monzen.verbs.gate import awaited
+from monzen.verbs.gate import awaited, held, lost
 from monzen.watched import would_be_denied
 
 DAY: Final = 86_400.0
@@ -167,8 +169,13 @@ def run_status(options: argparse.Namespace) -> int:
     try:
         with Keeper(configuration(options) if not config_error else _plain()) as keeper:
             facts = of_ledger(keeper, now)
+            if os.geteuid() == 0:
+                facts |= of_firewall(keeper, facts["active"], mode, now)
     except (GateError, LedgerError) as error:
         wrong.append(str(error))
+    if facts.get("missing") and not mode.open:
+        wrong.append(lost(facts["missing"]) if facts["firewall"] != "dry" else nowhere())
+    wrong = list(dict.fromkeys(wrong))
     if options.json:
         print(as_json(as_values(mode, run, gate, facts, wrong)))
     else:
@@ -209,6 +216,17 @@ def of_ledger(keeper: Keeper, now: float) -> dict[str, Any]:
     }
 
 
+def of_firewall(keeper: Keeper, active: list[Entry], mode: Mode, now: float) -> dict[str, Any]:
+    """What of it the firewall really holds. Raises GateError."""
+    firewall, _held, absent = held(keeper, active, mode, now)
+    return {"firewall": firewall, "missing": len(absent)}
+
+
+def nowhere() -> str:
+    """That there is nothing to deny with, in a sentence."""
+    return _("there is no firewall that monzen could use, so nobody is turned away. See: monzen gate status")
+
+
 def problems(mode: Mode, run: dict[str, Any] | None, gate: dict[str, Any] | str, now: float) -> list[str]:
     """What is wrong, each with what to do."""
     return [text for _kind, text in troubles(mode, run, gate, now)]
@@ -219,30 +237,23 @@ def troubles(mode: Mode, run: dict[str, Any] | None, gate: dict[str, Any] | str,
     if not mode.sound:
         said = _("{path} says no mode: taken as {mode}. Say what it shall be: monzen arm, monzen arm --off or monzen panic")
         yield "mode", said.format(path="/" + MODE, mode=mode.name)
+    if mode.name == "panic":
+        yield "panic", _("the gate is open since a panic: nobody is turned away. Close it again: monzen arm")
     if isinstance(gate, str):
-        yield (
-            "no-gate",
-            _("the gate does not work ({why}): nobody new is turned away. Start it: systemctl start monzen-gate").format(
-                why=safe(gate)
-            ),
-        )
+        yield "no-gate", _silent(gate)
     else:
         if gate.get("trouble"):
             yield "trouble", safe(str(gate["trouble"]), 400)
         if gate.get("firewall") == "dry":
-            yield (
-                "no-firewall",
-                _("there is no firewall that monzen could use, so nobody is turned away. See: monzen gate status"),
-            )
+            yield "no-firewall", nowhere()
     if run is None or run.get("stopped") or now - run["at"] > STALE:
-        yield (
-            "no-run",
-            _("monzen does not read the logs now. Start it: systemctl start monzen; why it ended: journalctl -u monzen"),
-        )
+        said = _("monzen does not read the logs now. Start it: {command}").format(command=start(RUN))
+        yield "no-run", said + (_("; why it ended: {command}").format(command=log_of(RUN)) if log_of(RUN) else "")
         return
     if not isinstance(gate, str) and not run["gate"]["connected"]:
         why = safe(str(run["gate"]["error"]))
-        yield "no-link", _("monzen run does not reach the gate ({why}). See: journalctl -u monzen").format(why=why)
+        said = _("monzen run does not reach the gate ({why}). See: {command}")
+        yield "no-link", said.format(why=why, command=log_of(RUN) or "monzen gate status")
     if not run["sources"]:
         yield "no-source", _("no log and no journal is followed. Name them: [sources] files in {path}").format(path=CONFIG)
     for source in run["sources"]:
@@ -268,8 +279,16 @@ def troubles(mode: Mode, run: dict[str, Any] | None, gate: dict[str, Any] | str,
             run["suspects"],
         )
         yield "formats", said
-    if mode.name == "panic":
-        yield "panic", _("the gate is open since a panic: nobody is turned away. Close it again: monzen arm")
+
+
+def _silent(why: str) -> str:
+    """What it means that the gate does not say how it is."""
+    if why in (os.strerror(errno.ENOENT), os.strerror(errno.ECONNREFUSED)):
+        return _("the gate does not run: nobody new is turned away. Start it: {command}").format(command=start(GATE))
+    if why == os.strerror(errno.EACCES):
+        return _("whether the gate works cannot be told: no right to ask it. {remedy}").format(remedy=remedy())
+    said = _("the gate does not answer ({why}), so nobody new may be turned away. Start it anew: {command}")
+    return said.format(why=safe(why), command=start(GATE).replace(" start ", " restart "))
 
 
 def headline(mode: Mode, wrong: list[str], facts: dict[str, Any]) -> tuple[str, str]:
@@ -282,6 +301,10 @@ def headline(mode: Mode, wrong: list[str], facts: dict[str, Any]) -> tuple[str, 
         return _("Paused until {time}: nobody is turned away.").format(time=until), "bold yellow"
     count = len(facts.get("active", ()))
     denied = ngettext("{n} target is turned away now", "{n} targets are turned away now", count)
+    if facts.get("missing"):
+        denied = _("{held:,} of {n:,} targets are turned away now").format(held=count - facts["missing"], n=count)
+    elif not facts:
+        denied = _("whom it turns away cannot be told")
     if mode.name == "watch":
         would = ngettext("{n} would be", "{n} would be", len(facts.get("would", ())))
         return _("Watch-only: monzen looks and denies nobody by itself ({denied}; {would}).").format(
@@ -355,6 +378,7 @@ def as_values(
         "until": iso(mode.until) if mode.until is not None else None,
         "problems": wrong,
         "denied": len(facts.get("active", ())),
+        "missing": facts.get("missing"),
         "would_deny": len(facts.get("would", ())),
         "begun_24h": facts.get("day", 0),
         "ended_24h": len(facts.get("ended", ())),
