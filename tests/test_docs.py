@@ -37,7 +37,8 @@ def test_examples_print_what_they_say(path, command, expected):
     done = run(command.split(), LANGUAGE="ja" if path.name.endswith(".ja.md") else "en", LANG="C.UTF-8")
     assert done.returncode == 0, done.stderr
     # the year of the sample is told from when its file was written: another in a clone of another year
-    printed = [re.sub(r"\b20\d\d-", "YYYY-", line.rstrip()) for line in done.stdout.splitlines()]
+    printed = [re.sub(r"\b20\d\d-", "YYYY-", line.rstrip()) for line in done.stdout.splitlines() if "monzen gate enable" not in line]
+    # (whether ufw sleeps here is this machine's own affair)
     wanted = [re.sub(r"\b20\d\d-", "YYYY-", line[4:].rstrip()) for line in expected.rstrip("\n").split("\n")]
     assert printed == wanted
 

@@ -227,3 +227,18 @@ def test_a_folder_without_logs_and_a_file_that_is_none(tmp_path):
     assert json.loads(done.stdout)["clients"] == 3
     assert done.stderr.count(b"\n") == 2
     assert monzen("scan", tmp_path / "zero.log").returncode == 0
+
+
+def test_the_commands_at_the_end_do_what_they_say(monkeypatch, capsys):
+    """The same files again with --apply; and no rule of ufw's without saying that ufw sleeps."""
+    from monzen.cli import main
+    from monzen.gate import look
+
+    settings = look.UfwSettings(False, "drop", "accept", "drop", "low", True)
+    for enabled in (False, True):
+        monkeypatch.setattr(look, "ufw_settings", lambda root="/", on=enabled: settings._replace(enabled=on))
+        monkeypatch.setenv("LANGUAGE", "en")
+        assert main(["scan", "samples/first_user.log", "--top", "5"]) == 0
+        said = capsys.readouterr().out
+        assert "sudo monzen scan samples/first_user.log --top 5 --apply" in said
+        assert ("ufw is not active here" in said) is not enabled

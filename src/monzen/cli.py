@@ -264,10 +264,13 @@ def scan_and(options: argparse.Namespace, then: Imposing | None = None) -> int:
             sys.stdout.write(piece)
         sys.stdout.write("\n")
     else:
+        from monzen.gate.look import ufw_settings
         from monzen.show.terminal import Terminal
 
         if reading.inputs or not reading.errors:
-            Terminal(local, names=options.names, top=options.top or 10).print(reading)
+            ufw = ufw_settings()
+            sleeps = ufw is not None and not ufw.enabled
+            Terminal(local, names=options.names, top=options.top or 10, sleeps=sleeps).print(reading)
         if then is not None and not reading.interrupted:
             status, _told = then.impose(reading.judge)
     sys.stdout.flush()

@@ -17,17 +17,17 @@ def remember(given: Sequence[str]) -> None:
     _given[:] = given
 
 
-def as_root() -> str:
-    """`sudo monzen` and all that was typed behind it."""
+def as_root(*more: str) -> str:
+    """`sudo monzen` and all that was typed behind it, and `more`."""
     import shlex  # both are needed only where something was refused
 
     from monzen.show.text import safe
 
-    whole = safe(shlex.join(["sudo", "monzen", *_given]))
+    whole = safe(shlex.join(["sudo", "monzen", *_given, *more]))
     if len(whole) <= LONGEST:
         return whole
     verbs = [word for word in _given[:2] if word.isalpha()]
-    return " ".join(["sudo", "monzen", *verbs, "..."])
+    return " ".join(["sudo", "monzen", *verbs, "...", *more])
 
 
 def remedy() -> str:

@@ -13,6 +13,7 @@ from monzen.judge.judge import Alarm, Breach, Judge
 from monzen.judge.proposals import proposals
 from monzen.parse.address import text as address
 from monzen.show.alarms import alarming
+from monzen.show.command import as_root
 from monzen.show.deeds import deeds
 from monzen.show.page import Page, Table, Text
 from monzen.show.page import console as rich_console
@@ -33,11 +34,19 @@ EMULATED = ("fail2ban", "crowdsec", "sshguard")
 RICH_ASKS = ("FORCE_COLOR", "TTY_COMPATIBLE")  # what makes rich take a pipe for a terminal
 
 
+def ufw_sleeps() -> str:
+    """That the commands for ufw do nothing yet, in a sentence."""
+    return _("ufw is not active here, so its rules turn nobody away yet. To turn it on safely: sudo monzen gate enable")
+
+
 class Terminal:
     """Prints a reading to a console. `names`: user names are shown; `top`: rows of each table."""
 
-    def __init__(self, zone: dt.tzinfo, *, names: bool = False, top: int = 10, console: Console | Page | None = None) -> None:
+    def __init__(
+        self, zone: dt.tzinfo, *, names: bool = False, top: int = 10, console: Console | Page | None = None, sleeps: bool = False
+    ) -> None:
         self.zone, self.names, self.top = zone, names, top
+        self.ufw_sleeps = sleeps  # ufw is there and not active
         self.standing: list[tuple[Sentence, float]] = []
         asked = os.environ.get("COLUMNS", "")
         seen = sys.stdout.isatty() or any(os.environ.get(name) for name in RICH_ASKS)
@@ -371,8 +380,11 @@ class Terminal:
                 style="dim",
             )
         )
+        if self.ufw_sleeps:
+            self.console.print(Text("  " + ufw_sleeps(), style="yellow"), soft_wrap=True)
         self.console.print(
-            Text("  " + _("monzen does, and asks first: {command}").format(command="sudo monzen scan --apply"), style="dim")
+            Text("  " + _("monzen does, and asks first: {command}").format(command=as_root("--apply")), style="dim"),
+            soft_wrap=True,
         )
 
     def _unread(self, reading: Reading) -> None:

@@ -7,10 +7,12 @@ import sys
 import time
 
 from monzen.config import HOST, prefix_of
+from monzen.gate.look import ufw_settings
 from monzen.gate.target import Target
 from monzen.gate.ufw_rules import Rule, commands
 from monzen.keeper import Keeper, Outcome
 from monzen.ledger import Allowed, Ledger, Order
+from monzen.show.terminal import ufw_sleeps
 from monzen.show.text import as_json, iso, network, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.verbs.common import (
@@ -131,6 +133,9 @@ def by_hand(orders: list[Order]) -> None:
         rule = Rule(Target(order.network, order.bits, order.port, order.protocol))
         for command in commands([rule]):
             say(f"  sudo {command}")
+    ufw = ufw_settings()
+    if orders and ufw is not None and not ufw.enabled:
+        say("  " + ufw_sleeps(), "yellow")
 
 
 def _full(packed: bytes, bits: int) -> bytes:
