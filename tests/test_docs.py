@@ -63,3 +63,33 @@ def test_every_kind_of_the_real_log_names_its_failures():
     silent = [line for line in text.splitlines() if "says nothing about a client" in line]
     named = [line for line in silent if re.search(r"auth(?:entication)? failed|unknown user|mismatch|reject: RCPT|non-SMTP|PREGREET", line)]
     assert named == []
+
+
+def every_verb():
+    """Each verb, and each below `gate`, with its parser."""
+    import argparse
+
+    from monzen.cli import parser
+
+    found = {}
+    todo = [("", parser())]
+    while todo:
+        name, p = todo.pop()
+        for action in p._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                todo += [(f"{name} {word}".strip(), below) for word, below in action.choices.items()]
+                break
+        else:
+            found[name] = p
+    return found
+
+
+def test_the_readme_says_of_the_verbs_what_holds():
+    verbs = every_verb()
+    assert {"gate confirm", "scan", "run"} <= set(verbs)
+    for name, p in verbs.items():
+        assert p.description, name
+        assert re.search(rf"^  (.*\| )?(sudo )?(monzen {name}|systemctl)\b", p.epilog, re.MULTILINE), name
+    flags = {name: {f for a in p._actions for f in a.option_strings} for name, p in verbs.items()}
+    assert {name for name, f in flags.items() if "--json" not in f} == {"run", "gate serve"}
+    assert {"deny", "release", "allow", "arm", "init", "scan", "gate enable"} == {n for n, f in flags.items() if "--dry-run" in f}

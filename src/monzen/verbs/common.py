@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from monzen.arguments import columns, local_zone
+from monzen.arguments import Help, columns, local_zone
 from monzen.config import LENGTH, UNITS, Config, ConfigError, load, prefix_of
 from monzen.gate.target import PROTOCOLS, TCP, UDP, GateError
 from monzen.ledger import Entry, LedgerError
@@ -88,6 +88,21 @@ def gate_options(p: argparse.ArgumentParser, *, dry: bool = False) -> None:
     p.add_argument("--json", action="store_true", help=_("for programs; never translated"))
     if dry:
         p.add_argument("--dry-run", action="store_true", help=_("say what would be done, and do nothing"))
+
+
+def part(parts: argparse._SubParsersAction[Any], name: str, says: str, examples: str) -> argparse.ArgumentParser:
+    """A verb below a verb: the same help as the verbs have, with what it does and examples."""
+    p: argparse.ArgumentParser = parts.add_parser(
+        name,
+        help=says,
+        description=says,
+        formatter_class=Help,
+        epilog=_("Examples:") + "\n" + examples,
+        add_help=False,
+        allow_abbrev=False,
+    )
+    p.add_argument("-h", "--help", action="help", help=_("show this help"))
+    return p
 
 
 def configuration(options: argparse.Namespace, *, privileged: bool = True) -> Config:
@@ -232,6 +247,6 @@ def values(entry: Entry) -> dict[str, Any]:
 
 __all__ = [
     "CONFIG", "EXIT_NO", "EXIT_USE", "Adder", "Port", "as_json", "because", "configuration", "configuration_or_none", "door",
-    "gate_options", "guarded", "local_zone", "named", "only_root", "page", "port", "prefix", "say", "seconds", "table", "until",
-    "values",
+    "gate_options", "guarded", "local_zone", "named", "only_root", "page", "part", "port", "prefix", "say", "seconds", "table",
+    "until", "values",
 ]  # fmt: skip

@@ -27,6 +27,7 @@ from monzen.verbs.common import (
     local_zone,
     named,
     page,
+    part,
     say,
     table,
 )
@@ -46,12 +47,12 @@ def add(verb: Adder) -> None:
         "  monzen gate enable --default allow\n  monzen gate confirm\n  monzen gate disable",
     )
     parts = p.add_subparsers(dest="part", metavar=_("VERB"), required=True, prog="monzen gate", parser_class=type(p))
-    status = parts.add_parser("status", help=_("which firewall there is, and what it really holds"), add_help=False)
-    status.add_argument("-h", "--help", action="help", help=_("show this help"))
+    says = _("which firewall there is, and what it really holds")
+    status = part(parts, "status", says, "  sudo monzen gate status\n  sudo monzen gate status --json")
     gate_options(status)
     status.set_defaults(run=guarded(run_status))
-    apply = parts.add_parser("apply", help=_("make the firewall what it should be, and count who knocked"), add_help=False)
-    apply.add_argument("-h", "--help", action="help", help=_("show this help"))
+    says = _("make the firewall what it should be, and count who knocked")
+    apply = part(parts, "apply", says, "  sudo monzen gate apply\n  sudo monzen gate apply --rescue")
     apply.add_argument("--rescue", action="store_true", help=_("save what can be read of a damaged ledger, first"))
     gate_options(apply)
     apply.set_defaults(run=guarded(run_apply))

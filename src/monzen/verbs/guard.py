@@ -13,7 +13,7 @@ from collections.abc import Callable
 from monzen.arguments import local_zone
 from monzen.config import Config
 from monzen.show.words import _
-from monzen.verbs.common import CONFIG, EXIT_USE, Adder, configuration, guarded
+from monzen.verbs.common import CONFIG, EXIT_USE, Adder, configuration, guarded, part
 
 
 def add(verb: Adder) -> None:
@@ -33,8 +33,12 @@ def add(verb: Adder) -> None:
 
 def add_serve(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:  # argparse names no public type for it
     """`gate serve`."""
-    p = parts.add_parser("serve", help=_("impose what monzen run finds, and keep the firewall as it should be"), add_help=False)
-    p.add_argument("-h", "--help", action="help", help=_("show this help"))
+    p = part(
+        parts,
+        "serve",
+        _("impose what monzen run finds, and keep the firewall as it should be"),
+        "  systemctl status monzen-gate\n  sudo monzen gate serve --config /etc/monzen/monzen.toml",
+    )
     p.add_argument("--config", metavar=_("FILE"), help=_("the configuration (default: {path})").format(path=CONFIG))
     p.set_defaults(run=guarded(run_serve))
 

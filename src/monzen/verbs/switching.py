@@ -10,7 +10,7 @@ from monzen.gate.target import PROTOCOLS
 from monzen.show.text import PORTS, as_json, network, stamp
 from monzen.show.words import N_, _
 from monzen.switch import DAY, SHORTEST, WAIT, Plan, arm, confirm, named, plan, restore
-from monzen.verbs.common import EXIT_NO, EXIT_USE, guarded, local_zone, only_root, port, say, seconds
+from monzen.verbs.common import EXIT_NO, EXIT_USE, guarded, local_zone, only_root, part, port, say, seconds
 
 MEANS: Final = {
     "allow": (
@@ -30,10 +30,13 @@ MEANS: Final = {
 
 def add(parts: argparse._SubParsersAction[Any]) -> None:
     """The three verbs below `gate`."""
-    p = parts.add_parser(
-        "enable", help=_("turn on a firewall (ufw) for a machine that has none, to be confirmed"), add_help=False
+    p = part(
+        parts,
+        "enable",
+        _("turn on a firewall (ufw) for a machine that has none, to be confirmed"),
+        "  sudo monzen gate enable --default allow --dry-run\n  sudo monzen gate enable --default allow\n"
+        "  sudo monzen gate enable --default deny --open 8443 --wait 5m",
     )
-    p.add_argument("-h", "--help", action="help", help=_("show this help"))
     p.add_argument("--default", choices=tuple(MEANS), required=True, help=_("what happens to connections that no rule decides"))
     p.add_argument(
         "--open",
@@ -62,12 +65,10 @@ def add(parts: argparse._SubParsersAction[Any]) -> None:
     p.add_argument("--dry-run", action="store_true", help=_("say what would be done, and do nothing"))
     p.add_argument("--json", action="store_true", help=_("for programs; never translated"))
     p.set_defaults(run=guarded(run_enable))
-    p = parts.add_parser("confirm", help=_("keep the firewall on: from a NEW connection"), add_help=False)
-    p.add_argument("-h", "--help", action="help", help=_("show this help"))
+    p = part(parts, "confirm", _("keep the firewall on: from a NEW connection"), "  sudo monzen gate confirm")
     p.add_argument("--json", action="store_true", help=_("for programs; never translated"))
     p.set_defaults(run=guarded(run_confirm))
-    p = parts.add_parser("disable", help=_("undo enable: as it was before"), add_help=False)
-    p.add_argument("-h", "--help", action="help", help=_("show this help"))
+    p = part(parts, "disable", _("undo enable: as it was before"), "  sudo monzen gate disable")
     p.add_argument("--json", action="store_true", help=_("for programs; never translated"))
     p.set_defaults(run=guarded(run_disable))
 
