@@ -242,3 +242,27 @@ def test_the_commands_at_the_end_do_what_they_say(monkeypatch, capsys):
         said = capsys.readouterr().out
         assert "sudo monzen scan samples/first_user.log --top 5 --apply" in said
         assert ("ufw is not active here" in said) is not enabled
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("width", [50, 60, 79])
+def test_a_narrow_terminal_breaks_no_time_and_no_number(language, width, monkeypatch, capsys):
+    from monzen.cli import main
+    from monzen.show.page import cells
+    from monzen.show.words import speak
+
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TZ", "UTC")
+    speak(language)
+    try:
+        assert main(["scan", "samples/one_week.log"]) == 0
+    finally:
+        speak()
+    lines = capsys.readouterr().out.splitlines()
+    (row,) = [line for line in lines if line.startswith("    198.51.100.33 ")]
+    assert row.split() == ["198.51.100.33", "55", "09-08", "13:18", "09-08", "13:38"]
+    title = {"en": "Who got in", "ja": "侵入した接続元"}[language]
+    first = lines.index(title) + 1
+    listed = lines[first : lines.index("", first)]
+    assert all(line.startswith("  ") for line in listed), "nothing falls to the margin"
+    assert all(cells(line) <= width for line in listed)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from monzen.show.page import folded
 from monzen.show.words import _
 
 RELATIVE = re.compile(r"(\d{1,6}) ?([smhdw])").fullmatch
@@ -83,13 +84,6 @@ def moment(text: str, now: float, local: dt.tzinfo) -> float:
     return (at if at.tzinfo else at.replace(tzinfo=local)).timestamp()
 
 
-def width(text: str) -> int:
-    """The columns that a text takes on a terminal: Japanese letters take two."""
-    from unicodedata import east_asian_width
-
-    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
-
-
 def columns() -> int:
     """The columns of the terminal, as shutil.get_terminal_size tells them."""
     asked = os.environ.get("COLUMNS", "")
@@ -108,12 +102,7 @@ class Help(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, width=columns() - 2)  # without a width it imports shutil, for each option anew
 
     def _split_lines(self, text: str, columns: int) -> list[str]:
-        lines = [""]
-        for word in re.findall(r" *(?:[!-~]+|.)[、。，．）」』】：]*", text):
-            if width(lines[-1] + word) > columns and lines[-1]:
-                lines.append("")
-            lines[-1] += word if lines[-1] else word.lstrip()
-        return lines
+        return folded(text.lstrip(), columns)
 
 
 class progress_bar:  # noqa: N801  # used like a function: with progress_bar(total) as advance

@@ -6,7 +6,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monzen.show.page import Page, Table, Text, broken, console, simple
+from monzen.show.page import Page, Table, Text, broken, cells, console, folded, hanging, simple
 
 WORDS = st.sampled_from(["a", "bb", "password", "guesses 20 (smtp);", "x" * 30, "x" * 130, "2001:db8:a:b::1", "[red]", "…", "–", " ", "名前", "é", "-"])
 CELLS = st.lists(WORDS, max_size=12).map(" ".join)
@@ -68,3 +68,20 @@ def test_a_page_goes_to_the_standard_output_of_the_moment(capsys) -> None:  # ty
     Page(20).print("one two three four five six")
     sys.stdout.flush()
     assert capsys.readouterr().out == "one two three four\nfive six\n"
+
+
+@given(CELLS, st.integers(16, 120))
+def test_a_folded_text_fits_and_loses_nothing(text: str, width: int) -> None:
+    lines = folded(text, width)
+    assert all(cells(line.rstrip(" ")) <= width for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+def test_what_hangs_stands_further_in() -> None:
+    text = "2026-09-11 01:52  somebody logged in after guessing 試行の後、門前払いになるはずの期間中にログインしました。 Change it"
+    for width in (40, 60, 80):
+        first, *rest = hanging(text, width).split("\n")
+        assert first.startswith("  2026")
+        assert rest
+        assert all(line.startswith("    ") and cells(line) <= width for line in rest)
+    assert hanging("short", 80) == "  short"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 INDENT = 2  # columns before a table
 GAP = 2  # columns between two of its columns
+PIECE = re.compile(r" *(?:[!-~]+|.)[、。，．）」』】：]*").finditer
 WORD = re.compile(r"\s*\S+\s*").finditer  # rich's own words (rich/_wrap.py)
 
 
@@ -53,6 +54,22 @@ class Table:
         for row in self.rows:
             table.add_row(*row)
         return Padding(table, (0, 0, 0, INDENT))
+
+    def stacked(self, width: int) -> list[str]:
+        """The table for a narrow page: what stands in the last column comes below its row."""
+        rows = [self.columns, *(tuple(c if isinstance(c, str) else c.plain for c in row) for row in self.rows)]
+        rows = [tuple(cell.replace("\n", " ") for cell in row) for row in rows]
+        widths = [max(map(cells, column)) for column in zip(*rows, strict=True)][:-1]
+        found: list[str] = []
+        for row in rows:
+            placed = [
+                " " * (size - cells(cell)) + cell if n in self.right else cell + " " * (size - cells(cell))
+                for n, (cell, size) in enumerate(zip(row[:-1], widths, strict=True))
+            ]
+            found.append((" " * INDENT + (" " * GAP).join(placed)).rstrip())
+            if row[-1]:
+                found += [" " * 3 * INDENT + line for line in folded(row[-1], max(width - 3 * INDENT, 16))]
+        return found
 
     def lines(self, width: int) -> list[str] | None:
         """The table as lines of this width; None where rich must say how."""
@@ -100,6 +117,37 @@ def broken(text: str, width: int) -> list[str] | None:
         at += len(word[0])
     lines = [text[a:b] for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
     return [line if len(line) <= width else line[:width] + line[width:].rstrip() for line in lines]
+
+
+def cells(text: str) -> int:
+    """The columns that a text takes on a terminal: Japanese letters take two."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def folded(text: str, width: int) -> list[str]:
+    """The text in lines of so many columns, broken at blanks and between Japanese letters; a longer word is cut."""
+    lines = [""]
+    for word in PIECE(text):
+        piece = word[0]
+        if lines[-1] and cells(lines[-1] + piece) > width:
+            lines.append("")
+        piece = piece if lines[-1] or len(lines) == 1 else piece.lstrip(" ")
+        while cells(piece) > width:
+            fits = next(n for n in range(len(piece), 0, -1) if cells(piece[:n]) <= max(width, 2))
+            lines[-1:] = [lines[-1] + piece[:fits], ""]
+            piece = piece[fits:]
+        lines[-1] += piece
+    return lines
+
+
+def hanging(text: str, width: int, indent: int = INDENT) -> str:
+    """The text behind a margin; where it is longer than a line, its other lines stand further in."""
+    first, *rest = folded(text, max(width - 2 * indent - 1, 16))
+    return "\n".join([" " * indent + first, *(" " * 2 * indent + line for line in rest)])
 
 
 class Page:

@@ -15,7 +15,7 @@ from monzen.parse.address import text as address
 from monzen.show.alarms import alarming
 from monzen.show.command import as_root
 from monzen.show.deeds import deeds
-from monzen.show.page import Page, Table, Text
+from monzen.show.page import Page, Table, Text, hanging
 from monzen.show.page import console as rich_console
 from monzen.show.reading import Reading
 from monzen.show.reasons import reason, spared_as
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 EMULATED = ("fail2ban", "crowdsec", "sshguard")
 
 RICH_ASKS = ("FORCE_COLOR", "TTY_COMPATIBLE")  # what makes rich take a pipe for a terminal
+
+
+NARROW = 80  # columns: below, times lose year and seconds, and what a row says last comes below it
 
 
 def ufw_sleeps() -> str:
@@ -52,6 +55,7 @@ class Terminal:
         seen = sys.stdout.isatty() or any(os.environ.get(name) for name in RICH_ASKS)
         width = int(asked) if asked.isdecimal() and 0 < int(asked) < 10_000 else None if sys.stdout.isatty() else 120
         self.console: Console | Page = console or (rich_console(width) if seen or width is None else Page(width))
+        self.narrow = self.console.width < NARROW
 
     def print(self, reading: Reading) -> None:
         """Everything."""
@@ -91,10 +95,18 @@ class Terminal:
         return Table(columns, set(right))
 
     def _show(self, table: Table) -> None:
-        self.console.print(table)
+        if self.narrow and len(table.columns) - 1 not in table.right:
+            for line in table.stacked(self.console.width):
+                self.console.print(Text(line), soft_wrap=True)
+        else:
+            self.console.print(table)
+
+    def _item(self, text: str, style: str) -> None:
+        """A sentence of a list: where it is longer than a line, the rest stands further in."""
+        self.console.print(Text(hanging(text, self.console.width), style=style), soft_wrap=True)
 
     def _when(self, time: float) -> str:
-        return stamp(time, self.zone)
+        return stamp(time, self.zone)[5:16] if self.narrow else stamp(time, self.zone)
 
     def _line(self, line: bytes) -> Text:
         return Text("    " + safe(line if self.names else masked(line)), style="dim")
@@ -109,8 +121,8 @@ class Terminal:
             text = _("Read {lines} ({inputs}), from {first} to {last} {zone}.").format(
                 lines=lines,
                 inputs=inputs,
-                first=self._when(judge.first),
-                last=self._when(judge.last),
+                first=stamp(judge.first, self.zone),
+                last=stamp(judge.last, self.zone),
                 zone=dt.datetime.fromtimestamp(judge.last, self.zone).tzname() or "",
             )
         else:
@@ -174,12 +186,10 @@ class Terminal:
             )
             before = ngettext("after {n} attempt", "after {n} attempts", b.attempts)
             said = _("{before}: {why}").format(before=before, why=reasons[b.why])
-            self.console.print(Text(f"  {address(b.client)}  {self._when(b.at)}  {who}  {said}", style="red"))
+            self._item(f"{address(b.client)}  {self._when(b.at)}  {who}  {said}", "red")
             self.console.print(self._line(b.line), no_wrap=True, overflow="ellipsis", crop=True)
         self._more(len(breaches) - self.top)
-        self.console.print(
-            Text("  " + _("Change the passwords of these accounts now, and look at what they sent."), style="bold red")
-        )
+        self._item(_("Change the passwords of these accounts now, and look at what they sent."), "bold red")
 
     def _attackers(self, judge: Judge) -> None:
         groups: dict[bytes, list[tuple[bytes, Client]]] = {}
@@ -272,7 +282,7 @@ class Terminal:
             table.add_row(Text(client_name(key, None), style="yellow"), network(s.target, s.bits), self._when(s.at))
         self._show(table)
         self._more(len(hurt) - self.top)
-        self.console.print(Text("  " + _("They logged in while the denial lasted."), style="yellow"))
+        self._item(_("They logged in while the denial lasted."), "yellow")
 
     def _compared(self, rows: list[Row]) -> None:
         self._title(_("What if: the same log under other policies"))
@@ -306,7 +316,7 @@ class Terminal:
         if any(row.policy in EMULATED for row in rows):
             said.append(_("fail2ban, CrowdSec and sshguard are emulated with their default settings (docs/compare.md)."))
         for sentence in said:
-            self.console.print(Text("  " + sentence, style="dim"))
+            self._item(sentence, "dim")
 
     def _account(self, alarm: Alarm, judge: Judge) -> str:
         name = account(judge, alarm, self.names)
@@ -322,7 +332,7 @@ class Terminal:
             when = self._when(a.at) if a.until - a.at < 1 else f"{self._when(a.at)} – {self._when(a.until)}"
             said = alarming(a, self._account(a, judge))
             line = _("{when}  {said} ({times})").format(when=when, said=said, times=times)
-            self.console.print(Text("  " + line, style="yellow"))
+            self._item(line, "yellow")
         self._more(len(alarms) - self.top)
 
     def _knocks(self, judge: Judge) -> None:
@@ -342,7 +352,7 @@ class Terminal:
         self._more(len(ordered) - self.top)
         ports = sorted(judge.ports.items(), key=lambda p: (-p[1], p[0]))[:8]
         if ports:
-            self.console.print(Text("  " + _("Ports: ") + ", ".join(f"{port(p)} {n:,}" for p, n in ports), style="dim"))
+            self._item(_("Ports: ") + ", ".join(f"{port(p)} {n:,}" for p, n in ports), "dim")
 
     def _proposals(self, judge: Judge) -> None:
         found = proposals(judge)

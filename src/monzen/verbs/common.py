@@ -16,7 +16,7 @@ from monzen.config import LENGTH, UNITS, Config, ConfigError, load, prefix_of
 from monzen.gate.target import PROTOCOLS, TCP, UDP, GateError
 from monzen.ledger import Entry, LedgerError
 from monzen.show.command import remedy
-from monzen.show.page import Page, Table, Text
+from monzen.show.page import Page, Table, Text, hanging
 from monzen.show.page import console as rich_console
 from monzen.show.stored import retold
 from monzen.show.text import PORTS, as_json, iso, network, safe, stamp
@@ -184,6 +184,11 @@ def say(text: str, style: str = "") -> None:
         print(text)
 
 
+def item(text: str, style: str = "") -> None:
+    """A sentence of a list: where it is longer than a line, the rest stands further in."""
+    say(hanging(text, page().width), style)
+
+
 def named(entry: Entry) -> str:
     """`203.0.113.0/24`, `203.0.113.7 port 25/tcp`."""
     return network(entry.network, entry.bits) + door(entry.port, entry.protocol)
@@ -247,6 +252,6 @@ def values(entry: Entry) -> dict[str, Any]:
 
 __all__ = [
     "CONFIG", "EXIT_NO", "EXIT_USE", "Adder", "Port", "as_json", "because", "configuration", "configuration_or_none", "door",
-    "gate_options", "guarded", "local_zone", "named", "only_root", "page", "part", "port", "prefix", "say", "seconds", "table",
-    "until", "values",
+    "gate_options", "guarded", "item", "local_zone", "named", "only_root", "page", "part", "port", "prefix", "say", "seconds",
+    "table", "until", "values",
 ]  # fmt: skip

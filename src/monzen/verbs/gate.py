@@ -24,6 +24,7 @@ from monzen.verbs.common import (
     configuration,
     gate_options,
     guarded,
+    item,
     local_zone,
     named,
     page,
@@ -386,11 +387,11 @@ def _show(facts: dict[str, Any]) -> None:
     if facts["alarms"]:
         say(_("Of the last week:"))
         for alarm in facts["alarms"]:
-            say(f"  {_when(alarm['at'])}  {safe(retold(alarm['text']))}", "yellow")
+            item(f"{_when(alarm['at'])}  {safe(retold(alarm['text']))}", "yellow")
     if facts["changes"]:
         say(_("Last changes"))
         for change in facts["changes"]:
-            say(f"  {_when(change['at'])}  {safe(retold(change['text']))}")
+            item(f"{_when(change['at'])}  {safe(retold(change['text']))}")
     if not facts["knocks_visible"]:
         say(
             _(

@@ -36,6 +36,7 @@ from monzen.verbs.common import (
     configuration,
     gate_options,
     guarded,
+    item,
     local_zone,
     named,
     page,
@@ -322,7 +323,7 @@ def show(
     zone = local_zone()
     say(*headline(mode, wrong, facts))
     for sentence in wrong:
-        say("  ! " + sentence, "yellow")
+        item("! " + sentence, "yellow")
     if facts:
         begun = ngettext("{n} denial began", "{n} denials began", facts["day"])
         over = ngettext("{n} ended", "{n} ended", len(facts["ended"]))
@@ -356,14 +357,14 @@ def show(
         say("")
         say(_("What you should look at"), "bold")
         for alarm in facts["alarms"][:ROWS]:
-            say("  " + stamp(alarm.at, zone, seconds=False) + "  " + safe(retold(alarm.text), 300), "yellow")
+            item(stamp(alarm.at, zone, seconds=False) + "  " + safe(retold(alarm.text), 300), "yellow")
         if len(facts["alarms"]) > ROWS:
             say("  " + _("and {n:,} more of this week: monzen gate status").format(n=len(facts["alarms"]) - ROWS))
     if facts.get("changes"):
         say("")
         say(_("Last changes"), "bold")
         for change in facts["changes"]:
-            say("  " + stamp(change.at, zone, seconds=False) + "  " + safe(retold(change.text), 300))
+            item(stamp(change.at, zone, seconds=False) + "  " + safe(retold(change.text), 300))
     if mode.name == "watch" and not wrong:
         say("")
         say(_("To let it turn them away: sudo monzen arm"))
