@@ -102,3 +102,17 @@ def test_no_verb_is_status():
         assert "sudo monzen init" in done.stdout
         assert "monzen --help" in done.stdout
     assert "not set up" in json.loads(alone("status", "--json").stdout)["problems"][0]
+
+
+def test_a_refusal_names_the_address_once_and_says_never_only_of_what_is_forever():
+    from monzen.keeper import _refusal
+    from monzen.ledger import Order
+    from monzen.wards import Ward
+
+    speak("en")
+    here, ten = bytes([127, 0, 0, 1]), bytes([10, 0, 0, 0])
+    assert _refusal(Order(here, 32), Ward(here, 32, "own")) == "127.0.0.1 is never denied: it is an address of this machine"
+    said = _refusal(Order(here, 32), Ward(here, 32, "ssh"))
+    assert said == "127.0.0.1 is not denied now: somebody is logged in from there over SSH now"
+    assert _refusal(Order(ten, 24), Ward(ten, 8, "private")).startswith("10.0.0.0/24 is never denied, in 10.0.0.0/8: it is a private")
+    assert _refusal(Order(ten, 8), Ward(ten, 32, "ssh")).startswith("10.0.0.0/8 has 10.0.0.0: somebody")

@@ -24,6 +24,18 @@ class Outcome(NamedTuple):
     inside: Entry | None = None  # a wider denial that covers it already
 
 
+def _refusal(order: Order, ward: Ward) -> str:
+    """Why somebody is not denied, in a sentence."""
+    target = shown(order.network, order.bits)
+    if ward.bits > order.bits:
+        return _("{target} has {why}").format(target=target, why=ward.says())
+    if ward.why == "ssh":  # for as long as that lasts
+        return _("{target} is not denied now: {why}").format(target=target, why=ward.reason())
+    if ward.bits == order.bits:
+        return _("{target} is never denied: {why}").format(target=target, why=ward.reason())
+    return _("{target} is never denied, in {why}").format(target=target, why=ward.says())
+
+
 class Keeper(Upkeep):
     """The one place where denials are decided. Raises GateError and LedgerError with a sentence for the person."""
 
@@ -64,8 +76,7 @@ class Keeper(Upkeep):
         # a range that nobody may deny, or one that all of it lies in, leaves nothing to deny
         void = [w for w in met if w.why in ("reserved", "private") or w.bits <= order.bits]
         if void or (met and not keep):
-            refused = _("{target} is never denied, {why}") if void and void[0].bits <= order.bits else _("{target} has {why}")
-            return Outcome(order, None, refused.format(target=name, why=(void or met)[0].says()), not void)
+            return Outcome(order, None, _refusal(order, (void or met)[0]), not void)
         around = [
             e
             for e in self.ledger.history(order.network, order.bits)

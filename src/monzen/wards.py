@@ -31,9 +31,13 @@ class Ward(NamedTuple):
     bits: int
     why: str
 
+    def reason(self) -> str:
+        """Why, in words."""
+        return _(REASONS[self.why])
+
     def says(self) -> str:
         """The network and the reason, in words."""
-        return f"{shown(self.network, self.bits)}: {_(REASONS[self.why])}"
+        return f"{shown(self.network, self.bits)}: {self.reason()}"
 
     @property
     def passing(self) -> bool:
