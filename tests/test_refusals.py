@@ -116,3 +116,31 @@ def test_a_refusal_names_the_address_once_and_says_never_only_of_what_is_forever
     assert said == "127.0.0.1 is not denied now: somebody is logged in from there over SSH now"
     assert _refusal(Order(ten, 24), Ward(ten, 8, "private")).startswith("10.0.0.0/24 is never denied, in 10.0.0.0/8: it is a private")
     assert _refusal(Order(ten, 8), Ward(ten, 32, "ssh")).startswith("10.0.0.0/8 has 10.0.0.0: somebody")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("why 0.0.0.0/0", "is so wide"),
+        ("why ::/0", "is so wide"),
+        ("why x", "is no address"),
+        ("deny 203.0.113.7 --for -3d", "'-3d' is not a length of time"),
+        ("pause --for -1h", "'-1h' is no length of a pause"),
+        ("scan --snice 7d", "See: monzen scan --help"),
+        ("scan --since -1d", "'-1d' is not a time"),
+        ("list --bogus", "See: monzen list --help"),
+        ("gate status --bogus", "See: monzen gate status --help"),
+        ("explain hello", "is no file here, and no log line"),
+        ("explain ''", "is no file here, and no log line"),
+        ("explain /nowhere/mail.log", "cannot read /nowhere/mail.log"),
+        ("allow --remove", "--remove of whom?"),
+        ("allow --note x", "--note of whom?"),
+    ],
+)
+def test_wrong_use_says_what_is_wrong(typed, words):
+    import shlex
+
+    done = nobody(*shlex.split(typed))
+    assert done.returncode == 2
+    assert words in done.stderr, done.stderr
+    assert done.stdout == ""

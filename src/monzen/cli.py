@@ -36,6 +36,13 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn; exit() does not return
             self.exit(EXIT_USE, f"monzen: {message}\n" + _("See: {command} --help").format(command=self.prog) + "\n")
 
+        def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # argparse's own
+            """What the innermost verb does not know is said by that verb, with its own help."""
+            found, unknown = super().parse_known_args(args, namespace)
+            if unknown:
+                self.error(gettext.gettext("unrecognized arguments: %s") % " ".join(unknown))
+            return found, unknown
+
     top = Parser(
         prog="monzen",
         description=_(
@@ -149,6 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         speak_also(gettext)
         given = sys.argv[1:] if arguments is None else list(arguments)
         remember(given)
+        given = _joined(given)
         verb = given[0] if given else None
         # options may stand between the arguments; argparse can do that only where there are no further verbs
         options = parser(verb).parse_args(_options_last(given) if verb in ("scan", "why", "explain") else given)
@@ -176,6 +184,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 FLAGS = ("-h", "--help", "--json", "--names", "--apply", "--yes", "--dry-run")
+
+
+def _joined(given: list[str]) -> list[str]:
+    """`--for -3d` as `--for=-3d`, which argparse takes for a value: no option of ours begins with a digit."""
+    out: list[str] = []
+    for word in given:
+        option = out[-1] if out and out[-1].startswith("--") and "=" not in out[-1] else ""
+        if option and option not in FLAGS and word[:1] == "-" and word[1:2].isdigit():
+            out[-1] += "=" + word
+        else:
+            out.append(word)
+    return out
 
 
 def _options_last(given: list[str]) -> list[str]:
@@ -287,6 +307,7 @@ def scan_and(options: argparse.Namespace, then: Imposing | None = None) -> int:
 
 def run_why(options: argparse.Namespace) -> int:
     """`monzen why`: 0, or 1 where the log says nothing of the target."""
+    from monzen.config import prefix_of
     from monzen.scan import Options, scan_sets
     from monzen.show.refused import refused
     from monzen.show.text import as_json
@@ -300,11 +321,13 @@ def run_why(options: argparse.Namespace) -> int:
     try:
         target, bits = target_of(options.target)
     except ValueError:
-        complain(
-            _("{text!r} is no address. Use one such as 203.0.113.7 or 2001:db8::1, or a network such as 203.0.113.0/24").format(
-                text=options.target
-            )
-        )
+        said = _("{text!r} is no address. Use one such as 203.0.113.7 or 2001:db8::1, or a network such as 203.0.113.0/24")
+        exact = prefix_of(options.target)
+        if exact is not None and exact[1] > 64:
+            said = _("{text!r} is a part of a /64, which counts as one client. Name an address in it, or the /64")
+        elif exact is not None:
+            said = _("{text!r} is so wide that it is no one's. Name a network such as 203.0.113.0/24 or 2001:db8::/32")
+        complain(said.format(text=options.target))
         return EXIT_USE
     now = time.time()
     local = options.timezone or local_zone()
@@ -319,7 +342,6 @@ def run_why(options: argparse.Namespace) -> int:
     subject = Subject(reading.judge, target, bits, watch.counted, watch.lines())
     remembered = None
     if not options.files and os.path.exists("/var/lib/monzen/ledger.db"):
-        from monzen.config import prefix_of
         from monzen.verbs.remembered import Remembered
 
         exact = prefix_of(options.target)

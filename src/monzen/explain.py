@@ -74,6 +74,11 @@ def run(what: list[str], *, year: int | None, zone: dt.tzinfo, as_json_lines: bo
         if argument != "-" and not os.path.lexists(argument) and is_line(os.fsencode(argument)):
             say(os.fsencode(argument), now)
             continue
+        if not re.search(r"[-/.*?\[]", argument) and not os.path.lexists(argument):
+            said = _("{text!r} is no file here, and no log line. Name a file, or put a whole line in quotes")
+            complain(said.format(text=safe(argument, 80)))
+            status = 2
+            continue
         sets, errors = plan([argument], now=now)
         problems: list[SourceError] = list(errors)
         for source in (s for group in sets for s in group):

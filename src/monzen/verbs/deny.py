@@ -247,6 +247,11 @@ def run_release(options: argparse.Namespace) -> int:
 
 def run_allow(options: argparse.Namespace) -> int:
     """`monzen allow`: 0, 1 where what is to be removed is not allowed."""
+    if not options.targets and (options.remove or options.note or options.dry_run):
+        option = "--remove" if options.remove else "--note" if options.note else "--dry-run"
+        said = _("{option} of whom? Name an address, a network or a host name. Who is allowed: monzen allow")
+        print("monzen: " + said.format(option=option), file=sys.stderr)
+        return EXIT_USE
     config = configuration(options) if options.remove else configuration_or_none(options)
     with Keeper(config) as keeper:
         if not options.targets:
