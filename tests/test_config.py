@@ -36,7 +36,21 @@ def refused(tmp_path, text):
         load(written(tmp_path, text))
     said = str(error.value)
     assert said.startswith(f"{tmp_path}/policy.toml")
-    return said[len(f"{tmp_path}/policy.toml") :].lstrip(": ")
+    return re.sub(r"^(, line \d+| の \d+ 行目)", "", said[len(f"{tmp_path}/policy.toml") :]).lstrip(": ")
+
+
+def test_the_line_is_named_and_the_nearest_only_where_it_is_near(tmp_path):
+    for text, words in (
+        ("# a\n[policy]\n\nwindow = '1h'\n  windw = 3\n", ", line 5: there is no key windw in [policy]. The nearest is window"),
+        ("[gate]\nlimit = 1\n[policy]\nlimit = 3\n", ", line 4: there is no key limit in [policy]. There are "),
+        ("[shield]\nprivate = 3\n", ", line 2: shield.private cannot be 3. Use true or false"),
+        ("[gate]\n'limit'=0\n", ", line 2: gate.limit cannot be 0."),
+        ("\n[x]\n", ", line 2: there is no x. There are the tables policy, shield, "),
+        ("policy.windw = 3\n", ": there is no key windw in [policy]. The nearest is window"),
+    ):
+        with pytest.raises(ConfigError) as error:
+            load(written(tmp_path, text))
+        assert str(error.value).startswith(f"{tmp_path}/policy.toml{words}"), str(error.value)
 
 
 def test_an_empty_file_is_the_default(tmp_path):
@@ -184,7 +198,7 @@ def test_a_wrong_policy_is_wrong_use(tmp_path):
     for verb in (("scan",), ("why", "192.0.2.1")):
         done = scan(*verb[1:], FIRST, "--policy", written(tmp_path, "[policy]\ncrowds = 4"), verb=verb[0])
         assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr == f"monzen: {tmp_path}/policy.toml: there is no key crowds in [policy]. The nearest is crowd\n"
+        assert done.stderr == f"monzen: {tmp_path}/policy.toml, line 2: there is no key crowds in [policy]. The nearest is crowd\n"
 
 
 def test_names_that_do_not_resolve_are_said(tmp_path, monkeypatch, capsys):

@@ -19,6 +19,8 @@ LENGTH = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?([smhdw])").fullmatch
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 HOST = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z][A-Za-z0-9-]{0,62}\.?").fullmatch
 
+HEADING = re.compile(r"""\s*\[\s*["']?([^]"']+?)["']?\s*\]""").match
+KEY = re.compile(r"""\s*["']?([^="'\s]+)["']?\s*=""").match
 YEAR = 365 * 86400
 KEPT = 64  # stamps, names and recipients kept of a client (judge/client.py): a limit above that is never reached
 # What a key may be, where it is not any number from 1 up, or any length of time from a second to a year.
@@ -105,7 +107,11 @@ LEDGER_RANGES: dict[str, tuple[float, float]] = {
 
 
 class ConfigError(Exception):
-    """What is wrong with a file that the admin wrote: one sentence in the reader's language."""
+    """What is wrong with a file that the admin wrote: one sentence in the reader's language; which key of which table, if one."""
+
+    def __init__(self, words: str, table: str = "", key: str = "") -> None:
+        super().__init__(words)
+        self.table, self.key = table, key
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,15 @@ def load(path: str) -> Config:
     text = ""
     try:
         text = Path(path).read_bytes().decode("utf-8")
-        return config(loads(text), path)
+        tables = loads(text)
+        try:
+            return config(tables, path)
+        except ConfigError as error:
+            line = _line_of(text, error.table, error.key) if error.table or error.key else 0
+            if not line:
+                raise
+            place = _("{path}, line {line}").format(path=safe(path), line=line)
+            raise ConfigError(str(error).replace(safe(path), place, 1), error.table, error.key) from None
     except OSError as error:
         raise unreadable(path, error) from None
     except UnicodeDecodeError:
@@ -148,6 +162,19 @@ def load(path: str) -> Config:
                 "{path} is not TOML in line {line}, column {column}. Each line is a [table], a key = value or a # comment"
             ).format(path=safe(path), line=where[1], column=where[2])
         raise ConfigError(said) from None
+
+
+def _line_of(text: str, table: str, key: str) -> int:
+    """The line in which a key of a table stands, or the table itself where there is no key; 0 where that cannot be told."""
+    here = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := HEADING(line):
+            here = found[1]
+            if not key and here == table:
+                return number
+        elif key and here == table and (found := KEY(line)) and found[1] == key:
+            return number
+    return 0
 
 
 def _unclosed(text: str) -> int:
@@ -371,26 +398,31 @@ def prefix_of(text: str) -> Prefix | None:
     return network.network_address.packed, network.prefixlen
 
 
+NEAR = 0.6  # as difflib has it: below, a key looks like another by accident
+MANY = 12  # keys that are named where none is near
+
+
 def _unknown(path: str, key: str, keys: list[str], table: str = "") -> ConfigError:
     """An unknown key or table, and the nearest there is."""
     from difflib import get_close_matches
 
     whole = [k for k in keys if k.partition(".")[2] == key]  # right, but outside of its table
-    near = (whole or get_close_matches(key, keys, 1, 0.0))[0]
-    if not table:
-        return ConfigError(
-            _("{path}: there is no {key}. The nearest is {near}").format(path=safe(path), key=safe(key, 60), near=near)
-        )
-    return ConfigError(
-        _("{path}: there is no key {key} in [{table}]. The nearest is {near}").format(
-            path=safe(path), key=safe(key, 60), table=table, near=near
-        )
-    )
+    near = (whole or get_close_matches(key, keys, 1, NEAR) or [""])[0]
+    said = {
+        (False, False): _("{path}: there is no {key}. There are the tables {all}"),
+        (False, True): _("{path}: there is no {key}. The nearest is {near}"),
+        (True, False): _("{path}: there is no key {key} in [{table}]. There are {all}"),
+        (True, True): _("{path}: there is no key {key} in [{table}]. The nearest is {near}"),
+    }[bool(table), bool(near)]
+    some = [k for k in keys if "." not in k]
+    every = ", ".join(some[:MANY]) + (", ..." if len(some) > MANY else "")
+    words = said.format(path=safe(path), key=safe(key, 60), table=table, near=near, all=every)
+    return ConfigError(words, table or key, key if table else "")
 
 
 def _wrong(path: str, key: str, value: object, what: str) -> ConfigError:
     """A value that cannot be."""
     shown = ("true" if value else "false") if isinstance(value, bool) else safe(f"{value!r}", 60)
-    return ConfigError(
-        _("{path}: {key} cannot be {value}. Use {allowed}").format(path=safe(path), key=key, value=shown, allowed=what)
-    )
+    words = _("{path}: {key} cannot be {value}. Use {allowed}").format(path=safe(path), key=key, value=shown, allowed=what)
+    table, _dot, name = key.partition(".")
+    return ConfigError(words, table, name)
