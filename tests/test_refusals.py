@@ -144,3 +144,26 @@ def test_wrong_use_says_what_is_wrong(typed, words):
     assert done.returncode == 2
     assert words in done.stderr, done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("key", [b"\x03", b"\x04", b"n\n"])
+def test_who_does_not_want_it_is_told_that_nothing_was_changed(key):
+    """At a real terminal: Ctrl-C, Ctrl-D, n."""
+    import pty
+
+    code = "from monzen.verbs.common import agreed; import sys\ntry: sys.exit(agreed('Do it? '))\nexcept KeyboardInterrupt: sys.exit(130)"
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ["LANGUAGE"] = "en"
+        os.execv(sys.executable, [sys.executable, "-c", code])
+    said = b""
+    while b"Do it?" not in said:
+        said += os.read(terminal, 4096)
+    os.write(terminal, key)
+    try:
+        while piece := os.read(terminal, 4096):
+            said += piece
+    except OSError:
+        pass
+    assert said.endswith(b"\r\nNothing was changed.\r\n"), said
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == (130 if key == b"\x03" else 0)

@@ -17,7 +17,7 @@ from monzen.show.report import got_in, standing
 from monzen.show.stored import retold
 from monzen.show.text import network
 from monzen.show.words import _, ngettext
-from monzen.verbs.common import EXIT_USE, configuration, guarded, local_zone, named, say, until
+from monzen.verbs.common import EXIT_USE, agreed, configuration, guarded, local_zone, named, say, until
 
 
 class Imposing:
@@ -118,12 +118,4 @@ def _asked(count: int) -> bool:
     if not sys.stdin.isatty():
         print("monzen: " + _("nobody can be asked here, so nothing was denied. To do it unasked: --yes"), file=sys.stderr)
         return False
-    question = ngettext("Turn {n} target away now? [y/N] ", "Turn these {n} targets away now? [y/N] ", count)
-    try:
-        answer = input(question)
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() in ("y", "yes", "はい"):
-        return True
-    say(_("Nothing was changed."))
-    return False
+    return agreed(ngettext("Turn {n} target away now? [y/N] ", "Turn these {n} targets away now? [y/N] ", count))

@@ -146,6 +146,21 @@ def check_owner(path: str) -> None:
             )
 
 
+def agreed(question: str) -> bool:
+    """Whether the person at the terminal says yes. Where not, also by Ctrl-C or Ctrl-D, it is said that nothing was changed."""
+    try:
+        if input(question).strip().lower() in ("y", "yes", "はい"):
+            return True
+    except EOFError:
+        print()
+    except KeyboardInterrupt:
+        print()
+        say(_("Nothing was changed."))
+        raise
+    say(_("Nothing was changed."))
+    return False
+
+
 def only_root() -> None:
     """For what changes the firewall. Raises GateError for who is not root."""
     if os.geteuid() != 0:
@@ -251,7 +266,7 @@ def values(entry: Entry) -> dict[str, Any]:
 
 
 __all__ = [
-    "CONFIG", "EXIT_NO", "EXIT_USE", "Adder", "Port", "as_json", "because", "configuration", "configuration_or_none", "door",
-    "gate_options", "guarded", "item", "local_zone", "named", "only_root", "page", "part", "port", "prefix", "say", "seconds",
-    "table", "until", "values",
+    "CONFIG", "EXIT_NO", "EXIT_USE", "Adder", "Port", "agreed", "as_json", "because", "configuration", "configuration_or_none",
+    "door", "gate_options", "guarded", "item", "local_zone", "named", "only_root", "page", "part", "port", "prefix", "say",
+    "seconds", "table", "until", "values",
 ]  # fmt: skip

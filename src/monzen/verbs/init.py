@@ -17,7 +17,7 @@ from monzen.show.words import N_, _
 from monzen.survey import FAULT, GOOD, Finding, Survey, survey
 from monzen.survey.finding import MARKS
 from monzen.upkeep import opened
-from monzen.verbs.common import EXIT_NO, EXIT_USE, Adder, guarded, page, say, table
+from monzen.verbs.common import EXIT_NO, EXIT_USE, Adder, agreed, guarded, page, say, table
 
 AREAS = {
     "logs": N_("logs"),
@@ -126,14 +126,7 @@ def _wanted(options: argparse.Namespace, todo: list[Step]) -> int | None:
     if options.json or not sys.stdin.isatty():
         print("monzen: " + _("nobody can be asked here, so nothing was changed. To do it unasked: --yes"), file=sys.stderr)
         return EXIT_USE
-    try:
-        answer = input(_("Do this now? [y/N] "))
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() in ("y", "yes", "はい"):
-        return None
-    say(_("Nothing was changed."))
-    return EXIT_NO
+    return None if agreed(_("Do this now? [y/N] ")) else EXIT_NO
 
 
 def _do(todo: list[Step], *, quiet: bool) -> str:

@@ -28,6 +28,7 @@ from monzen.verbs.common import (
     EXIT_NO,
     EXIT_USE,
     Adder,
+    agreed,
     because,
     configuration,
     configuration_or_none,
@@ -42,6 +43,7 @@ from monzen.verbs.common import (
     until,
     values,
 )
+from monzen.verbs.status import set_up
 from monzen.watched import would_be_denied
 
 PAUSE: Final = 3600.0  # seconds: long enough to look into something, short enough to be forgotten
@@ -169,7 +171,9 @@ def run_arm(options: argparse.Namespace) -> int:
         _("The gate is armed: what the guard finds is denied. Undo: monzen arm --off. In an emergency: sudo monzen panic"),
         "green",
     )
-    if not _guard_runs(keeper.root):
+    if not set_up(keeper.root, by_init=True):
+        say(_("monzen is not set up on this machine, so nothing is found. To set it up: sudo monzen init"), "yellow")
+    elif not _guard_runs(keeper.root):
         said_so = _("The guard does not run, so nothing is found. Start it: {command}")
         say(said_so.format(command=start(GATE, RUN)), "yellow")
     return 0
@@ -358,14 +362,7 @@ def _refused(question: str, *, asked: bool) -> int | None:
     if not asked or not sys.stdin.isatty():
         print("monzen: " + _("nobody can be asked here, so nothing was changed. To do it unasked: --yes"), file=sys.stderr)
         return EXIT_USE
-    try:
-        answer = input(question)
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() in ("y", "yes", "はい"):
-        return None
-    say(_("Nothing was changed."))
-    return EXIT_NO
+    return None if agreed(question) else EXIT_NO
 
 
 def _guard_runs(root: str) -> bool:

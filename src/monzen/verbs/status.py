@@ -66,9 +66,10 @@ def add(verb: Adder) -> None:
     p.set_defaults(run=guarded(run_status))
 
 
-def set_up(root: str = "/") -> bool:
-    """Whether there is anything on this machine that a status could be about."""
-    return any(os.path.lexists(os.path.join(root, path.lstrip("/"))) for path in (CONFIG, LEDGER, STATE))
+def set_up(root: str = "/", *, by_init: bool = False) -> bool:
+    """Whether there is anything on this machine that a status could be about; `by_init`: what only `monzen init` makes."""
+    places = (CONFIG, STATE) if by_init else (CONFIG, STATE, LEDGER)
+    return any(os.path.lexists(os.path.join(root, path.lstrip("/"))) for path in places)
 
 
 def asked(root: str = "/", patience: float = 2.0) -> dict[str, Any] | str:

@@ -10,7 +10,7 @@ from monzen.gate.target import PROTOCOLS
 from monzen.show.text import PORTS, as_json, network, stamp
 from monzen.show.words import N_, _
 from monzen.switch import DAY, SHORTEST, WAIT, Plan, arm, confirm, named, plan, restore
-from monzen.verbs.common import EXIT_NO, EXIT_USE, guarded, local_zone, only_root, part, port, say, seconds
+from monzen.verbs.common import EXIT_NO, EXIT_USE, agreed, guarded, local_zone, only_root, part, port, say, seconds
 
 MEANS: Final = {
     "allow": (
@@ -90,17 +90,14 @@ def run_enable(options: argparse.Namespace) -> int:
     if options.dry_run:
         if options.json:
             print(as_json({"dry_run": True, **_values(chosen)}))
+        else:
+            say(_("Nothing was changed."))
         return 0
     if not options.yes:
         if not sys.stdin.isatty():
             print("monzen: " + _("nobody can be asked here, so nothing was changed. To do it unasked: --yes"), file=sys.stderr)
             return EXIT_USE
-        try:
-            answer = input(_("Turn it on? [y/N] "))
-        except EOFError:
-            answer = ""
-        if answer.strip().lower() not in ("y", "yes", "はい"):
-            say(_("Nothing was changed."))
+        if not agreed(_("Turn it on? [y/N] ")):
             return EXIT_NO
     state = arm(chosen, options.wait)
     until = stamp(state.deadline, local_zone())
