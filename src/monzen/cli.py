@@ -356,6 +356,8 @@ def run_why(options: argparse.Namespace) -> int:
         for line in in_words(subject, local, names=options.names, top=options.top or 10):
             print(line)
     sys.stdout.flush()
+    if remembered is not None and remembered.trouble:
+        complain(remembered.trouble)
     for error in reading.errors:
         complain(refused(error))
     if reading.interrupted:

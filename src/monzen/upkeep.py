@@ -422,7 +422,10 @@ class Upkeep:
         except LedgerError as error:
             if not error.damaged:
                 raise
-        self._ledger = rescue(self.path, self.now()).ledger
+        saved = rescue(self.path, self.now())
+        self._ledger = saved.ledger
+        said = _("what could be read of the damaged ledger was saved ({n:,} rows); the damaged file is kept: {path}")
+        self.warnings.append(said.format(n=saved.saved, path=saved.ledger.noted("rescued")))
         return self._remember()
 
     def _remember(self) -> int:

@@ -440,3 +440,17 @@ def test_status_believes_the_firewall_not_the_ledger():
     assert told("status", status=1)["missing"] == 0
     monzen("panic")
     assert "MISSING" not in monzen("status", status=1)
+
+
+@live(needs=NEEDS)
+def test_of_a_damaged_ledger_each_verb_says_it_once_and_the_rescue_names_the_file():
+    listen(25)
+    monzen("deny", "203.0.113.0/24")
+    path = Path("/var/lib/monzen/ledger.db")
+    path.write_bytes(b"x" * 8192)
+    assert monzen("check", status=1).count("is damaged") == 1
+    assert "is damaged" in monzen("why", "203.0.113.7", status=1)
+    said = monzen("gate", "apply", "--rescue")
+    (aside,) = path.parent.glob("ledger.db.damaged-*")
+    assert f"the damaged file is kept: {aside}" in said
+    assert set(numbers().values()) == {"203.0.113.0/24"}

@@ -205,7 +205,8 @@ def _firewall(config: Config) -> Iterator[Finding]:
         with Keeper(config) as keeper:
             facts: dict[str, Any] = status(keeper)
     except (GateError, LedgerError) as error:
-        yield Finding("firewall", FAULT, str(error))
+        if not getattr(error, "damaged", False):  # of which `_ledger` has told
+            yield Finding("firewall", FAULT, str(error))
         return
     if facts["firewall"] == "dry":
         fix = _("install nftables or ufw, or load the module nf_tables")

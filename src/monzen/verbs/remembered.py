@@ -22,6 +22,7 @@ class Remembered:
 
     def __init__(self, packed: bytes, bits: int) -> None:
         self.entries: list[tuple[Entry, list[bytes]]] = []
+        self.trouble = ""  # why the ledger says nothing
         self.released: float | None = None
         self.allowed: list[str] = []
         self.ports: dict[int, list[tuple[int, int, int]]] = {}
@@ -36,8 +37,8 @@ class Remembered:
                 for number, port, protocol, packets, _octets in ledger.knocked():
                     if number in numbers:
                         self.ports.setdefault(number, []).append((packets, port, protocol))
-        except LedgerError:
-            return  # none yet, or no right to read it: the logs still say something
+        except LedgerError as error:
+            self.trouble = "" if error.missing else str(error)  # the logs still say something
 
     @property
     def found(self) -> bool:
