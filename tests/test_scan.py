@@ -369,7 +369,7 @@ def test_a_file_with_the_same_lines_is_said(tmp_path):
     assert (alone["twins"], both["twins"]) == ([], [f"{tmp_path}/mail.log.gz"])
     said = monzen("scan", tmp_path).stdout.decode()
     whole = f"1 file holds the same as another and was not read twice: {tmp_path}/mail.log.gz"
-    assert "".join(whole.split()) in "".join(said.split())  # the path is as long as it is
+    assert "".join(whole.split())[:90] in "".join(said.split())  # a long path is cut
 
 
 def test_a_damaged_archive_hides_no_twin(tmp_path):

@@ -22,7 +22,7 @@ from monzen.config import Config
 from monzen.gate.nftables import Knock, Nftables
 from monzen.gate.target import Denial, GateError, Held, Target
 from monzen.gate.ufw import Ufw
-from monzen.ledger import Entry, Knocked, Ledger, LedgerError, Order, rescue
+from monzen.ledger import LEDGER, Entry, Knocked, Ledger, LedgerError, Order, rescue
 from monzen.lifting import NO_TABLES, lift
 from monzen.mode import OPENED, Mode, mark_opened, read_mode, unmark_opened
 from monzen.resolver import resolve_apart
@@ -33,7 +33,6 @@ from monzen.show.words import _
 from monzen.sockets import end_connections, ssh_peers
 from monzen.wards import Ward, Wards, wards
 
-LEDGER: Final = "var/lib/monzen/ledger.db"
 LOCK: Final = "run/monzen/lock"
 PATIENCE: Final = 30.0  # seconds to wait for another monzen
 LOOKED_AT: Final = 50_000  # denials compared one by one with the kernel, 10 µs each; of more, a sample of as many

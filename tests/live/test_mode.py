@@ -164,7 +164,7 @@ def test_panic_on_a_full_disk():
     assert probes(CALLS[:1]) == ["silence"], "nothing was changed"
     said = monzen("panic", status=2)
     assert "THE GATE IS OPEN" in said
-    assert "systemctl stop monzen-gate" in said
+    assert "pkill -f 'monzen gate serve'" in said, "there is no systemd here"
     assert probes(CALLS) == OPEN
     assert ours() == []
     assert not [p for p in Path("/var/lib/monzen").iterdir() if p.name.startswith("mode.")], "nothing half written is left"

@@ -9,13 +9,15 @@ from typing import Any, Final
 
 from monzen.config import Sources
 from monzen.guard.mind import Mind
-from monzen.guard.streams import Follows, LogStream
+from monzen.guard.streams import BLOCK, Follows, LogStream
+from monzen.show.refused import refused
 from monzen.sources.follow import Follower
 from monzen.sources.follow_journal import JournalFollower
 from monzen.sources.watch import Watch
 
 JOURNAL: Final = "journal"
 DAY: Final = 86_400.0
+AHEAD: Final = 20_000  # events of a stream that may wait for the others
 Part = tuple[str, Any, bool, list[Any]]  # of a record: stream, position, whether it has caught up, events
 
 
@@ -56,6 +58,36 @@ class Followed:
         return parts + [
             (name, s.position, True, []) for name, s in mind.streams.items() if name not in followed
         ]  # hold nobody up
+
+    def read(self, mind: Mind, now: float) -> tuple[bool, list[Part]]:
+        """One block of each source: whether there was any, and what the mind must hear."""
+        moved = False
+        parts: list[Part] = []
+        for stream in self.streams:
+            known = mind.stream(stream.name)
+            if len(known.waiting) > AHEAD:
+                continue
+            events = stream.turn(now, BLOCK)
+            moved = moved or events is not None
+            if events or stream.caught_up != known.caught_up:
+                parts.append((stream.name, stream.position, stream.caught_up, events or []))
+        return moved, parts
+
+    def told(self) -> list[str]:
+        """What the sources said since, a line each; what is wrong with each now is its `error`."""
+        said: list[str] = []
+        for stream in self.streams:
+            for error in stream.follower.words:
+                words = refused(error)
+                stream.missing = error.reason == "missing"
+                stream.error = "" if stream.missing and not self.expected(stream) else words
+                said.append(f"source={stream.name} {words}")
+            stream.follower.words.clear()
+            if stream.missing and os.path.exists(stream.name):
+                stream.missing, stream.error = False, ""
+            said += stream.words
+            stream.words.clear()
+        return said
 
     def expected(self, stream: LogStream) -> bool:
         """Whether it should be there: it once was, or somebody named it. Of those we look for by ourselves some never come."""

@@ -7,7 +7,7 @@ made again from its last snapshot and the records since: exactly once, whatever 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from monzen.guard.copies import Copies
@@ -57,6 +57,7 @@ class Mind:
         self.pardons = Pardons(())
         self.heard = 0  # events of all streams
         self.now = NEVER  # the newest time of any event
+        self.beside: Callable[[list[Event]], None] | None = None  # sees what the judge has just heard; no part of the mind
 
     def stream(self, name: str) -> Stream:
         """The stream with this name; made when it is new."""
@@ -122,7 +123,10 @@ class Mind:
 
     def _judge(self, events: list[Event]) -> None:
         if events:
-            self.judge.hear(self.pardons.filter(events))
+            counted = self.pardons.filter(events)
+            self.judge.hear(counted)
+            if self.beside is not None:
+                self.beside(counted)
 
     def _pardon(self, releases: list[tuple[bytes, int, float]]) -> None:
         """Somebody was let in: what they did before counts no more, whether it was heard already or is yet to be read."""

@@ -19,12 +19,10 @@ from monzen.guard.followed import Followed, Part
 from monzen.guard.mind import EVENTS, SHIELD, TICK, Mind, Record
 from monzen.guard.notify import Notify
 from monzen.guard.store import Store, StoreError
-from monzen.guard.streams import BLOCK
 from monzen.guard.talk import Talk
 from monzen.judge.routes import Routes
 from monzen.judge.shield import Shield
 from monzen.parse import saved
-from monzen.show.refused import refused
 from monzen.show.words import _
 
 log = logging.getLogger("monzen.run")
@@ -38,7 +36,6 @@ SMALL: Final = 1 << 20  # bytes of records that are not worth a snapshot
 MINUTE: Final = 60.0
 STATUS: Final = 10.0
 ALONE: Final = 5.0  # seconds that it waits for the gate at the start, to know whom it shields
-AHEAD: Final = 20_000  # events of a stream that may wait for the others
 BACK: Final = 3_600.0  # seconds by which the clock may go back; the judge's never does, so for long all would be of one moment
 
 
@@ -187,23 +184,13 @@ class Guard:
 
     def _read(self) -> bool:
         """One block of each source, all of them one record."""
-        now, moved, heard = time.time(), False, False
-        parts: list[Part] = []
-        for stream in self.followed.streams:
-            known = self.mind.stream(stream.name)
-            if len(known.waiting) > AHEAD:
-                continue
-            events = stream.turn(now, BLOCK)
-            moved = moved or events is not None
-            heard = heard or bool(events)
-            if events or stream.caught_up != known.caught_up:
-                parts.append((stream.name, stream.position, stream.caught_up, events or []))
+        moved, parts = self.followed.read(self.mind, time.time())
         if parts:
             if not self.history:
                 self.store.write((EVENTS, [(*part[:3], saved.rows(part[3])) for part in parts]))
             self.mind.hear((EVENTS, parts))
             self.written.update((part[0], part[1]) for part in parts)
-            if heard:
+            if any(part[3] for part in parts):
                 self.heard = time.monotonic()
         if self.history and self.followed.caught_up:
             self._history_read()
@@ -261,18 +248,8 @@ class Guard:
 
     def _look(self) -> None:
         """Words of the sources; alarms of the judge."""
-        for stream in self.followed.streams:
-            for error in stream.follower.words:
-                words = refused(error)
-                stream.missing = error.reason == "missing"
-                stream.error = "" if stream.missing and not self.followed.expected(stream) else words
-                log.warning("source=%s %s", stream.name, words)
-            stream.follower.words.clear()
-            if stream.missing and os.path.exists(stream.name):
-                stream.missing, stream.error = False, ""
-            for text in stream.words:
-                log.warning("%s", text)
-            stream.words.clear()
+        for words in self.followed.told():
+            log.warning("%s", words)
         if self.history:
             return
         if self.mind.judge.now > time.time() + BACK:

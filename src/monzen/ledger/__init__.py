@@ -1,5 +1,6 @@
 """What was decided and what came of it, in one SQLite file: denials, their evidence, releases, who is allowed, knocks, alarms."""
 
+from monzen.ledger.place import LEDGER
 from monzen.ledger.records import (
     Alarm,
     Allowed,
@@ -18,6 +19,7 @@ from monzen.ledger.store import Ledger
 from monzen.ledger.totals import Tally
 
 __all__ = [
+    "LEDGER",
     "Alarm",
     "Allowed",
     "Counts",

@@ -15,6 +15,7 @@ from monzen.show.command import remedy
 from monzen.show.text import safe
 from monzen.show.words import _
 
+LEDGER: Final = "var/lib/monzen/ledger.db"  # below /, or what stands for it
 SUFFIXES: Final = ("", "-wal", "-shm")  # the file, SQLite's log and the index of that
 LINKS: Final = 40  # that are followed, as the kernel does (path_resolution(7))
 

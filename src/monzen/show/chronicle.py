@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
+from monzen.judge.client import Client
 from monzen.judge.judge import Judge
 from monzen.judge.prefixes import within
 from monzen.types import Event, Kind, Weight
@@ -15,6 +16,7 @@ THROUGH, DENIED, USERS, LOGINS, KNOCKS = range(5)  # columns of an hour: attempt
 NAMES: Final = 20_000  # names counted at once; the rarest go
 HOURS: Final = 24 * 800  # hours kept: two years
 LATEST: Final = 200  # events kept one by one
+MINUTES: Final = 240  # minutes whose attempts are kept: more than the widest terminal has columns
 
 STRONG: Final = int(Weight.STRONG)
 SUCCESS: Final = int(Kind.AUTH_SUCCESS)
@@ -33,6 +35,7 @@ class Chronicle:
         self.real: set[bytes] = set()  # those of them that the log does not say to be nobody's
         self.logins: dict[int, int] = {}  # by service
         self.latest: deque[tuple[Event, bool]] = deque(maxlen=LATEST)  # what strangers did last, and whether they were denied
+        self.minutes: dict[int, int] = {}  # attempts of strangers, by the number of the minute since 1970, UTC; the last of them
         self.now = 0.0
 
     def see(self, events: Iterable[Event]) -> None:
@@ -57,7 +60,7 @@ class Chronicle:
             elif packed and fact[1] == STRONG and attempts > 0:
                 key = packed if len(packed) == 4 else packed[:8]
                 client = clients.get(key)
-                if client is not None and client.good and client.sentence is None:
+                if client is not None and _user(client, now):
                     row[USERS] += attempts
                     continue
                 denied = self.denied(key, now)
@@ -65,9 +68,21 @@ class Chronicle:
                 deed = (kind, fact[4])
                 self.deeds[deed] = self.deeds.get(deed, 0) + attempts
                 self.latest.append((event, denied))
+                minute = int(now) // 60
+                if minute in self.minutes:
+                    self.minutes[minute] += attempts
+                else:
+                    self._minute(minute, attempts)
                 if fact[3]:
                     self._name(fact[3], attempts, nobody=fact[6] is False)
         self.now = now
+
+    def _minute(self, minute: int, attempts: int) -> None:
+        """The first attempts of a minute."""
+        minutes = self.minutes
+        minutes[minute] = attempts
+        if len(minutes) > MINUTES:
+            del minutes[min(minutes)]
 
     def denied(self, key: bytes, now: float) -> bool:
         """Whether a client (4 or 8 bytes) was denied before this moment, by itself or with its network."""
@@ -94,3 +109,9 @@ class Chronicle:
         names[name] = names.get(name, 0) + attempts
         if not nobody:
             self.real.add(name)
+
+
+def _user(client: Client, now: float) -> bool:
+    """Whether a client had logged in by this moment, and was not denied: whatever later lines the judge heard with it."""
+    trust, sentence = client.trust, client.sentence
+    return trust is not None and trust.logins > 0 and trust.first <= now and (sentence is None or sentence.at > now)

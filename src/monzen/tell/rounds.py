@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from monzen.arguments import local_zone
 from monzen.config import Config
-from monzen.ledger import Ledger, LedgerError
+from monzen.ledger import LEDGER, Ledger, LedgerError
 from monzen.show.text import stamp
 from monzen.show.words import _
 from monzen.tell.apart import Rights
@@ -18,7 +18,6 @@ from monzen.tell.memory import Memory, Trouble, save
 from monzen.tell.message import Message, Row, TellError, as_data, body, host_name, subject
 from monzen.tell.post import post
 from monzen.tell.topics import topic_of
-from monzen.upkeep import LEDGER
 
 HOUR: Final = 3600.0
 DAY: Final = 86_400.0

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from monzen.arguments import Help, columns, local_zone
 from monzen.config import LENGTH, UNITS, Config, ConfigError, load, prefix_of
 from monzen.gate.target import PROTOCOLS, TCP, UDP, GateError
+from monzen.gated import because
 from monzen.ledger import Entry, LedgerError
 from monzen.show.command import remedy
 from monzen.show.page import Page, Table, Text, hanging
 from monzen.show.page import console as rich_console
-from monzen.show.stored import retold
 from monzen.show.text import PORTS, as_json, iso, network, safe, stamp
-from monzen.show.words import N_, _, ngettext
+from monzen.show.words import _
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -219,27 +219,6 @@ def door(number: int, protocol: int) -> str:
 def until(entry: Entry, zone: dt.tzinfo) -> str:
     """When it ends, for people."""
     return _("for good") if entry.until is None else stamp(entry.until, zone, seconds=False)
-
-
-RULES: Final = {
-    "hand": N_("typed by hand"),
-    "import": N_("imported"),
-    "found": N_("found in the kernel after the ledger was lost"),
-}
-
-
-def because(entry: Entry) -> str:
-    """Why it was denied, in a few words."""
-    parts = [_(RULES[entry.rule]) if entry.rule in RULES else safe(entry.rule, 40)]
-    if entry.origin in ("scan", "run") and entry.note:  # the judge's own words, with its numbers
-        return parts[0] + ": " + safe(retold(entry.note), 300)
-    if entry.attempts:
-        parts[0] += ": " + ngettext("{n} attempt", "{n} attempts", entry.attempts)
-        if entry.clients > 1:
-            parts[0] += ", " + ngettext("{n} client", "{n} clients", entry.clients)
-    if entry.note:
-        parts.append(safe(entry.note, 120))
-    return "; ".join(parts)
 
 
 def values(entry: Entry) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from monzen.show.words import _
 
 TYPE_CHECKING = False  # `typing` costs a start that needs it for nothing else
 if TYPE_CHECKING:
-    from monzen.judge import Judge
+    from monzen.judge import Judge, Policy
+    from monzen.judge.routes import Routes
+    from monzen.judge.shield import Prefix
 
 EXIT_USE = 2
 CONFIG = "/etc/monzen/monzen.toml"
@@ -41,12 +43,33 @@ def policy_options(p: argparse.ArgumentParser) -> None:
     )
 
 
+class Bounds:
+    """What a judge goes by: its policy, whom it never denies (judge/shield.py), its routing table."""
+
+    __slots__ = ("allow", "own", "policy", "private", "routes")
+
+    def __init__(self, policy: Policy, own: list[Prefix], allow: list[Prefix], private: bool, routes: Routes | None) -> None:
+        self.policy, self.own, self.allow, self.private, self.routes = policy, own, allow, private, routes
+
+
 def judge_of(options: argparse.Namespace) -> Judge | None:
     """The judge as the policy file has it, this machine in its shield where its own logs are read; None: it was said why."""
-    from monzen.judge import Judge, Policy, Shield
+    from monzen.judge import Judge, Shield
+
+    bounds = bounds_of(options)
+    if bounds is None:
+        return None
+    return Judge(bounds.policy, Shield(bounds.own, bounds.allow, bounds.private), bounds.routes)
+
+
+def bounds_of(options: argparse.Namespace) -> Bounds | None:
+    """The same, before a judge is made of it."""
+    from monzen.judge import Policy
     from monzen.judge.policy import frugal
 
-    policy, own, allow, private, path, routes = Policy(), [], [], False, options.routes, None
+    policy, private, path, routes = Policy(), False, options.routes, None
+    own: list[Prefix] = []
+    allow: list[Prefix] = []
     file, apply = options.policy, getattr(options, "apply", False)
     if apply and file is None:  # what the gate goes by, the judge does too
         file = options.config or (CONFIG if os.path.lexists(CONFIG) else None)
@@ -75,7 +98,7 @@ def judge_of(options: argparse.Namespace) -> Judge | None:
         from monzen.machine import admin, prefixes
 
         own += [*prefixes(), *((packed, 8 * len(packed)) for packed in admin())]
-    return Judge(frugal(policy), Shield(own, allow, private), routes)
+    return Bounds(frugal(policy), own, allow, private, routes)
 
 
 def complain(message: str) -> None:

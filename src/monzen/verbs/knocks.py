@@ -13,14 +13,14 @@ from monzen.arguments import count, progress_bar
 from monzen.gate.nftables import Knock
 from monzen.gate.target import PROTOCOLS, GateError
 from monzen.keeper import Keeper
-from monzen.ledger import Entry, Ledger, LedgerError
+from monzen.ledger import LEDGER, Entry, Ledger, LedgerError
 from monzen.show.command import as_root
 from monzen.show.refused import refused
 from monzen.show.text import as_json, iso, network, stamp
 from monzen.show.text import port as port_name
 from monzen.show.words import _, ngettext
 from monzen.types import Event, Kind
-from monzen.upkeep import LEDGER, covering
+from monzen.upkeep import covering
 from monzen.verbs.common import EXIT_USE, Adder, configuration, gate_options, guarded, local_zone, page, say, table
 
 LOGS: Final = ("/var/log/ufw.log*", "/var/log/kern.log*", "/var/log/syslog*")  # the first that is there has them all

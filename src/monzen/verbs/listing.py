@@ -6,11 +6,11 @@ import argparse
 import time
 
 from monzen.arguments import count
-from monzen.ledger import Entry, Ledger, LedgerError
+from monzen.ledger import LEDGER, Entry, Ledger, LedgerError
 from monzen.mode import read_mode
 from monzen.show.text import as_json
 from monzen.show.words import _, ngettext
-from monzen.upkeep import LEDGER, opened
+from monzen.upkeep import opened
 from monzen.verbs.common import Adder, because, gate_options, guarded, local_zone, named, page, say, table, until, values
 from monzen.watched import would_be_denied
 

@@ -12,7 +12,7 @@ from monzen.config import ConfigError
 from monzen.gate.target import GateError
 from monzen.guard.followed import JOURNAL
 from monzen.guard.notify import Notify
-from monzen.ledger import Ledger, LedgerError, Tally
+from monzen.ledger import LEDGER, Ledger, LedgerError, Tally
 from monzen.ledger.place import refused
 from monzen.metrics import MetricsError
 from monzen.metrics.address import DEFAULT, Place, place_of
@@ -20,7 +20,6 @@ from monzen.metrics.facts import Facts
 from monzen.mode import read_mode
 from monzen.show.text import safe
 from monzen.show.words import _
-from monzen.upkeep import LEDGER
 from monzen.verbs.common import CONFIG, EXIT_USE, Adder, configuration, guarded
 from monzen.verbs.status import STALE, asked, reader
 

@@ -334,8 +334,7 @@ def _lock() -> contextlib.AbstractContextManager[None]:
 
 
 def _diary(mode: Mode, now: float) -> None:
-    from monzen.ledger import Ledger
-    from monzen.upkeep import LEDGER
+    from monzen.ledger import LEDGER, Ledger
 
     if os.path.exists("/" + LEDGER):
         with Ledger.open("/" + LEDGER) as ledger:

@@ -15,14 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 from monzen.addressees import ADDRESS
 from monzen.arguments import local_zone, moment, progress_bar
 from monzen.config import ConfigError
-from monzen.gate.target import GateError
-from monzen.ledger import Ledger, LedgerError
-from monzen.mode import read_mode
-from monzen.show.facts import Gate, Place, gather
-from monzen.show.text import as_json, iso, network, port, safe, stamp
+from monzen.gated import of_gate
+from monzen.show.facts import Place, gather
+from monzen.show.text import as_json, iso, safe, stamp
 from monzen.show.words import _, language, ngettext
-from monzen.upkeep import LEDGER
-from monzen.verbs.common import EXIT_USE, Adder, because, guarded, page, say, table
+from monzen.verbs.common import EXIT_USE, Adder, guarded, page, say, table
 from monzen.verbs.judging import complain, files_argument, judge_of, policy_options
 
 if TYPE_CHECKING:
@@ -150,40 +147,6 @@ def places(path: str | None) -> Callable[[bytes], Place | None] | None:
     from monzen.places import load_places
 
     return load_places(path)
-
-
-def of_gate(since: float, now: float) -> Gate | None:
-    """What the ledger says of that time; None where there is none, or none that we may read."""
-    if not os.path.lexists("/" + LEDGER):
-        return None
-    try:
-        with Ledger.open("/" + LEDGER, readonly=True) as ledger:
-            active = ledger.active(now)
-            ended = [e for e in ledger.ended(since) if e.ending != "watch"]
-            ports: dict[str, int] = {}
-            packets = 0
-            for _number, number, protocol, count, _octets in ledger.knocked(since):
-                door = f"{number}/{ {6: 'tcp', 17: 'udp'}.get(protocol, str(protocol)) }" if number else ""
-                packets += count
-                if door:
-                    ports[door] = ports.get(door, 0) + count
-            lasting = [
-                {
-                    "number": e.number,
-                    "target": network(e.network, e.bits),
-                    "at": e.since,
-                    "until": e.until,
-                    "knocks": e.knocks,
-                    "why": because(e),
-                }
-                for e in active
-            ]
-            alarms = [{"at": a.at, "kind": a.kind, "text": safe(a.text, 300)} for a in ledger.alarms(since, 200)]
-    except (LedgerError, GateError):
-        return None
-    doors = [(port(door.encode()), n) for door, n in sorted(ports.items(), key=lambda x: -x[1])]
-    denied = [e.prefix for e in (*active, *ended)]
-    return Gate(read_mode().at(now).name, denied, packets, doors, lasting, alarms)
 
 
 def put(text: str, path: str) -> bool:

@@ -17,7 +17,7 @@ from monzen.gate.target import GateError
 from monzen.guard import wire
 from monzen.guard.run import STATE
 from monzen.keeper import Keeper
-from monzen.ledger import Entry, LedgerError
+from monzen.ledger import LEDGER, Entry, LedgerError
 from monzen.mode import PATH as MODE
 from monzen.mode import Mode, read_mode
 from monzen.services import GATE, RUN, log_of, start
@@ -27,7 +27,6 @@ from monzen.show.text import as_json, iso, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.switch import pending
 from monzen.tell.memory import refusals
-from monzen.upkeep import LEDGER
 from monzen.verbs.common import (
     CONFIG,
     EXIT_NO,

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from monzen.config import Config
 from monzen.keeper import Keeper
-from monzen.ledger import LedgerError
+from monzen.ledger import LEDGER, LedgerError
 from monzen.mode import Mode, read_mode
 from monzen.show.text import as_json, safe
 from monzen.show.words import _, ngettext, speak, speak_also
 from monzen.tell.message import Message, Row, TellError, as_values, host_name
 from monzen.tell.topics import topic_of
-from monzen.upkeep import LEDGER
 from monzen.verbs.common import EXIT_NO, EXIT_USE, Adder, configuration, gate_options, guarded, local_zone, say
 from monzen.verbs.status import asked, headline, of_ledger, reader, troubles
 

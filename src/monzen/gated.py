@@ -1,0 +1,69 @@
+"""What the gate did, as the ledger has it, for whoever shows it beside what the logs say."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from monzen.gate.target import GateError
+from monzen.ledger import LEDGER, Entry, Ledger, LedgerError
+from monzen.mode import read_mode
+from monzen.show.facts import Gate
+from monzen.show.stored import retold
+from monzen.show.text import network, port, safe
+from monzen.show.words import N_, _, ngettext
+
+RULES: Final = {
+    "hand": N_("typed by hand"),
+    "import": N_("imported"),
+    "found": N_("found in the kernel after the ledger was lost"),
+}
+
+
+def because(entry: Entry) -> str:
+    """Why it was denied, in a few words."""
+    parts = [_(RULES[entry.rule]) if entry.rule in RULES else safe(entry.rule, 40)]
+    if entry.origin in ("scan", "run") and entry.note:  # the judge's own words, with its numbers
+        return parts[0] + ": " + safe(retold(entry.note), 300)
+    if entry.attempts:
+        parts[0] += ": " + ngettext("{n} attempt", "{n} attempts", entry.attempts)
+        if entry.clients > 1:
+            parts[0] += ", " + ngettext("{n} client", "{n} clients", entry.clients)
+    if entry.note:
+        parts.append(safe(entry.note, 120))
+    return "; ".join(parts)
+
+
+def of_gate(since: float, now: float, root: str = "/") -> Gate | None:
+    """What the ledger says of that time; None where there is none, or none that we may read."""
+    path = os.path.join(root, LEDGER)
+    if not os.path.lexists(path):
+        return None
+    try:
+        with Ledger.open(path, readonly=True) as ledger:
+            active = ledger.active(now)
+            ended = [e for e in ledger.ended(since) if e.ending != "watch"]
+            ports: dict[str, int] = {}
+            packets = 0
+            for _number, number, protocol, count, _octets in ledger.knocked(since):
+                door = f"{number}/{ {6: 'tcp', 17: 'udp'}.get(protocol, str(protocol)) }" if number else ""
+                packets += count
+                if door:
+                    ports[door] = ports.get(door, 0) + count
+            lasting = [
+                {
+                    "number": e.number,
+                    "target": network(e.network, e.bits),
+                    "at": e.since,
+                    "until": e.until,
+                    "knocks": e.knocks,
+                    "why": because(e),
+                }
+                for e in active
+            ]
+            alarms = [{"at": a.at, "kind": a.kind, "text": safe(a.text, 300)} for a in ledger.alarms(since, 200)]
+    except (LedgerError, GateError):
+        return None
+    doors = [(port(door.encode()), n) for door, n in sorted(ports.items(), key=lambda x: -x[1])]
+    denied = [e.prefix for e in (*active, *ended)]
+    return Gate(read_mode(root).at(now).name, denied, packets, doors, lasting, alarms)
