@@ -137,9 +137,9 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         return verb(name, says, examples, logs=False)
 
     if asked is None or asked not in ("scan", "why", "explain"):
-        from monzen.verbs import check, deny, gate, guard, init, knocks, listing, metrics, mode, report, status, tell
+        from monzen.verbs import check, deny, gate, guard, init, knocks, listing, metrics, mode, report, serve, status, tell
 
-        for module in (status, report, deny, listing, knocks, check, gate, guard, init, mode, tell, metrics):
+        for module in (status, report, deny, listing, knocks, check, gate, guard, init, mode, tell, metrics, serve):
             module.add(gate_verb)
     return top
 

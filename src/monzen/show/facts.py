@@ -59,7 +59,9 @@ def gather(
     """Everything as plain values; times in epoch seconds, UTC. `names`: user names are shown, also those with an account."""
     judge = reading.judge
     attackers = _attackers(judge)
-    denied = _Denied(judge, gate)
+    # what a person typed in watch-only mode is not what monzen does
+    real = gate is not None and bool(gate.denied) and gate.mode != "watch"
+    denied = _Denied(judge, gate if real else None)
     turned = {key for key in attackers if denied(key)}
     standing = _targets(judge, chronicle, names, place)
     hurt = {key for s in judge.sentences for key in s.hurt}
@@ -71,7 +73,7 @@ def gather(
         "lines": reading.lines,
         "unread": reading.suspects + reading.too_long,
         "inputs": [safe(i.path, 80) for i in reading.inputs],
-        "real": gate is not None and bool(gate.denied),
+        "real": real,
         "mode": gate.mode if gate is not None else None,
         "attackers": len(attackers),
         "attempts": sum(judge.clients[k].attempts for k in attackers),

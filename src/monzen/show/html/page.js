@@ -252,14 +252,14 @@
   };
   const label = (table) => {
     const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
-    for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, n) => { if (n) cell.dataset.label = names[n]; });
+    for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, n) => { if (n && names[n]) cell.dataset.label = names[n]; });
   };
 
   const all = () => { hours(); targets(); map(); };
   const start = () => {
-    const find = document.querySelector(".find"), table = document.getElementById("targets-table");
+    const find = document.querySelector(".find");
     if (find) { find.hidden = false; document.getElementById("find").addEventListener("input", search); }
-    if (table) label(table);
+    document.querySelectorAll("table.cards").forEach(label);
     all();
   };
   document.addEventListener("click", (event) => {

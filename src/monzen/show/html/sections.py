@@ -73,7 +73,7 @@ class Sections:
         """The headline."""
         facts = self.facts
         mode = {
-            "watch": _("Watch-only: nobody is denied yet. This is what would have happened."),
+            "watch": _("Watch-only: monzen denies nobody by itself yet. This is what it would have done."),
             "paused": _("The gate is paused: nobody is turned away now."),
             "panic": _("The gate is open: nobody is turned away now."),
         }.get(facts["mode"] or "", None if facts["real"] else _("Read from logs alone: what monzen would have done."))
@@ -174,7 +174,7 @@ class Sections:
             class_="find",
             hidden=True,
         )
-        table = self._table(headings, rows, (4, 5), id="targets-table")
+        table = self._table(headings, rows, (4, 5), id="targets-table", class_="cards")
         return self._section("targets", title, self._chart("targets", says), find, table, more)
 
     def map(self) -> Markup | None:

@@ -1,0 +1,189 @@
+"""The application: the page, its renewal, explanations, and what can be done. What it knows comes from a Looker."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import time
+from collections.abc import AsyncIterator
+from functools import cache
+from typing import Any, Final, Protocol
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from monzen.show.html.page import document, drawn, part
+from monzen.show.html.page import policy as content_policy
+from monzen.show.html.tags import join, tag
+from monzen.show.html.words import headline
+from monzen.show.words import _, speak
+from monzen.types import Event
+from monzen.web.served import Served
+
+RENEWED: Final = 2.0  # seconds between two pages of what changes all the time
+BEAT: Final = 15.0  # seconds after which a silent connection says that it lives
+LISTENERS: Final = 32
+LANGUAGES: Final = ("en", "ja")
+
+
+class Looker(Protocol):
+    """What is shown."""
+
+    version: int  # another one whenever something changed
+    reading: bool  # the older logs
+    may: bool  # whether something can be done
+
+    def facts(self) -> dict[str, Any]:
+        """As show.facts.gather has them."""
+
+    def latest(self) -> list[tuple[Event, bool]]:
+        """The last attempts, and whether they were of who is denied."""
+
+    def why(self, target: str) -> str:
+        """What `monzen why` says. Raises ValueError for what is no address."""
+
+    async def act(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What became of what was asked for."""
+
+
+@cache
+def script() -> str:
+    """Ours, for the live page."""
+    with open(os.path.join(os.path.dirname(__file__), "serve.js"), encoding="utf-8") as file:
+        return file.read()
+
+
+class Site:
+    """The routes, and what they need. `proof`: what a page sends with whatever changes something."""
+
+    def __init__(self, looker: Looker, zone: dt.tzinfo, *, proof: str, names: bool, host: str) -> None:
+        self.looker, self.zone, self.proof, self.names, self.host = looker, zone, proof, names, host
+        self.pages: dict[str, tuple[int, float, str]] = {}  # by language: version, when, page
+        self.listening = 0
+
+    def app(self) -> Starlette:
+        """As ASGI has it."""
+        return Starlette(
+            routes=[
+                Route("/", self.page),
+                Route("/page", self.page),
+                Route("/events", self.events),
+                Route("/why", self.why),
+                Route("/do", self.do, methods=["POST"]),
+            ]
+        )
+
+    def language(self, request: Request) -> str:
+        """That of `?lang=`, else of the browser."""
+        asked = request.query_params.get("lang", "")
+        if asked in LANGUAGES:
+            return asked
+        return "ja" if request.headers.get("accept-language", "").lower().startswith("ja") else "en"
+
+    async def page(self, request: Request) -> Response:
+        """All of it."""
+        language = self.language(request)
+        version, at, page = self.pages.get(language, (-1, 0.0, ""))
+        if page and version != self.looker.version and (early := at + RENEWED - time.monotonic()) > 0:
+            await asyncio.sleep(early)  # an older one would stay, for nothing would tell of it again
+            version, at, page = self.pages.get(language, (-1, 0.0, ""))
+        if not page or version != self.looker.version:
+            version = self.looker.version
+            page = self.render(language)
+            self.pages[language] = (version, time.monotonic(), page)
+        scripts = (part("charts.min.js"), part("page.js"), script())
+        policy = content_policy(scripts, (part("page.css"),), "'self'") + "; frame-ancestors 'none'"
+        return HTMLResponse(page, headers={"content-security-policy": policy})
+
+    def render(self, language: str) -> str:
+        """The page in a language."""
+        speak(language)
+        looker = self.looker
+        facts = looker.facts()
+        body = Served(facts, self.zone, latest=looker.latest(), may=looker.may, names=self.names, reading=looker.reading).all()
+        other = [
+            tag("a", name, href=f"/?lang={code}", hreflang=code, lang=code)
+            for code, name in (("en", "English"), ("ja", "日本語"))
+            if code != language
+        ]
+        bar = tag("nav", tag("strong", f"monzen {self.host}"), tag("span", _("connecting"), id="live", role="status"), *other)
+        told = {**drawn(facts, self.zone), "proof": self.proof, "language": language, "may": looker.may, "times": times()}
+        told["words"] = {**told["words"], **words()}
+        return document(f"monzen: {headline(facts)}", join([bar, body]), told, language=language, more=(script(),))
+
+    async def events(self, _request: Request) -> Response:
+        """Something changed: no more than that is said, and the page asks for itself."""
+        if self.listening >= LISTENERS:
+            return Response(status_code=503)
+        return StreamingResponse(self._changes(), media_type="text/event-stream")
+
+    async def _changes(self) -> AsyncIterator[bytes]:
+        self.listening += 1
+        try:
+            known, said = self.looker.version, time.monotonic()
+            yield b": hello\n\n"
+            while True:
+                await asyncio.sleep(RENEWED)
+                if self.looker.version != known:
+                    known, said = self.looker.version, time.monotonic()
+                    yield b"data: %d\n\n" % known
+                elif time.monotonic() - said > BEAT:
+                    said = time.monotonic()
+                    yield b": alive\n\n"
+        finally:
+            self.listening -= 1
+
+    async def why(self, request: Request) -> Response:
+        """Why somebody is or would be denied, or not."""
+        speak(self.language(request))
+        try:
+            return JSONResponse({"text": self.looker.why(request.query_params.get("target", "")[:100])})
+        except ValueError:
+            said = _("This is no address. Use one such as 203.0.113.7 or 2001:db8::1, or a network such as 203.0.113.0/24")
+            return JSONResponse({"text": said}, status_code=400)
+
+    async def do(self, request: Request) -> Response:
+        """Deny, release, allow."""
+        try:
+            asked = await request.json()
+        except (ValueError, RecursionError):
+            return Response(status_code=400)
+        if not isinstance(asked, dict) or not self.looker.may:
+            return Response(status_code=403)
+        answer = await self.looker.act({key: str(asked.get(key, ""))[:255] for key in ("do", "target", "for", "language")})
+        return JSONResponse(answer)
+
+
+def times() -> list[tuple[str, str]]:
+    """For how long somebody can be denied."""
+    return [
+        ("1h", _("an hour")),
+        ("24h", _("a day")),
+        ("7d", _("7 days")),
+        ("30d", _("30 days")),
+        ("", _("for good")),
+    ]
+
+
+def words() -> dict[str, str]:
+    """What the script of the live page says."""
+    return {
+        "deny": _("Deny"),
+        "release": _("Release"),
+        "allow": _("Allow"),
+        "why": _("Explain"),
+        "cancel": _("Cancel"),
+        "for": _("For: "),
+        "live": _("live"),
+        "lost": _("The connection is lost; it is tried again."),
+        "refused": _("Not done ({status}). Open the page anew."),
+        "sure-deny": _("Turn {target} away?"),
+        "what-deny": _("On every port, without an answer. Its open connections end."),
+        "sure-release": _("Let {target} in again?"),
+        "what-release": _("At once. Older log lines will not deny it again."),
+        "sure-allow": _("Never deny {target}?"),
+        "what-allow": _("Whatever it does. What is denied of it is released."),
+    }

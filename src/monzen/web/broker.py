@@ -1,0 +1,122 @@
+"""The half of `monzen serve` that has rights: it does the few things that can be asked for, each by the verb of a person.
+
+It shares nothing but a socket with the half that reads logs and speaks HTTP; what comes from there is checked word by word.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from monzen.config import HOST, LENGTH, prefix_of
+
+LONGEST: Final = 1 << 22  # bytes of an answer: the denials of a full gate
+VERBS: Final = ("deny", "release", "allow", "forget")
+PATIENCE: Final = 60.0  # seconds: the ledger may be busy
+
+
+class BrokerError(Exception):
+    """What was asked for is nothing that can be done; for the log."""
+
+
+def command(verb: str, target: str, length: str = "") -> list[str]:
+    """The arguments of the verb that does it. Raises BrokerError."""
+    if verb not in VERBS or len(target) > 255:
+        raise BrokerError("no such verb")
+    is_prefix = prefix_of(target) is not None
+    is_name = HOST(target) is not None
+    is_number = target.isascii() and target.isdigit() and len(target) < 19
+    if not (is_prefix or (verb == "release" and is_number) or (verb in ("allow", "forget") and is_name)):
+        raise BrokerError("no such target")
+    if length and (verb != "deny" or LENGTH(length) is None):
+        raise BrokerError("no such time")
+    more = ["--for", length] if length else []
+    name, more = ("allow", ["--remove"]) if verb == "forget" else (verb, more)
+    return [name, *more, "--", target]
+
+
+class Broker:
+    """Serves one socket until the other end is closed."""
+
+    def __init__(self, link: socket.socket, config: str | None, environment: dict[str, str] | None = None) -> None:
+        self.link, self.config = link, config
+        self.environment = environment
+
+    def run(self) -> None:
+        """Question and answer, one at a time, each a line of JSON with its length before it."""
+        while (asked := receive(self.link)) is not None:
+            try:
+                answer = self.answer(asked)
+            except (BrokerError, KeyError, TypeError, ValueError, RecursionError) as error:
+                answer = {"status": 2, "text": f"refused: {error}"}
+            send(self.link, answer)
+
+    def answer(self, asked: Any) -> dict[str, Any]:  # noqa: ANN401  # whatever JSON holds
+        """What became of it: an exit status and what the verb said; or what the ledger says of a time."""
+        if not isinstance(asked, dict):
+            raise BrokerError("no question")
+        if asked.get("do") == "gate":
+            return self.gate(float(asked["since"]))
+        language = "ja" if asked.get("language") == "ja" else "en"
+        return self.act(command(str(asked["do"]), str(asked["target"]), str(asked.get("for", ""))), language)
+
+    def act(self, arguments: Sequence[str], language: str) -> dict[str, Any]:
+        """Run the verb as a person would."""
+        options = ["--config", self.config] if self.config is not None else []
+        spoken = {**os.environ, "LANGUAGE": language, "LC_ALL": "C.UTF-8", "COLUMNS": "100"}
+        verb, *rest = arguments
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "monzen", verb, *options, *rest],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=spoken if self.environment is None else self.environment | spoken,
+                timeout=PATIENCE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return {"status": 2, "text": "no answer in time"}
+        return {"status": done.returncode, "text": done.stdout.decode("utf-8", "replace")[:20_000]}
+
+    def gate(self, since: float) -> dict[str, Any]:
+        """What the ledger knows."""
+        import time
+
+        from monzen.gated import of_gate
+
+        found = of_gate(since, time.time())
+        if found is None:
+            return {"gate": None}
+        denied = [[network.hex(), bits] for network, bits in found.denied]
+        return {"gate": {**found._asdict(), "denied": denied}}
+
+
+def send(link: socket.socket, value: Any) -> None:  # noqa: ANN401  # what JSON holds
+    """A value, with its length before it. Raises OSError."""
+    data = json.dumps(value).encode()
+    link.sendall(len(data).to_bytes(4, "big") + data)
+
+
+def receive(link: socket.socket) -> Any:  # noqa: ANN401  # what JSON holds
+    """The next value; None where there will be none. Raises OSError, ValueError."""
+    head = _exactly(link, 4)
+    if head is None or not 0 < int.from_bytes(head, "big") <= LONGEST:
+        return None
+    data = _exactly(link, int.from_bytes(head, "big"))
+    return None if data is None else json.loads(data)
+
+
+def _exactly(link: socket.socket, count: int) -> bytes | None:
+    data = b""
+    while len(data) < count:
+        piece = link.recv(min(1 << 16, count - len(data)))
+        if not piece:
+            return None
+        data += piece
+    return data

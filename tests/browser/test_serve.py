@@ -1,0 +1,261 @@
+"""The live page in a real browser, over a real gate: look, filter, explain, deny, release, allow; and who is refused."""
+
+import http.client
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.browser.chromium import browser, page_of
+from tests.browser.hostile import lines
+from tests.lab import live
+from tests.lab.net import run, until
+
+LOG = Path("/var/log/mail.log")
+PORT = 8765
+WEEK = Path(__file__).parents[2] / "samples/one_week.log"
+NEEDS = ("nft", "ss", "setpriv", "useradd", "chromium")
+
+
+class Served:
+    """`monzen serve` as root, in the sandbox, and what it printed."""
+
+    def __init__(self, *options, user=None):
+        self.out = Path("/run/serve.out")
+        before = [] if user is None else ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+        command = [*before, sys.executable, "-m", "monzen", "serve", *map(str, options)]
+        given = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        self.process = subprocess.Popen(command, stdout=self.out.open("w"), stderr=subprocess.STDOUT, env=given)
+
+    def address(self):
+        found = until(lambda: re.search(r"Open (\S+) in", self.out.read_text()) or self.ended(), 30, what="the address")
+        assert found is not True, self.out.read_text()
+        return found[1]
+
+    def ended(self):
+        return self.process.poll() is not None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+def machine(text=""):
+    run("ip link set lo up", check=False)
+    run("getent passwd monzen || useradd --system --user-group --groups adm monzen")
+    LOG.write_text(text)
+    run(["chown", "root:adm", str(LOG)])
+    LOG.chmod(0o640)
+    Path("/etc/monzen").mkdir(exist_ok=True)
+    Path("/etc/monzen/monzen.toml").write_text(f'[sources]\nfiles = ["{LOG}"]\njournal = false\n')
+
+
+def monzen(*arguments):
+    return run([sys.executable, "-m", "monzen", *arguments], check=False).stdout
+
+
+def shown(page, selector, words, seconds=15):
+    """Until a place of the page says so."""
+    page.wait_for_function(
+        "([s, w]) => [...document.querySelectorAll(s)].some((e) => e.textContent.includes(w))", arg=[selector, words], timeout=seconds * 1000
+    )
+
+
+def guess(client, name, at):
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(at))
+    return f"{stamp} mail postfix/smtpd[9]: warning: unknown[{client}]: SASL LOGIN authentication failed: x, sasl_username={name}\n"
+
+
+def everything(language):
+    """As an admin would use it, in one language."""
+    words = {
+        "en": {"deny": "Deny", "release": "Release", "allow": "Allow", "why": "Explain", "away": "Turn 203.0.113.0/24 away?", "nobody": "Nobody is denied"},
+        "ja": {"deny": "拒否", "release": "解除", "allow": "許可", "why": "説明", "away": "203.0.113.0/24 を拒否しますか", "nobody": "拒否されているものはありません"},
+    }[language]
+    now = time.time()
+    machine("".join(guess(f"203.0.113.{n}", f"n{n}x{k}", now - 600 + 5 * n + k) for n in range(1, 7) for k in range(4)))
+    with Served() as served, browser() as running:
+        page, seen = page_of(running, language={"en": "en-US", "ja": "ja-JP"}[language])
+        page.goto(served.address())
+        assert "token" not in page.url, "it is not left in the history"
+        assert page.evaluate("document.documentElement.lang") == language
+        shown(page, "#targets-table", "203.0.113")
+        # ---- filter
+        page.locator("#find").fill("203.0.113.0/24")
+        assert page.locator("#targets-table tbody tr").count() == 1
+        page.locator("#find").fill("")
+        # ---- deny, after being asked, for a time
+        page.locator("#act input").fill("203.0.113.0/24")
+        page.get_by_role("button", name=words["deny"], exact=True).click()
+        assert words["away"] in page.locator("#sure").inner_text()
+        page.keyboard.press("Escape")
+        assert "203.0.113.0/24" not in monzen("list"), "thought better of it"
+        page.get_by_role("button", name=words["deny"], exact=True).click()
+        page.locator("#sure select").select_option("7d")
+        page.locator("#sure").get_by_role("button", name=words["deny"], exact=True).click()
+        shown(page, "#told pre", "203.0.113.0/24")
+        assert "203.0.113.0/24" in monzen("list")
+        assert "203.0.113.0" in run("nft list table inet monzen").stdout
+        page.keyboard.press("Escape")
+        page.locator("#act input").fill("")
+        shown(page, "#denied", "203.0.113.0/24")
+        # ---- explain
+        page.locator("#act input").fill("203.0.113.3")
+        page.get_by_role("button", name=words["why"], exact=True).click()
+        shown(page, "#told pre", "203.0.113.3")
+        page.keyboard.press("Escape")
+        page.locator("#act input").fill("")
+        # ---- what comes in while somebody looks
+        with LOG.open("a") as file:
+            file.write(guess("198.51.100.77", "late", time.time()))
+        shown(page, "#latest-table", "198.51.100.77")
+        # ---- release, by the button of its row
+        page.locator("#denied [data-do=release]").first.click()
+        page.locator("#sure").get_by_role("button", name=words["release"], exact=True).click()
+        shown(page, "#told pre", "203.0.113.0/24")
+        assert "203.0.113.0/24" not in monzen("list")
+        page.keyboard.press("Escape")
+        # ---- allow, from the details of a target
+        page.locator("#targets-table [data-target]").first.click()
+        name = page.locator("#detail h2").inner_text()
+        page.locator("#detail").get_by_role("button", name=words["allow"], exact=True).click()
+        page.locator("#sure").get_by_role("button", name=words["allow"], exact=True).click()
+        shown(page, "#told pre", name.partition("/")[0])
+        assert name.partition("/")[0] in monzen("allow")
+        page.keyboard.press("Escape")
+        # ---- a refusal is said
+        page.locator("#act input").fill("127.0.0.1")
+        page.get_by_role("button", name=words["deny"], exact=True).click()
+        page.locator("#sure").get_by_role("button", name=words["deny"], exact=True).click()
+        shown(page, "#told pre", "127.0.0.1")
+        assert "127.0.0.1" not in monzen("list")
+        assert seen.said == []
+        assert {url.split("/")[2] for url in seen.asked if url.startswith("http")} == {f"127.0.0.1:{PORT}"}
+
+
+@live(needs=NEEDS, seconds=150, net=False)
+def test_everything_in_english():
+    everything("en")
+
+
+@live(needs=NEEDS, seconds=150, net=False)
+def test_everything_in_japanese():
+    everything("ja")
+
+
+def asked(method, path, headers=(), body=None):
+    link = http.client.HTTPConnection("127.0.0.1", PORT, timeout=10)
+    link.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+    for name, value in dict(headers).items():
+        link.putheader(name, value)
+    if body is not None:
+        link.putheader("Content-Length", str(len(body)))
+    link.endheaders(body)
+    answer = link.getresponse()
+    text = answer.read()
+    link.close()
+    return answer.status, text, dict(answer.getheaders())
+
+
+@live(needs=("nft", "setpriv", "useradd"), seconds=120, net=False)
+def test_who_is_refused():
+    machine(WEEK.read_text())
+    with Served() as served:
+        token = served.address().partition("token=")[2]
+        ours = {"Host": f"127.0.0.1:{PORT}"}
+        assert asked("GET", "/", ours)[0] == 401, "without a token"
+        assert asked("GET", "/?token=wrong", ours)[0] == 401
+        assert asked("GET", f"/?token={token}", {"Host": "evil.example:8765"})[0] == 421, "a name that was pointed at us"
+        assert asked("GET", f"/?token={token}", {})[0] in (400, 421)
+        status, _text, headers = asked("GET", f"/?token={token}", ours)
+        cookie = headers["set-cookie"]
+        assert (status, headers["location"]) == (303, "/")
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+        known = {**ours, "Cookie": cookie.partition(";")[0]}
+        status, text, headers = asked("GET", "/", known)
+        assert status == 200
+        assert "script-src 'sha256-" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["cache-control"] == "no-store"
+        assert "server" not in headers
+        proof = re.search(rb'"proof":"([^"]+)"', text)[1].decode()
+        order = b'{"do": "deny", "target": "203.0.113.9", "for": "1h"}'
+        good = {**known, "X-Monzen": proof, "Origin": f"http://127.0.0.1:{PORT}", "Content-Type": "application/json"}
+        for missing in ("X-Monzen", "Origin", "Cookie"):
+            assert asked("POST", "/do", {k: v for k, v in good.items() if k != missing}, order)[0] in (401, 403), missing
+        for wrong in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"X-Monzen": "x"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": f"localhost.evil.example:{PORT}"}):
+            assert asked("POST", "/do", {**good, **wrong}, order)[0] in (403, 421), wrong
+        assert asked("PUT", "/do", good, order)[0] == 405
+        assert asked("POST", "/do", good, b"x" * 5000)[0] == 413
+        for body in (b"[]", b"{", b"\xff", b"[" * 4000):
+            assert asked("POST", "/do", good, body)[0] in (400, 403), body[:9]
+        for hostile in ("; reboot", "--help", "203.0.113.9 --keep-shielded", "$(id)", "0.0.0.0/0", "../x", "\\u0000"):
+            said = asked("POST", "/do", good, b'{"do": "deny", "target": "%s"}' % hostile.encode())
+            assert b"203.0.113.9" not in monzen("list").encode(), hostile
+            assert said[0] == 200
+        for verb in ("panic", "gate", "arm", "", "deny --for"):
+            assert b"refused" in asked("POST", "/do", good, b'{"do": "%s", "target": "203.0.113.9"}' % verb.encode())[1], verb
+        assert "203.0.113.9" not in monzen("list")
+        assert b"203.0.113.9" in asked("POST", "/do", good, order)[1]
+        assert "203.0.113.9" in monzen("list")
+        # the half that speaks HTTP has no rights
+        found = run("ps -eo user:20,args").stdout
+        users = [line.split()[0] for line in found.splitlines() if " serve" in line and "monzen" in line]
+        assert sorted(set(users)) == ["monzen", "root"], found
+    assert until(served.ended, 10, what="its end")
+
+
+@live(needs=("nft", "useradd"), seconds=60, net=False)
+def test_a_socket_for_the_same_user_only():
+    import socket
+
+    machine()
+    with Served("--listen", "unix:/run/monzen-serve.sock") as served:
+        served.address()
+        path = Path("/run/monzen-serve.sock")
+        assert path.stat().st_mode & 0o777 == 0o600
+        with socket.socket(socket.AF_UNIX) as link:
+            link.connect(str(path))
+            link.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert link.recv(100).startswith(b"HTTP/1.1 200")
+    assert not path.exists()
+
+
+@live(needs=("nft", "useradd"), seconds=60, net=False)
+def test_what_does_not_work_is_said():
+    machine()
+    with Served() as served:
+        served.address()
+        assert "cannot listen at 127.0.0.1:8765: Address already in use. Choose another: --listen" in monzen("serve")
+    Path("/run/token").write_text("easy")
+    assert "can be read by others" in monzen("serve", "--token-file", "/run/token")
+    Path("/run/token").chmod(0o600)
+    assert "too easy" in monzen("serve", "--token-file", "/run/token")
+    assert "is no address to listen at" in monzen("serve", "--listen", "everywhere")
+    with Served("/var/log/missing.log", "--listen", "127.0.0.1:0") as served:
+        assert served.address().startswith("http://127.0.0.1:")
+
+
+@live(needs=("nft", "useradd", "chromium"), seconds=90, net=False)
+def test_hostile_words_are_words_here_too():
+    machine(lines())
+    with Served("--names", "--since", "all") as served, browser() as running:
+        page, seen = page_of(running)
+        page.goto(served.address())
+        shown(page, "main", "window.hit")
+        page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        with LOG.open("a") as file:
+            file.write(guess("198.51.100.78", "<script>window.hit=1</script>", time.time()))
+        shown(page, "#latest-table", "198.51.100.78")
+        page.locator("#targets-table [data-target]").first.click()
+        page.locator("#detail").get_by_role("button", name="Explain").click()
+        shown(page, "#told pre", ".")
+        assert page.evaluate("window.hit ?? null") is None
+        assert page.evaluate("document.querySelectorAll('img, iframe, object, embed, [onload], [onerror]').length") == 0
+        assert seen.said == []
