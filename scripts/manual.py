@@ -198,7 +198,7 @@ TAIL = """\
     esac
 } && complete -o filenames -F _monzen monzen
 """
-TOLD = {"--compare": "fail2ban crowdsec sshguard", "--policy": "FILE", "--routes": "FILE", "--config": "FILE"}
+TOLD = {"--compare": "fail2ban crowdsec sshguard", **dict.fromkeys(("--policy", "--routes", "--config", "--output"), "FILE")}
 
 
 def values(action: argparse.Action) -> str:

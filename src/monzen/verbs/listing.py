@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 
 from monzen.arguments import count
+from monzen.exports import FORMATS
+from monzen.judge.shield import Prefix
 from monzen.ledger import LEDGER, Entry, Ledger, LedgerError
 from monzen.mode import read_mode
 from monzen.show.text import as_json
 from monzen.show.words import _, ngettext
 from monzen.upkeep import opened
-from monzen.verbs.common import Adder, because, gate_options, guarded, local_zone, named, page, say, table, until, values
+from monzen.verbs.common import (
+    EXIT_USE,
+    Adder,
+    because,
+    configuration,
+    gate_options,
+    guarded,
+    local_zone,
+    named,
+    page,
+    say,
+    table,
+    until,
+    values,
+)
+from monzen.verbs.exporting import allowed, export, put, warn
 from monzen.watched import would_be_denied
 
 SORTS = {
@@ -30,7 +48,7 @@ def add(verb: Adder) -> None:
         "list",
         _("Show who is denied, why, how often they knocked since, and until when."),
         "  monzen list\n  monzen list --networks --sort knocks\n  monzen list --ended --top 20\n  monzen list --watched\n"
-        "  monzen list --json",
+        "  monzen list --json\n  monzen list --format postfix-cidr --output /etc/postfix/monzen.cidr",
     )
     kinds = p.add_mutually_exclusive_group()
     kinds.add_argument("--networks", action="store_true", help=_("only networks"))
@@ -40,17 +58,26 @@ def add(verb: Adder) -> None:
     which.add_argument("--ended", action="store_true", help=_("those whose denial is over, the last first"))
     which.add_argument("--watched", action="store_true", help=_("those who would be denied, were it not for watch-only mode"))
     p.add_argument("--top", type=count, metavar=_("N"), help=_("rows at most (default: all)"))
+    p.add_argument("--format", choices=("json", *FORMATS), help=_("for another firewall or program: docs/exports.md"))
+    p.add_argument("--output", metavar=_("FILE"), help=_("with --format: into this file, wholly or not at all"))
     gate_options(p)
     p.set_defaults(run=guarded(run_list))
 
 
 def run_list(options: argparse.Namespace) -> int:
-    """`monzen list`: 0."""
+    """`monzen list`: 0, or 2 where what was asked for does not go together."""
+    wrong = _does_not_go(options)
+    if wrong:
+        print("monzen: " + wrong, file=sys.stderr)
+        return EXIT_USE
     now, none_yet = time.time(), False
+    asked = options.format not in (None, "json")
     entries: list[Entry] = []
+    spared: list[Prefix] = []
     try:
         with Ledger.open("/" + LEDGER, readonly=True) as ledger:
             entries = would_be_denied(ledger, now) if options.watched else ledger.ended() if options.ended else ledger.active(now)
+            spared = allowed(ledger, configuration(options)) if asked else []
     except LedgerError as error:
         if not error.missing:
             raise
@@ -62,10 +89,13 @@ def run_list(options: argparse.Namespace) -> int:
     if not (options.ended or options.watched) or options.sort != "number":
         entries.sort(key=SORTS[options.sort])
     shown: list[Entry] = entries[: options.top] if options.top else entries
-    if options.json:
+    if asked:
+        if none_yet:
+            warn(_("Nobody is denied: there is no ledger yet. To set monzen up: sudo monzen init"))
+        return export(entries, options, read_mode().at(now), now, spared)
+    if options.json or options.format == "json":
         key = "watched" if options.watched else "ended" if options.ended else "denied"
-        print(as_json({key: [values(e) for e in shown], "count": len(entries)}))
-        return 0
+        return put(as_json({key: [values(e) for e in shown], "count": len(entries)}) + "\n", options.output)
     mode = read_mode().at(now)
     if mode.open and not (options.ended or options.watched):
         say(opened(mode), "bold")
@@ -97,3 +127,15 @@ def run_list(options: argparse.Namespace) -> int:
         left = len(entries) - len(shown)
         say("  " + ngettext("and {n} more (--top shows more)", "and {n} more (--top shows more)", left))
     return 0
+
+
+def _does_not_go(options: argparse.Namespace) -> str:
+    """What was asked for and does not go together, in a sentence."""
+    if options.json and options.format not in (None, "json"):
+        return _("--json and --format {format} are two forms. Give one of them").format(format=options.format)
+    if options.ended and options.format not in (None, "json"):
+        return _("--format is about whom is denied, and --ended about who is no more. Give one of them")
+    if options.output and not (options.format or options.json):
+        formats = ", ".join(("json", *FORMATS))
+        return _("--output needs a form to write. Give --format, too: one of {formats}").format(formats=formats)
+    return ""
