@@ -220,7 +220,7 @@ def completion() -> str:
         further = [v.name.rpartition(" ")[2] for v in found if v.name and v.name.rpartition(" ")[0] == verb.name]
         flags = [word for action in options(verb.parser) for word in action.option_strings]
         out.append(f"    '{verb.name}')\n        words='{' '.join([*further, *flags])}'\n")
-        if any(a.dest in ("files", "what") for a in arguments(verb.parser)):
+        if any(a.dest in ("file", "files", "what") for a in arguments(verb.parser)):
             out.append("        files=yes\n")
         rows = [(a.option_strings, values(a)) for a in options(verb.parser) if a.nargs != 0]
         if rows:

@@ -92,4 +92,4 @@ def test_the_readme_says_of_the_verbs_what_holds():
         assert re.search(rf"^  (.*\| )?(sudo )?(monzen {name}|systemctl)\b", p.epilog, re.MULTILINE), name
     flags = {name: {f for a in p._actions for f in a.option_strings} for name, p in verbs.items()}
     assert {name for name, f in flags.items() if "--json" not in f} == {"run", "gate serve", "serve", "metrics"}
-    assert {"deny", "release", "allow", "arm", "init", "scan", "gate enable", "tell", "digest"} == {n for n, f in flags.items() if "--dry-run" in f}
+    assert {"deny", "release", "allow", "arm", "import", "init", "scan", "gate enable", "tell", "digest"} == {n for n, f in flags.items() if "--dry-run" in f}

@@ -93,4 +93,5 @@ def test_bash_completes_every_verb_and_option(known, tmp_path):
     assert str(script) in complete(script, ["monzen", "scan", str(script)[:-2]])
     assert "postfix-cidr" in complete(script, ["monzen", "list", "--format", ""])
     assert str(script) in complete(script, ["monzen", "list", "--output", str(script)[:-2]])
+    assert str(script) in complete(script, ["monzen", "import", str(script)[:-2]])
     assert str(script) in complete(script, ["monzen", "deny", "--config", str(script)[:-2]])

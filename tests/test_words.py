@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 LOCALE = ROOT / "src/monzen/show/locale"
 CATALOGUE = LOCALE / "ja/LC_MESSAGES/monzen.po"
 PLACES = re.compile(r"\{[^}]*\}|%\(\w+\)[rsd]|%[rsd]")
-COMMAND = re.compile(r"\b(?:sudo )?(?:monzen|ufw|nft|apt|ps|chown|chmod|mount|systemctl|journalctl|doveadm)(?: [a-z{}:.,/*-]+){1,4}")  # the same in every language
+COMMAND = re.compile(r"\b(?:sudo )?(?:monzen|ufw|nft|apt|ps|chown|chmod|mount|systemctl|journalctl|doveadm|cscli)(?: [a-z{}:.,/*-]+){1,4}")  # the same in every language
 KEYWORDS = {**DEFAULT_KEYWORDS, "N_": None, "plural": (1, 2)}  # as `make locale` has them
 JAPANESE = re.compile(r"[ぁ-ゖァ-ヶ一-鿿]")
 # Three words in a row are a sentence; a name, a path, an option or a port is none.

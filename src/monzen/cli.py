@@ -137,9 +137,13 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         return verb(name, says, examples, logs=False)
 
     if asked is None or asked not in ("scan", "why", "explain"):
-        from monzen.verbs import check, deny, gate, guard, init, knocks, listing, metrics, mode, report, serve, status, tell
+        from monzen.verbs import (
+            check, deny, gate, guard, importing, init, knocks, listing, metrics, mode, report, serve, status, tell,
+        )  # fmt: skip
 
-        for module in (status, report, deny, listing, knocks, check, gate, guard, init, mode, tell, metrics, serve):
+        for module in (
+            status, report, deny, listing, importing, knocks, check, gate, guard, init, mode, tell, metrics, serve,
+        ):  # fmt: skip
             module.add(gate_verb)
     return top
 

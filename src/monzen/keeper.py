@@ -79,7 +79,7 @@ class Keeper(Upkeep):
             return Outcome(order, None, _refusal(order, (void or met)[0]), not void)
         around = [
             e
-            for e in self.ledger.history(order.network, order.bits)
+            for e in self.ledger.covering(order.network, order.bits)
             if e.ended is None and e.bits < order.bits and not e.port and (e.until is None or e.until > now)
         ]
         return Outcome(order, None, "", False, tuple(met), around[0] if around else None)

@@ -15,9 +15,11 @@ from monzen.pardons import Pardons
 from monzen.show.reasons import reason
 from monzen.show.report import got_in, standing
 from monzen.show.stored import retold
-from monzen.show.text import network
+from monzen.show.text import network, safe
 from monzen.show.words import _, ngettext
 from monzen.verbs.common import EXIT_USE, agreed, configuration, guarded, local_zone, named, say, until
+
+Deny = Callable[[list[Order]], list[Outcome]]  # Keeper.deny, or the same in steps
 
 
 class Imposing:
@@ -83,34 +85,54 @@ def impose(judge: Judge, options: argparse.Namespace, keeper: Keeper) -> tuple[i
         if not quiet:
             say(_("There is nobody to turn away now."))
         return 0, told
-    outcomes = keeper.deny(wanted, dry=True)
+    return carry_out(keeper.deny(wanted, dry=True), options, keeper.deny, told), told
+
+
+def carry_out(
+    outcomes: list[Outcome], options: argparse.Namespace, deny: Deny, told: dict[str, Any], most: int | None = None
+) -> int:
+    """Show what would become of orders, ask, impose; a program is told in `told`. Of more than `most` only so many are shown.
+
+    Returns the exit status.
+    """
+    quiet = options.json
     good = [o.order for o in outcomes if not o.refused]
-    told["refused"] = [{"target": network(o.order.network, o.order.bits), "why": o.refused} for o in outcomes if o.refused]
+    refused = [{"target": network(o.order.network, o.order.bits), "why": o.refused} for o in outcomes if o.refused]
+    told["refused"] = told.get("refused", []) + refused
     if not quiet:
-        _show(outcomes)
+        _show(outcomes, most)
     if options.dry_run or not good:
         told["would_deny"] = [network(o.network, o.bits) for o in good]
-        return 0, told
+        return 0
     if not options.yes and not _asked(len(good)):
-        return EXIT_USE if not sys.stdin.isatty() else 0, told
-    done = [o for o in keeper.deny(good) if o.entry is not None]
+        return EXIT_USE if not sys.stdin.isatty() else 0
+    done = [o for o in deny(good) if o.entry is not None]
     told["denied"] = [{"number": o.entry.number, "target": network(o.order.network, o.order.bits)} for o in done if o.entry]
-    if not quiet:
+    if not quiet and most is not None and len(done) > most:
+        say(ngettext("denied {n} target. See: monzen list", "denied {n} targets. See: monzen list", len(done)))
+    elif not quiet:
         for outcome in done:
             if outcome.entry is not None:
                 said = _("denied {target} until {time}; number {n} (undo: monzen release {n})")
+                if outcome.entry.until is None:
+                    said = _("denied {target}, {time}; number {n} (undo: monzen release {n})")
                 say(said.format(target=named(outcome.entry), time=until(outcome.entry, local_zone()), n=outcome.entry.number))
-    return 0, told
+    return 0
 
 
-def _show(outcomes: list[Outcome]) -> None:
-    say(_("To be turned away now, on every port:"), "bold")
-    for outcome in outcomes:
+def _show(outcomes: list[Outcome], most: int | None) -> None:
+    """Whom it would deny, then whom not and why; at most so many of each."""
+    good, refused = [o for o in outcomes if not o.refused], [o for o in outcomes if o.refused]
+    say(_("To be turned away now, on every port:") if good else _("There is nobody to turn away now."), "bold")
+    for outcome in outcomes if most is None else good[:most] + refused[:most]:
         order = outcome.order
         if outcome.refused:
             say("  " + _("not {target}: {why}").format(target=network(order.network, order.bits), why=outcome.refused), "yellow")
         else:
-            say(f"  {network(order.network, order.bits)}  {retold(order.note)}")
+            say(f"  {network(order.network, order.bits)}  {safe(retold(order.note), 120)}")
+    left = 0 if most is None else max(0, len(good) - most) + max(0, len(refused) - most)
+    if left:
+        say("  " + ngettext("and {n} more", "and {n} more", left))
 
 
 def _asked(count: int) -> bool:

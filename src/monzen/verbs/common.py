@@ -65,9 +65,7 @@ def seconds(text: str) -> float:
     length = float(found[1]) * UNITS[found[2]] if found else 0.0
     if 1 <= length <= LONGEST:
         return length
-    raise argparse.ArgumentTypeError(
-        _("{text!r} is not a length of time. Use one such as 30m, 12h, 7d; without --for it is for good").format(text=text)
-    )
+    raise argparse.ArgumentTypeError(_("{text!r} is not a length of time. Use one such as 30m, 12h or 7d").format(text=text))
 
 
 def prefix(text: str) -> tuple[bytes, int]:
