@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -61,8 +62,6 @@ def test_root_is_not_told_to_be_root(monkeypatch):
 
 def test_no_message_says_root_without_the_command():
     """Of the family: each goes through `remedy`, or names the group that helps too."""
-    from pathlib import Path
-
     import monzen
 
     folder = Path(monzen.__file__).parent
@@ -146,24 +145,28 @@ def test_wrong_use_says_what_is_wrong(typed, words):
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("key", [b"\x03", b"\x04", b"n\n"])
-def test_who_does_not_want_it_is_told_that_nothing_was_changed(key):
-    """At a real terminal: Ctrl-C, Ctrl-D, n."""
-    import pty
+@pytest.mark.parametrize("how", ["Ctrl-C", "Ctrl-D", "n"])
+def test_who_does_not_want_it_is_told_that_nothing_was_changed(how):
+    import signal
 
-    code = "from monzen.verbs.common import agreed; import sys\ntry: sys.exit(agreed('Do it? '))\nexcept KeyboardInterrupt: sys.exit(130)"
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ["LANGUAGE"] = "en"
-        os.execv(sys.executable, [sys.executable, "-c", code])
-    said = b""
-    while b"Do it?" not in said:
-        said += os.read(terminal, 4096)
-    os.write(terminal, key)
-    try:
-        while piece := os.read(terminal, 4096):
-            said += piece
-    except OSError:
-        pass
-    assert said.endswith(b"\r\nNothing was changed.\r\n"), said
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == (130 if key == b"\x03" else 0)
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from monzen.verbs.common import agreed\n"
+        "try: sys.exit(agreed('Do it? '))\nexcept KeyboardInterrupt: sys.exit(130)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "LANGUAGE": "en"}
+    )
+    with process:
+        said = process.stdout.read(7)  # the question
+        if how == "Ctrl-C":
+            while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
+                pass  # a signal between the question and the read would be kept until something is typed
+            process.send_signal(signal.SIGINT)
+        elif how == "n":
+            process.stdin.write(b"n\n")
+        if how != "Ctrl-C":
+            process.stdin.close()
+        said += process.stdout.read()
+    assert said.endswith(b"Nothing was changed.\n"), said
+    assert process.returncode == (130 if how == "Ctrl-C" else 0)

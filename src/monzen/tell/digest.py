@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any, Final, NamedTuple
 
 from monzen.ledger import Alarm, Entry, Ledger
+from monzen.show.stored import retold
 from monzen.show.text import iso, network, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.tell.users import Users
@@ -81,7 +82,7 @@ def text(digest: Digest, zone: dt.tzinfo, host: str) -> str:
     out += ["", *_own(digest.users)]
     if digest.alarms:
         out += ["", _("What you should look at")]
-        out += [f"  {when(alarm.at)}  {safe(alarm.text, 300)}" for alarm in digest.alarms[:ALARMS]]
+        out += [f"  {when(alarm.at)}  {safe(retold(alarm.text), 300)}" for alarm in digest.alarms[:ALARMS]]
         if len(digest.alarms) > ALARMS:
             more = len(digest.alarms) - ALARMS
             out.append("  " + ngettext("and {n} more: monzen gate status", "and {n} more: monzen gate status", more))

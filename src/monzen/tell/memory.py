@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from monzen.show.command import remedy
 from monzen.show.text import safe, stamp
 from monzen.show.words import N_, _
 from monzen.tell.message import TellError
@@ -136,4 +137,4 @@ def refusals(root: str, zone: Any) -> list[str]:  # noqa: ANN401  # a tzinfo; da
 
 def _unwritable(path: str, error: OSError) -> TellError:
     detail = _(error.strerror or str(error))
-    return TellError(_("cannot write {path}: {detail}. Run as root").format(path=safe(path), detail=detail))
+    return TellError(_("cannot write {path}: {detail}. {remedy}").format(path=safe(path), detail=detail, remedy=remedy()))

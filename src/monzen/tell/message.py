@@ -8,6 +8,7 @@ import os
 import re
 from typing import Any, Final, NamedTuple
 
+from monzen.show.stored import retold
 from monzen.show.text import iso, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.tell.topics import TOPICS
@@ -74,7 +75,7 @@ def subject(message: Message) -> str:
 def body(message: Message, zone: dt.tzinfo) -> str:
     """The text of the mail."""
     out = [_("monzen on {host}: {what}.").format(host=message.host or "?", what=_(TOPICS[message.topic])), ""]
-    out += [f"{stamp(row.at, zone, seconds=False)}  {safe(row.text, LETTERS)}" for row in message.rows[:SHOWN]]
+    out += [f"{stamp(row.at, zone, seconds=False)}  {safe(retold(row.text), LETTERS)}" for row in message.rows[:SHOWN]]
     if len(message.rows) > SHOWN:
         out.append(ngettext("and {n} more: monzen gate status", "and {n} more: monzen gate status", len(message.rows) - SHOWN))
     out += [

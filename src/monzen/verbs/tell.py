@@ -14,6 +14,7 @@ from monzen.config import Config
 from monzen.keeper import Keeper
 from monzen.ledger import LEDGER, LedgerError
 from monzen.mode import Mode, read_mode
+from monzen.show.command import remedy
 from monzen.show.text import as_json, safe
 from monzen.show.words import _, ngettext, speak, speak_also
 from monzen.tell.message import Message, Row, TellError, as_values, host_name
@@ -70,7 +71,7 @@ def telling(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Name
 def _set(options: argparse.Namespace) -> Config:
     """The configuration; from now on its language is spoken. Raises ConfigError, TellError."""
     if os.geteuid() != 0:
-        raise TellError(_("only root may read what is to be told. Run as root: sudo monzen {verb}").format(verb=options.verb))
+        raise TellError(_("only root may read what is to be told. {remedy}").format(remedy=remedy()))
     config = configuration(options)
     if config.tell.language:
         speak(config.tell.language)
