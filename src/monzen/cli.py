@@ -27,6 +27,10 @@ INTERRUPTED = 128 + 2  # as shells say it: 128 and the number of the signal, SIG
 
 
 CONFIG = "/etc/monzen/monzen.toml"
+VERBS = (  # modules of monzen.verbs, in the order of the help
+    "status", "report", "serve", "deny", "listing", "importing", "knocks", "check", "gate", "guard", "init", "mode", "tell",
+    "metrics",
+)  # fmt: skip
 
 
 def parser(asked: str | None = None) -> argparse.ArgumentParser:
@@ -137,14 +141,10 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
         return verb(name, says, examples, logs=False)
 
     if asked is None or asked not in ("scan", "why", "explain"):
-        from monzen.verbs import (
-            check, deny, gate, guard, importing, init, knocks, listing, metrics, mode, report, serve, status, tell,
-        )  # fmt: skip
+        from importlib import import_module
 
-        for module in (
-            status, report, deny, listing, importing, knocks, check, gate, guard, init, mode, tell, metrics, serve,
-        ):  # fmt: skip
-            module.add(gate_verb)
+        for module in VERBS:
+            import_module(f"monzen.verbs.{module}").add(gate_verb)
     return top
 
 

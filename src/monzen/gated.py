@@ -9,7 +9,7 @@ from monzen.gate.target import GateError
 from monzen.ledger import LEDGER, Entry, Ledger, LedgerError
 from monzen.mode import read_mode
 from monzen.show.facts import Gate
-from monzen.show.stored import retold
+from monzen.show.stored import CHANGES, retold
 from monzen.show.text import network, port, safe
 from monzen.show.words import N_, _, ngettext
 
@@ -61,7 +61,8 @@ def of_gate(since: float, now: float, root: str = "/") -> Gate | None:
                 }
                 for e in active
             ]
-            alarms = [{"at": a.at, "kind": a.kind, "text": safe(a.text, 300)} for a in ledger.alarms(since, 200)]
+            found = ledger.alarms(since, 200, but=CHANGES)
+            alarms = [{"at": a.at, "kind": a.kind, "text": safe(retold(a.text), 300)} for a in found]
     except (LedgerError, GateError):
         return None
     doors = [(port(door.encode()), n) for door, n in sorted(ports.items(), key=lambda x: -x[1])]

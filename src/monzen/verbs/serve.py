@@ -30,10 +30,10 @@ USER: Final = "monzen"
 NEEDED: Final = ("starlette", "uvicorn")
 LOADED: Final = (
     "anyio._backends._asyncio", "asyncio", "concurrent.futures.thread", "encodings.ascii", "encodings.idna",
-    "encodings.latin_1", "encodings.unicode_escape", "h11", "json", "multiprocessing", "starlette.applications", "uvicorn", "uvicorn.config",
-    "uvicorn.lifespan.off", "uvicorn.logging", "uvicorn.loops.asyncio", "uvicorn.protocols.http.h11_impl", "uvicorn.server",
-    "zoneinfo", "monzen.places", "monzen.show.html.page", "monzen.verbs.looking", "monzen.verbs.report", "monzen.web.app",
-    "monzen.web.doors", "monzen.web.looker",
+    "encodings.latin_1", "encodings.unicode_escape", "h11", "json", "multiprocessing", "starlette.applications", "uvicorn",
+    "uvicorn.config", "uvicorn.lifespan.off", "uvicorn.logging", "uvicorn.loops.asyncio", "uvicorn.protocols.http.h11_impl",
+    "uvicorn.server", "zoneinfo", "monzen.places", "monzen.show.html.page", "monzen.verbs.looking", "monzen.verbs.report",
+    "monzen.web.app", "monzen.web.doors", "monzen.web.looker",
 )  # fmt: skip
 SHORTEST: Final = 20  # letters of a token that somebody chose
 

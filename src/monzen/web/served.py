@@ -66,7 +66,8 @@ class Served(Sections):
         ]
         left = len(rows) - SHOWN
         more = tag("p", ngettext("and {n} more", "and {n} more", left), class_="dim") if left > 0 else None
-        table = self._table(headings, cells, (0, 4), id="denied", class_="cards") if rows else tag("p", _("Nobody is denied."), class_="dim")
+        none = tag("p", _("Nobody is denied."), class_="dim")
+        table = self._table(headings, cells, (0, 4), id="denied", class_="cards") if rows else none
         return self._section("gate", title, self._form() if self.may else None, table, more)
 
     def _form(self) -> Markup:
