@@ -68,3 +68,13 @@ def test_whoever_opened_leaves_a_mark_once(tmp_path):
     mark_opened(str(tmp_path))
     assert unmark_opened(str(tmp_path))
     assert not unmark_opened(str(tmp_path))
+
+
+def test_the_same_configuration_in_another_language_is_no_difference(tmp_path):
+    from monzen.setup import CONFIG, difference
+
+    path = tmp_path / CONFIG
+    path.parent.mkdir(parents=True)
+    path.write_text("# 監視\n[shield]\nallow = []\n")
+    assert difference(str(tmp_path), "# watch\n[shield]\nallow = []\n") == []
+    assert difference(str(tmp_path), '# watch\n[shield]\nallow = ["192.0.2.1"]\n')

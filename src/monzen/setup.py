@@ -5,6 +5,7 @@ Each step says what it would do; it is done only when asked for, and can be done
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import os
@@ -14,6 +15,7 @@ import stat
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -104,11 +106,14 @@ def _list(texts: Iterable[str]) -> str:
 
 
 def difference(root: str, new: str) -> list[str]:
-    """What would be another line in the configuration that is there; nothing where there is none."""
+    """What would be another line in the configuration that is there; nothing where there is none, or where it says the same."""
     try:
         old = Path(root, CONFIG).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
+    with contextlib.suppress(tomllib.TOMLDecodeError):
+        if tomllib.loads(old) == tomllib.loads(new):  # comments are in the language of who typed
+            return []
     name = "/" + CONFIG
     return list(difflib.unified_diff(old.splitlines(), new.splitlines(), name, _("as init would write it"), lineterm="", n=1))
 

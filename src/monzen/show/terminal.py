@@ -61,7 +61,12 @@ class Terminal:
         """Everything."""
         judge = reading.judge
         if not reading.lines:
-            self.console.print(_("There was nothing to read."))
+            if reading.inputs:
+                inputs = ", ".join(safe(i.path, 80) for i in reading.inputs[:3])
+                self.console.print(_("There was nothing to read in {inputs}.").format(inputs=inputs))
+            else:
+                said = _("There was nothing to read: no mail.log, auth.log or ufw.log in /var/log, and no journal.")
+                self.console.print(said + " " + _("Name the logs: {command}").format(command="monzen scan FILE"))
             return
         self._read(reading)
         self._headline(reading)

@@ -179,6 +179,8 @@ def _last_time(source: Source, clock: Clock) -> tuple[float | None, bool]:
 
 def _alive(path: str, tail: Tail, now: float, running: Mapping[str, object]) -> tuple[Finding, str]:
     name, zone = safe(path, 80), local_zone()
+    if not tail.lines and path.endswith("ufw.log"):
+        return Finding("logs", GOOD, _("{path} is empty: ufw turned nobody away, or is not active.").format(path=name)), ""
     if not tail.lines:
         return Finding("logs", WARNING, _("{path} is empty.").format(path=name), "systemctl status rsyslog"), ""
     if tail.newest is None:

@@ -67,8 +67,9 @@ class Tally:
     def see(self, events: list[Event]) -> None:
         """The knocks among what a log says."""
         for event in events:
-            if event.fact.kind == Kind.BLOCKED and event.fact.client:
-                self.add(event.fact.client, event.time, event.fact.detail or b"?", event.attempts or 1)
+            # what asks for no port (IGMP and its kin) is the network's own housekeeping, as for the judge
+            if event.fact.kind == Kind.BLOCKED and event.fact.client and event.fact.detail is not None:
+                self.add(event.fact.client, event.time, event.fact.detail, event.attempts or 1)
 
 
 def add(verb: Adder) -> None:
