@@ -85,3 +85,4 @@ def test_what_hangs_stands_further_in() -> None:
         assert rest
         assert all(line.startswith("    ") and cells(line) <= width for line in rest)
     assert hanging("short", 80) == "  short"
+    assert hanging("09:00（30行）\n    接続元が隠れています", 80) == "  09:00（30行）\n    接続元が隠れています", "a line break of the translation stays"

@@ -145,8 +145,9 @@ def folded(text: str, width: int) -> list[str]:
 
 
 def hanging(text: str, width: int, indent: int = INDENT) -> str:
-    """The text behind a margin; where it is longer than a line, its other lines stand further in."""
-    first, *rest = folded(text, max(width - 2 * indent - 1, 16))
+    """The text behind a margin; where it is longer than a line, or a translation breaks it, its other lines stand further in."""
+    room = max(width - 2 * indent - 1, 16)
+    first, *rest = [line for part in text.split("\n") for line in folded(part.strip(" "), room)]
     return "\n".join([" " * indent + first, *(" " * 2 * indent + line for line in rest)])
 
 
