@@ -81,7 +81,8 @@ dev-setup:
 	@scripts/apt.sh install scripts/apt-test.txt
 	@scripts/setup.sh dev
 
-formats: dev-setup ## Renew docs/formats.md, real-mail.md, policy.md and metrics.md from the declarations
+formats: dev-setup ## Renew docs/formats.md, real-mail.md, policy.md, metrics.md and reference.md from the program
 	@$(BIN)/python scripts/formats.py
 	@$(BIN)/python scripts/policy.py
 	@$(BIN)/python scripts/metrics.py
+	@$(BIN)/python scripts/reference.py

@@ -43,7 +43,7 @@ def test_examples_print_what_they_say(path, command, expected):
     assert printed == wanted
 
 
-@pytest.mark.parametrize("script", ["formats.py", "policy.py", "metrics.py"])
+@pytest.mark.parametrize("script", ["formats.py", "policy.py", "metrics.py", "reference.py"])
 def test_generated_documents_are_current(script):
     done = subprocess.run([sys.executable, f"scripts/{script}", "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
