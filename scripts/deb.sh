@@ -45,7 +45,11 @@ mkdir -p "$share/man/man1" "$share/man/ja/man1" "$share/bash-completion/completi
 LANGUAGE=en "$python" scripts/manual.py man | zipped "$share/man/man1/monzen.1.gz"
 LANG=ja_JP.UTF-8 LANGUAGE=ja "$python" scripts/manual.py man | zipped "$share/man/ja/man1/monzen.1.gz"
 "$python" scripts/manual.py completion >"$share/bash-completion/completions/monzen"
-cp docs/*.md docs/policy.toml README.md README.ja.md "$doc"
+cp docs/*.md docs/policy.toml "$doc" # docs/README.md is the index; the README of the source is for who builds it
+mkdir "$doc/howto" "$doc/ja" "$doc/ja/howto"
+cp docs/howto/*.md "$doc/howto"
+cp docs/ja/*.md "$doc/ja"
+cp docs/ja/howto/*.md "$doc/ja/howto"
 mkdir "$doc/grafana"
 cp docs/grafana/* "$doc/grafana"
 zipped "$doc/NEWS.gz" <CHANGELOG.md

@@ -1,0 +1,159 @@
+"""What the how-tos tell an admin to type, typed on a real mail server: monzen, and Postfix's own settings of docs/layers.md."""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import smtplib
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.documents import DOCS, READS, ROOT, blocks, commands
+from tests.lab import live, maild
+from tests.lab.net import SRV4, inside, ns, run, until
+from tests.lab.server import monzen
+from tests.live.test_tutorial import NEEDS, SESSION, attacked_server, started
+
+NAMES = ("layers.md", "modes.md", "telling.md", "init.md")
+PAGES = [ROOT / "README.md", *(path for path in DOCS if path.parent == ROOT / "docs/howto" or path.name in NAMES)]
+# Goes on for ever, waits for a new connection, or is a verb that is named and not typed; all of these have live tests of their own.
+ELSEWHERE = {("run",), ("serve",), ("import",), ("gate", "serve"), ("gate", "enable"), ("gate", "confirm"), ("gate", "disable"), ("deny",), ("release",)}
+
+
+def typed_there():
+    """Each command once, what opens the gate last; what only reads logs is run by tests/test_docs.py."""
+    found = {tuple(words): None for path in PAGES for words in commands(path)}
+    wanted = [words for words in found if words not in ELSEWHERE and (not words or words[0] not in READS or "--apply" in words)]
+    wanted = [words for words in wanted if words[:2] != ("gate", "enable") or "--dry-run" in words]
+    return sorted(wanted, key=lambda words: words[:1] in (("panic",), ("pause",)))
+
+
+def answered(words):
+    """The same command with its question answered."""
+    asks = words[:1] in (("arm",), ("init",), ("import",)) or "--apply" in words
+    return [*words, *(["--yes"] if asks and not {"--yes", "--off", "--dry-run"} & set(words) else [])]
+
+
+def banned():
+    """The database of a fail2ban that banned somebody (its 1.0: server/database.py)."""
+    place = Path("/var/lib/fail2ban")
+    place.mkdir(exist_ok=True)
+    (place / "fail2ban.sqlite3").unlink(missing_ok=True)
+    with contextlib.closing(sqlite3.connect(place / "fail2ban.sqlite3")) as base, base:
+        base.execute("CREATE TABLE fail2banDb(version INTEGER)")
+        base.execute("INSERT INTO fail2banDb VALUES (4)")
+        base.execute(
+            "CREATE TABLE bips(ip TEXT NOT NULL, jail TEXT NOT NULL, timeofban INTEGER NOT NULL, bantime INTEGER NOT NULL,"
+            " bancount INTEGER NOT NULL default 1, data JSON, PRIMARY KEY(ip, jail))"
+        )
+        base.execute("INSERT INTO bips VALUES ('203.0.113.99', 'sshd', ?, 86400, 1, '{}')", (int(time.time()),))
+
+
+@live(needs=NEEDS, seconds=400)
+def test_every_command_of_the_how_tos_does_what_it_is_for():
+    attacked_server()
+    with Path("/etc/hosts").open("a") as hosts:
+        hosts.write("192.0.2.77 home.example.net monitor.example.org office.example.org\n")
+    banned()
+    monzen("init", "--yes", **SESSION)
+    guard = started()
+    wrong = []
+    try:
+        assert len(typed_there()) > 30
+        for words in typed_there():
+            done = ns("srv", [sys.executable, "-m", "monzen", *answered(words)], check=False, env={**os.environ, **SESSION})
+            if done.returncode not in (0, 1) or "Traceback" in done.stdout:  # 1: the answer is no, such as: nobody is told
+                wrong.append(f"monzen {' '.join(words)} ended with {done.returncode}: {done.stdout[-600:]}")
+    finally:
+        guard.stop()
+    assert not wrong, "\n".join(wrong)
+
+
+CONTAINER = (
+    "Nov 25 10:00:00 0123456789ab postfix/smtpd[123]: warning: unknown[203.0.113.7]: SASL LOGIN authentication failed: x",
+    "Nov 25 10:00:05 0123456789ab dovecot: imap-login: Disconnected (auth failed, 2 attempts in 5 secs): user=<office>, method=PLAIN,"
+    " rip=203.0.113.7, lip=172.22.1.250, TLS",
+)
+
+
+@live(needs=("rsyslogd", "logger"), net=False)
+def test_lines_of_containers_come_through_rsyslog_as_the_how_tos_say():
+    """Docker's syslog driver hands each line to /dev/log with its tag before it, as logger(1) does."""
+    os.makedirs("/var/spool/rsyslog", exist_ok=True)
+    for page, tags, log in (
+        ("docker.md", ("mail-container",) * 2, "/var/log/mail-container.log"),
+        ("mailcow.md", ("mailcow-postfix", "mailcow-dovecot"), "/var/log/mailcow.log"),
+    ):
+        lines = blocks((ROOT / "docs/howto" / page).read_text(encoding="utf-8"))
+        at = next(i for i, line in enumerate(lines) if line.startswith("template("))
+        rules = "\n".join(lines[at : lines.index("}", at) + 1])
+        assert log in rules
+        config = Path(f"/etc/rsyslog.{page}.conf")
+        config.write_text(f'module(load="imuxsock" SysSock.Name="/dev/log" SysSock.Use="on")\n{rules}\n*.* /var/log/rest.log\n')
+        rsyslog = subprocess.Popen(["rsyslogd", "-n", "-f", str(config), "-i", f"/run/{page}.pid"])
+        until(lambda: os.path.exists("/dev/log"), what="rsyslog")
+        for tag, line in zip(tags, CONTAINER, strict=True):
+            run(["logger", "--socket-errors=on", "-t", tag, "--id=77", line])
+        until(lambda log=log: os.path.exists(log) and len(Path(log).read_text().splitlines()) == 2, 20, what=f"{log} has the lines")
+        rsyslog.terminate()
+        rsyslog.wait(20)
+        Path("/dev/log").unlink(missing_ok=True)
+        assert Path(log).read_text().splitlines() == list(CONTAINER)
+        assert run(["stat", "-c", "%G %a", log]).stdout == "adm 640\n"
+        said = json.loads(run([sys.executable, "-m", "monzen", "scan", "--json", log]).stdout)
+        assert (said["attempts"], [a["client"] for a in said["attackers"]]) == (3, ["203.0.113.7"])
+
+
+def offers_auth(port):
+    """Whether Postfix offers AUTH to a stranger at this port, once the connection is encrypted."""
+    with inside("good"), smtplib.SMTP(SRV4, port, timeout=20) as client:
+        client.starttls()
+        client.ehlo()
+        return client.has_extn("auth")
+
+
+@live(needs=(*maild.NEEDS, "postconf"), seconds=240)
+def test_what_the_layers_tell_to_do_to_postfix_does_it_and_can_be_undone():
+    maild.start()
+    text = (ROOT / "docs/layers.md").read_text(encoding="utf-8")
+    steps = dict(re.findall(r"^### (\d)\. .*\n((?:(?!#).*\n)*)", text, re.MULTILINE))
+
+    def type_them(lines):
+        for line in lines:
+            for command in line.removeprefix("sudo ").split("; "):
+                ns("srv", shlex.split(command))
+
+    def lines_of(part):
+        return [line for line in blocks(part) if line.startswith(("sudo postconf", "sudo postfix"))]
+
+    def undo_of(part):
+        return re.findall(r"`(sudo post(?:conf|fix) [^`]*)`", part.partition("Undo: ")[2].partition(". ")[0])
+
+    assert offers_auth(25)
+    before = ns("srv", "postconf -n; postconf -M; postconf -P").stdout
+    type_them(lines_of(steps["1"]))
+    until(lambda: not offers_auth(25), 20, what="no AUTH at port 25")
+    assert offers_auth(587), "users still can"
+    first = ns("srv", "postconf -n; postconf -M; postconf -P").stdout
+    type_them(lines_of(steps["2"]))
+    assert ns("srv", "postconf -h smtpd_tls_auth_only").stdout == "yes\n"
+    assert undo_of(steps["2"])
+    type_them(undo_of(steps["2"]))
+    assert re.search("(?:reject|defer)_unauth_destination", ns("srv", "postconf smtpd_relay_restrictions").stdout)
+    there, _undo, back = steps["8"].partition("Undo, in this order:")
+    type_them(lines_of(there))
+    until(lambda: not offers_auth(25), 30, what="postscreen answers, without AUTH")
+    assert "postfix/postscreen" in Path("/var/log/mail.log").read_text()
+    assert offers_auth(587)
+    assert lines_of(back)
+    type_them(lines_of(back))
+    until(lambda: not offers_auth(25), 30, what="smtpd answers again, without AUTH")
+    assert ns("srv", "postconf -n; postconf -M; postconf -P").stdout == first
+    assert undo_of(steps["1"])
+    type_them(undo_of(steps["1"]))
+    until(lambda: offers_auth(25), 20, what="as it was")
+    assert ns("srv", "postconf -n; postconf -M; postconf -P").stdout == before
