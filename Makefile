@@ -16,7 +16,7 @@ POT      = $(VENV)/monzen.pot
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help try test lint bench bench-gate bench-guard crashtest arena fuzz deb locale formats clean run-setup dev-setup
+.PHONY: help try test lint bench bench-gate bench-guard crashtest arena fuzz deb locale formats pictures clean run-setup dev-setup
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -86,3 +86,6 @@ formats: dev-setup ## Renew docs/formats.md, real-mail.md, policy.md, metrics.md
 	@$(BIN)/python scripts/policy.py
 	@$(BIN)/python scripts/metrics.py
 	@$(BIN)/python scripts/reference.py
+
+pictures: dev-setup ## Draw docs/pictures anew: what the program prints and its report page, in both languages, light and dark
+	@$(BIN)/python scripts/pictures.py

@@ -45,7 +45,7 @@ def test_examples_print_what_they_say(path, command, expected):
     assert printed == wanted
 
 
-@pytest.mark.parametrize("script", ["formats.py", "policy.py", "metrics.py", "reference.py"])
+@pytest.mark.parametrize("script", ["formats.py", "policy.py", "metrics.py", "reference.py", "pictures.py"])
 def test_generated_documents_are_current(script):
     done = subprocess.run([sys.executable, f"scripts/{script}", "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -171,3 +171,16 @@ def test_the_tutorial_and_each_how_to_speak_japanese():
 @pytest.mark.parametrize(("english", "translated"), PAIRS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_both_languages_have_the_same_commands(english, translated):
     assert PAGES[english] == PAGES[translated]
+
+
+def test_pictures_are_small_and_shown():
+    shown = {(path.parent / link).name for path in (ROOT / "README.md", ROOT / "README.ja.md") for link in links(path) if "pictures/" in link}
+    there = sorted((ROOT / "docs/pictures").iterdir())
+    assert {path.name for path in there} == shown
+    for path in there:
+        data = path.read_bytes()
+        assert len(data) < 200_000, path.name
+        if path.suffix == ".png":
+            assert data.startswith(b"\x89PNG\r\n\x1a\n"), path.name
+        else:
+            assert b"http" not in data.replace(b"http://www.w3.org/2000/svg", b"").replace(b"https://www.textualize.io", b""), "a picture asks nobody"
