@@ -6,6 +6,7 @@ import json
 import os
 import random
 import time
+from zlib import crc32
 
 import pytest
 
@@ -37,7 +38,7 @@ def lines(*said):
 
 
 def failed(name, client, pid=7):
-    return f"dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<{name}>, method=PLAIN, rip={client}, lip=192.0.2.1, session=<{client}{name}{pid}>"
+    return f"dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<{name}>, method=PLAIN, rip={client}, lip=192.0.2.1, session=<{client}{crc32(name.encode())}{pid}>"
 
 
 def all_of(live, now):

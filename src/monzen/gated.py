@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from monzen.gate.target import GateError
+from monzen.gate.target import PROTOCOLS, GateError
 from monzen.ledger import LEDGER, Entry, Ledger, LedgerError
 from monzen.mode import read_mode
 from monzen.show.facts import Gate
@@ -18,6 +18,13 @@ RULES: Final = {
     "import": N_("imported"),
     "found": N_("found in the kernel after the ledger was lost"),
 }
+
+
+def door(number: int, protocol: int) -> str:
+    """` port 25/tcp`, or nothing for all of them."""
+    if not number:
+        return ""
+    return " " + _("port {port}").format(port=f"{number}/{PROTOCOLS[protocol]}" if protocol else str(number))
 
 
 def because(entry: Entry) -> str:

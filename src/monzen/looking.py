@@ -20,7 +20,7 @@ from monzen.judge.judge import Judge
 from monzen.judge.policy import Policy
 from monzen.judge.routes import Routes
 from monzen.judge.shield import Prefix
-from monzen.ledger import LEDGER, Ledger, LedgerError
+from monzen.ledger import LEDGER, Entry, Ledger, LedgerError
 from monzen.mode import PATH as MODE
 from monzen.show.chronicle import Chronicle
 from monzen.show.facts import Gate, Place, gather
@@ -28,6 +28,7 @@ from monzen.show.reading import Input, Reading
 from monzen.sources.rotation import age
 
 ASKED: Final = 2_000  # clients that are asked how near they are, those that did something last: 20 ms
+MOMENT: Final = 1e-3  # seconds after a line: who is denied for it is denied
 MINUTE: Final = 60.0  # seconds after which the ledger is read anew though nobody wrote: denials end by themselves
 
 
@@ -76,6 +77,7 @@ class Live:
         self.followed = Followed(replace(sources, history=now - since if since is not None else now), zone, root)
         self.heard = time.monotonic()  # when an event came last
         self.gate: Gate | None = None
+        self.entries: list[Entry] = []  # denials that last, by the ledger
         self._seen: tuple[object, ...] = ()  # of the ledger's files, when it was read last
         self._read = float("-inf")
         self.mind.hear((EVENTS, self.followed.open(self.mind, now, history=True)))
@@ -135,9 +137,11 @@ class Live:
         self._seen, self._read = seen, now
         self.gate = of_gate(self.since or 0.0, now, self.root)
         if self.gate is None:
+            self.entries = []
             return
         try:
             with Ledger.open(os.path.join(self.root, LEDGER), readonly=True) as ledger:
+                self.entries = ledger.active(now)
                 released = [(r.network, r.bits, r.at) for r in ledger.releases()]
                 allowed = tuple(p for a in ledger.allowed() for p in a.prefixes)
         except (LedgerError, GateError):
@@ -178,13 +182,13 @@ class Live:
         found = [s for _last, key in heapq.nlargest(ASKED, lately) if (s := self._client(key)) is not None]
         beside = ((n.last, key) for key, n in judge.networks.items() if n.last >= since and len(n.members) > 1)
         found += [s for _last, key in heapq.nlargest(ASKED, beside) if (s := self._network(key)) is not None]
-        return heapq.nsmallest(most, found, key=lambda s: (-s.near, -s.attempts, -s.last, s.target))
+        return heapq.nsmallest(most, found, key=lambda s: (-s.near, -s.last, s.target))
 
     def _client(self, key: bytes) -> Suspect | None:
         judge = self.judge
         client = judge.clients[key]
         own = client.trust is not None and client.trust.logins
-        if own or self.chronicle.denied(key, judge.now) or judge.shield.covers(key):
+        if own or self.chronicle.denied(key, judge.now + MOMENT) or judge.shield.covers(key):
             return None
         bits = 32 if len(key) == 4 else 64
         return _suspect(key, bits, distances(judge, key), 1, client.attempts, client.last, tuple(mercies(judge, key, client)))

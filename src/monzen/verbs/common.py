@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from monzen.arguments import Help, columns, local_zone
 from monzen.config import LENGTH, UNITS, Config, ConfigError, load, prefix_of
 from monzen.gate.target import PROTOCOLS, TCP, UDP, GateError
-from monzen.gated import because
+from monzen.gated import because, door
 from monzen.ledger import Entry, LedgerError
 from monzen.show.command import remedy
 from monzen.show.page import Page, Table, Text, hanging
@@ -205,13 +205,6 @@ def item(text: str, style: str = "") -> None:
 def named(entry: Entry) -> str:
     """`203.0.113.0/24`, `203.0.113.7 port 25/tcp`."""
     return network(entry.network, entry.bits) + door(entry.port, entry.protocol)
-
-
-def door(number: int, protocol: int) -> str:
-    """` port 25/tcp`, or nothing for all of them."""
-    if not number:
-        return ""
-    return " " + _("port {port}").format(port=f"{number}/{PROTOCOLS[protocol]}" if protocol else str(number))
 
 
 def until(entry: Entry, zone: dt.tzinfo) -> str:

@@ -87,11 +87,7 @@ def run_run(options: argparse.Namespace) -> int:
         _be_who_reads(options.state)
     logs()
     config = configuration(options)
-    zone: dt.tzinfo = local_zone()
-    if config.sources.timezone:
-        from zoneinfo import ZoneInfo
-
-        zone = ZoneInfo(config.sources.timezone)
+    zone = zone_of(config)
     routes = load_routes(config.routes) if config.routes is not None else None
     try:
         guard = Guard(
@@ -101,6 +97,15 @@ def run_run(options: argparse.Namespace) -> int:
         print("monzen: " + _("cannot remember anything: {why}").format(why=error), file=sys.stderr)
         return EXIT_USE
     return _kept(guard.run)
+
+
+def zone_of(config: Config) -> dt.tzinfo:
+    """What stamps without an offset mean: as configured, else as this machine has it."""
+    if not config.sources.timezone:
+        return local_zone()
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(config.sources.timezone)
 
 
 def run_serve(options: argparse.Namespace) -> int:

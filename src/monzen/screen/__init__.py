@@ -1,0 +1,1 @@
+"""`monzen watch`: what happens on this machine, as it happens, on a terminal; and keys to decide."""

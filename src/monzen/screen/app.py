@@ -1,0 +1,341 @@
+"""The live screen with its keys, by Textual: three lists, and what stands before them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.message import Message
+from textual.widgets import Static
+
+from monzen.screen import lines
+from monzen.screen.asking import Asking, Choosing, Reading, Typing
+from monzen.screen.deciding import decide
+from monzen.screen.frame import parts
+from monzen.screen.lines import Look, fit
+from monzen.screen.pane import Pane, Row
+from monzen.screen.seer import Seer
+from monzen.screen.sight import Alarm, Denied, Sight
+from monzen.show.text import network, stamp
+from monzen.show.words import _
+
+PANES: Final = ("attempts", "denied", "suspects")
+WIDE: Final = 130  # columns from which on the lists stand side by side
+SHORT: Final = 24  # lines below which the list with the cursor gets most of the room
+HINTED: Final = 8.0  # seconds that an answer stays in the last line
+
+
+class Watching(App[None]):
+    """Shows what a Seer sees. `why` adds what the ledger remembers of a target; `refusal` is why nothing may be changed here."""
+
+    CSS = """
+    * { scrollbar-size-vertical: 1; }
+    Screen { background: ansi_default; color: ansi_default; layers: base; }
+    #head, #spark, #news, #foot { height: 1; }
+    #news.none { display: none; }
+    #lists { layout: vertical; height: 1fr; }
+    #lists.wide { layout: grid; grid-size: 2 2; grid-columns: 3fr 4fr; grid-gutter: 0 2; }
+    #lists.wide #attempts { row-span: 2; }
+    Pane { height: 1fr; min-height: 2; }
+    #lists.short Pane:focus { height: 3fr; }
+    ModalScreen { align: center middle; background: ansi_default; }
+    .paper { width: 100%; max-width: 130; height: 100%; padding: 0 1; background: ansi_default; }
+    .question { height: auto; max-width: 76; border: solid ansi_default; padding: 0 1; }
+    .paper Static { width: 100%; height: auto; color: ansi_default; background: ansi_default; }
+    .paper VerticalScroll { height: 1fr; background: ansi_default; }
+    .heading { margin-bottom: 1; }
+    .question > Static { margin-bottom: 1; }
+    .question .foot { margin-bottom: 0; }
+    Input { border: none; height: 1; padding: 0; background: ansi_default; color: ansi_default; text-style: reverse; }
+    """
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+c,ctrl+q", "quit", show=False, priority=False),
+        Binding("e,enter", "explain", show=False),
+        Binding("r", "release", show=False),
+        Binding("a", "allow", show=False),
+        Binding("d", "deny", show=False),
+        Binding("p", "pause", show=False),
+        Binding("f,slash", "filter", show=False),
+        Binding("question_mark,h", "help", show=False),
+        Binding("exclamation_mark", "alarms", show=False),
+    ]
+
+    class Seen(Message):
+        """There is something new to be seen."""
+
+        def __init__(self, sight: Sight) -> None:
+            super().__init__()
+            self.sight = sight
+
+    def __init__(
+        self,
+        seer: Seer,
+        look: Look,
+        *,
+        why: Callable[[str], Sequence[str]] = lambda _target: (),
+        config: str | None = None,
+        refusal: str = "",
+    ) -> None:
+        super().__init__(ansi_color=True)
+        self.seer, self.look = seer, look
+        self.why, self.config, self.refusal = why, config, refusal
+        self.sight: Sight | None = None
+        self.paused: tuple[Sight, int] | None = None  # what stands still, and how many attempts came since
+        self.wanted = ""  # rows that do not have it are left out
+        self.stopping = threading.Event()
+        self.looking = threading.Thread(target=self._watch, name="looking", daemon=True)
+        self.said = ""  # instead of the keys, for a while
+
+    # ---- the frame
+
+    def compose(self) -> ComposeResult:
+        """Head, lists, keys."""
+        yield Static(id="head")
+        yield Static(id="spark")
+        yield Static(id="news", classes="none")
+        with Container(id="lists"):
+            for name in PANES:
+                yield Pane(self.look, name=name)
+        yield Static(id="foot")
+
+    def on_mount(self) -> None:
+        """Begin to look."""
+        self.query_one("#attempts").focus()
+        self._foot()
+        self.looking.start()
+
+    def on_unmount(self) -> None:
+        """End to look."""
+        self.stopping.set()
+        self.seer.wake()
+
+    def _watch(self) -> None:
+        """The thread that looks, as long as the screen is there."""
+        while not self.stopping.is_set():
+            sight = self.seer.step()
+            if sight is not None:
+                self.post_message(self.Seen(sight))
+
+    def on_watching_seen(self, message: Seen) -> None:
+        """Another moment."""
+        self.sight = message.sight
+        self._draw()
+
+    def on_resize(self) -> None:
+        """The lists side by side where there is room, and drawn anew."""
+        lists = self.query_one("#lists")
+        lists.set_class(self.size.width >= WIDE, "wide")
+        lists.set_class(self.size.height < SHORT and self.size.width < WIDE, "short")
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        sight = self.sight
+        if sight is None or self.stopping.is_set():
+            return
+        screen = self.screen_stack[0]
+        width = self.size.width
+        head = lines.headline(sight)
+        if self.wanted:
+            head.append("  ")
+            head.append(_("filter: {text}").format(text=self.wanted), style="reverse")
+        screen.query_one("#head", Static).update(cut(head, width))
+        screen.query_one("#spark", Static).update(lines.spark(sight, width, self.look))
+        found = lines.news(sight, width)
+        screen.query_one("#news", Static).update(found if found is not None else "")
+        screen.query_one("#news").set_class(found is None, "none")
+        for name, (title, rows, draw, none) in zip(PANES, parts(sight), strict=True):
+            pane = screen.query_one(f"#{name}", Pane)
+            pane.note = ""
+            if name == "attempts" and self.paused is not None:
+                before = self.paused[0]
+                new = sum(1 for a in rows if not before.latest or a.at > before.latest[0].at)
+                pane.note = _("paused, {n} new").format(n=new)
+                rows = before.latest
+            shown = [r for r in rows if self._wants(r)] if self.wanted else rows
+            pane.put(title, shown, draw, none, sight)
+
+    def _wants(self, row: tuple[Any, ...]) -> bool:
+        """Whether a row has the text of the filter in any of what it shows."""
+        wanted = self.wanted.casefold()
+        return any(wanted in value.casefold() for value in row if isinstance(value, str))
+
+    def _foot(self) -> None:
+        """The keys, or for a moment what came of one."""
+        width = self.size.width
+        if self.said:
+            self.screen_stack[0].query_one("#foot", Static).update(Text(fit(self.said, width), style="reverse"))
+            return
+        keys = (
+            ("e", _("explain")), ("d", _("deny")), ("r", _("release")), ("a", _("allow")), ("p", _("pause")),
+            ("f", _("filter")), ("Tab", _("next list")), ("?", _("help")), ("q", _("quit")),
+        )  # fmt: skip
+        line = Text(no_wrap=True)
+        for key, does in keys:
+            line.append(key, style="bold")
+            line.append(f" {does}  ", style="dim")
+        self.screen_stack[0].query_one("#foot", Static).update(cut(line, width))
+
+    def tell(self, said: str) -> None:
+        """A sentence in the last line, for a while."""
+        self.said = said
+        self._foot()
+        self.set_timer(HINTED, lambda: self._untell(said))
+
+    def _untell(self, said: str) -> None:
+        if self.said == said:
+            self.said = ""
+            self._foot()
+
+    # ---- keys that change nothing
+
+    @property
+    def pane(self) -> Pane:
+        """Where the cursor is."""
+        found = self.focused
+        return found if isinstance(found, Pane) else self.screen_stack[0].query_one("#attempts", Pane)
+
+    def _row(self) -> Row | None:
+        if self.pane.row is None:
+            self.tell(_("There is nobody in this list. Tab: the next one"))
+        return self.pane.row
+
+    def on_pane_chosen(self) -> None:
+        """A click on the row that the cursor is on."""
+        self.action_explain()
+
+    def action_explain(self) -> None:
+        """What `monzen why` says."""
+        row = self._row()
+        if row is not None:
+            name = network(row.target, row.bits)
+            self.push_screen(Reading(name, [*self.why(name), *self.seer.explain(row.target, row.bits)]))
+
+    def action_alarms(self) -> None:
+        """What a person should look at."""
+        sight = self.sight
+        if sight is not None:
+            rows: Sequence[Alarm] = sight.alarms
+            said = [stamp(a.at, self.look.zone, seconds=False) + "  " + a.text for a in rows]
+            self.push_screen(Reading(_("What you should look at"), [*sight.troubles, *said] or [_("Nothing.")]))
+
+    def action_pause(self) -> None:
+        """The attempts stand still, or go on."""
+        self.paused = None if self.paused is not None or self.sight is None else (self.sight, 0)
+        self._draw()
+
+    def action_filter(self) -> None:
+        """Only rows with this text."""
+
+        def take(text: str | None) -> None:
+            if text is not None:
+                self.wanted = text
+                self._draw()
+
+        self.push_screen(Typing(_("Show only rows with this text: an address or its beginning, a service"), self.wanted), take)
+
+    def action_help(self) -> None:
+        """The keys in sentences."""
+        self.push_screen(
+            Reading(
+                "monzen watch",
+                [
+                    _("Attempts: who guesses passwords or probes, the newest first; denied: turned away by then."),
+                    _("Denied: who is turned away now, the newest first, how often they knocked since, and why."),
+                    _("Near a denial: who is under suspicion, and how near to the limit that it is nearest to."),
+                    "",
+                    _("Tab, Shift-Tab  the next list, the one before    arrows, PgUp, PgDn, Home, End  move in it"),
+                    _("e, Enter  explain: what was counted of the address or network under the cursor"),
+                    _("d  deny it, or its network    r  release it    a  never deny it"),
+                    _("p  stop the list of attempts, or let it go on    f  show only rows with some text"),
+                    _("!  alarms    q  quit"),
+                    "",
+                    _("d, r and a ask before they change anything. They need root. Everything else only looks."),
+                ],
+            )
+        )
+
+    # ---- keys that change something
+
+    def action_release(self) -> None:
+        """Let in again, after asking."""
+        row = self._may()
+        if row is None:
+            return
+        name = network(row.target, row.bits)
+        if isinstance(row, Denied) and row.number is not None:
+            question = _("Release {target} (number {n})?").format(target=row.name, n=row.number)
+            self._ask("release", str(row.number), question, _("It is let in at once. Older log lines do not deny it again."))
+        else:
+            question = _("Release {target}?").format(target=name)
+            self._ask("release", name, question, _("It is let in at once. Older log lines do not deny it again."))
+
+    def action_allow(self) -> None:
+        """Never deny, after asking."""
+        row = self._may()
+        if row is not None:
+            name = network(row.target, row.bits)
+            more = _("What is denied of it is released. Undo: monzen allow {target} --remove").format(target=name)
+            self._ask("allow", name, _("Never deny {target} from now on?").format(target=name), more)
+
+    def action_deny(self) -> None:
+        """Turn away the address or its network, after asking which."""
+        row = self._may()
+        if row is None:
+            return
+        names = [network(row.target, row.bits)]
+        if row.bits == 32:
+            names.append(network(row.target[:3], 24))
+        elif row.bits == 64 and len(row.target) >= 7:
+            names += [network(row.target[:7], 56), network(row.target[:6], 48)]
+
+        def chosen(number: int | None) -> None:
+            if number is not None and number >= 0:
+                name = names[number]
+                more = _("On every port, for good, without an answer. Undo: monzen release {target}").format(target=name)
+                self._ask("deny", name, _("Deny {target}?").format(target=name), more)
+
+        if len(names) == 1:
+            chosen(0)
+        else:
+            self.push_screen(Choosing(_("Deny whom?"), names), chosen)
+
+    def _may(self) -> Row | None:
+        """The row under the cursor, where something may be changed."""
+        if self.refusal:
+            self.tell(self.refusal)
+            return None
+        if os.geteuid() != 0:
+            self.tell(_("Only root changes the gate. Start it as root: sudo monzen watch"))
+            return None
+        return self._row()
+
+    def _ask(self, verb: str, target: str, question: str, more: str) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.run_worker(self._decide(verb, target), exclusive=False)
+            else:
+                self.tell(_("Nothing was changed."))
+
+        self.push_screen(Asking(question, more), answered)
+
+    async def _decide(self, verb: str, target: str) -> None:
+        status, said = await decide(verb, target, self.config)
+        self.seer.wake()
+        if status == 0 and len(said) == 1:
+            self.tell(said[0])
+        else:
+            self.push_screen(Reading(_("Done") if status == 0 else _("Not done, or not all of it"), said))
+
+
+def cut(text: Text, width: int) -> Text:
+    """The text in no more than this width."""
+    text.truncate(width, overflow="ellipsis")
+    text.no_wrap = True
+    return text

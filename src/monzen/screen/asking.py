@@ -1,0 +1,124 @@
+"""What stands before the live screen for a moment: text to read, a question, a choice, a line to type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from monzen.show.text import safe
+from monzen.show.words import _
+
+LETTERS: Final = 100  # of a filter
+
+
+def words(*said: str, style: str = "") -> Text:
+    """Sentences as they are: none of their letters is markup."""
+    return Text("\n".join(said), style=style)
+
+
+class Reading(ModalScreen[None]):
+    """Text that is longer than a line, to be read and put away."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,e,enter,question_mark,exclamation_mark", "dismiss", show=False),
+        *(
+            Binding(key, action, show=False)
+            for key, action in (
+                ("up,k", "roll('up')"), ("down,j", "roll('down')"), ("pageup", "roll('page_up')"),
+                ("pagedown,space", "roll('page_down')"), ("home", "roll('home')"), ("end", "roll('end')"),
+            )
+        ),
+    ]  # fmt: skip
+
+    def __init__(self, title: str, said: Sequence[str]) -> None:
+        super().__init__()
+        self.heading, self.said = title, said
+
+    def compose(self) -> ComposeResult:
+        """The title, the text, how to go back."""
+        with Vertical(classes="paper"):
+            yield Static(words(self.heading, style="bold"), classes="heading")
+            with VerticalScroll(can_focus=False):
+                yield Static(words(*self.said))
+            yield Static(words(_("Esc: back"), style="dim"), classes="foot")
+
+    def action_roll(self, where: str) -> None:
+        """Turn the page."""
+        getattr(self.query_one(VerticalScroll), f"scroll_{where}")(animate=False)
+
+
+class Asking(ModalScreen[bool]):
+    """Yes or no; anything but `y` is no."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", show=False),
+        Binding("n,escape,q,enter", "answer(False)", show=False),
+    ]
+
+    def __init__(self, question: str, *more: str) -> None:
+        super().__init__()
+        self.question, self.more = question, more
+
+    def compose(self) -> ComposeResult:
+        """The question and its answers."""
+        with Vertical(classes="paper question"):
+            yield Static(words(self.question, style="bold"))
+            yield Static(words(*self.more))
+            yield Static(words(_("y: yes   n: no"), style="bold"), classes="foot")
+
+    def action_answer(self, yes: bool) -> None:
+        """Said."""
+        self.dismiss(yes)
+
+
+class Choosing(ModalScreen[int]):
+    """One of a few, by its number; -1 for none of them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(n), f"take({n - 1})", show=False) for n in range(1, 6)),
+        Binding("escape,q,n", "take(-1)", show=False),
+    ]
+
+    def __init__(self, question: str, choices: Sequence[str]) -> None:
+        super().__init__()
+        self.question, self.choices = question, choices
+
+    def compose(self) -> ComposeResult:
+        """The question and the choices."""
+        with Vertical(classes="paper question"):
+            yield Static(words(self.question, style="bold"))
+            yield Static(words(*(f"{n}: {said}" for n, said in enumerate(self.choices, 1))))
+            yield Static(words(_("Esc: none of them"), style="bold"), classes="foot")
+
+    def action_take(self, number: int) -> None:
+        """Chosen, if there is such a one."""
+        if number < len(self.choices):
+            self.dismiss(number)
+
+
+class Typing(ModalScreen[str]):
+    """A line that is typed; None where it was given up."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", show=False)]
+
+    def __init__(self, question: str, before: str) -> None:
+        super().__init__()
+        self.question, self.before = question, before
+
+    def compose(self) -> ComposeResult:
+        """The question and a line to type in."""
+        with Vertical(classes="paper question"):
+            yield Static(words(self.question, style="bold"))
+            yield Input(value=self.before, max_length=LETTERS)
+            yield Static(words(_("Enter: take it   empty: show all   Esc: back")), classes="foot")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Typed to the end."""
+        self.dismiss(safe(event.value.strip(), LETTERS))

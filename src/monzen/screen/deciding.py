@@ -1,0 +1,38 @@
+"""What a person decides on the live screen, done by the verbs of the command line in a process of their own.
+
+So it is the Keeper who decides, with the same shield and the same words; and what it does ends as a whole, also where the
+screen is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Final
+
+from monzen.show.text import safe
+from monzen.show.words import _
+
+# the package from where this one came from; -I: nothing else is taken from the folder somebody stands in, or from the environment
+RUN: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from monzen.cli import main; sys.exit(main())"
+ROOT: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PATIENCE: Final = 60.0  # seconds: ufw's lock, and its rules
+LINES: Final = 40  # that are shown of what it said
+
+
+async def decide(verb: str, target: str, config: str | None = None) -> tuple[int, list[str]]:
+    """`monzen deny|release|allow TARGET`: its exit status, and what it said."""
+    given = [verb, *(("--config", config) if config else ()), "--", target]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-c", RUN, ROOT, *given,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        said, _none = await asyncio.wait_for(process.communicate(), PATIENCE)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return 2, [_("It took longer than a minute and was stopped. See what became of it: monzen gate status")]
+    lines = said.decode("utf-8", "replace").splitlines()
+    return process.returncode or 0, [safe(line) for line in lines[:LINES] if line.strip()]

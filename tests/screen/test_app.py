@@ -1,0 +1,357 @@
+"""The live screen with its keys, driven by Textual's own pilot over a real log: in both languages, at three sizes, with hostile text."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import os
+import time
+
+import pytest
+
+pytest.importorskip("textual", reason="textual is not installed (the extra watch)")
+
+from rich.cells import cell_len
+from textual.widgets import Static
+
+from monzen.config import Sources
+from monzen.judge.policy import Policy, frugal
+from monzen.ledger import LEDGER, Ledger, Order
+from monzen.looking import Live
+from monzen.mode import Mode, write_mode
+from monzen.screen import app as app_module
+from monzen.screen.app import Watching
+from monzen.screen.asking import Asking, Choosing, Reading, Typing
+from monzen.screen.lines import Look
+from monzen.screen.pane import Pane
+from monzen.screen.seer import Seer
+from monzen.show.words import speak
+from tests.browser import hostile
+from tests.test_looking import failed, lines
+
+START = dt.datetime(2026, 9, 4, 10, tzinfo=dt.UTC)
+SIZES = [(80, 24), (60, 20), (200, 60)]
+MARKUP = ["[red]x[/]", "[@click=app.quit]go[/]", "[/]", "[bold", "]", "[link=javascript:x]y[/link]", "\\[x]", "{n}", "$x", ":skull:", "日本語の名前"]
+
+
+@pytest.fixture(autouse=True)
+def language():
+    yield
+    speak("en")
+    speak()
+
+
+class Driven:
+    """The screen of a log, with a hand on its keys."""
+
+    def __init__(self, app, pilot, log):
+        self.app, self.pilot, self.log = app, pilot, log
+
+    async def until(self, holds, seconds=10.0):
+        end = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < end, self.text()
+            await self.pilot.pause(0.02)
+        await self.pilot.pause()
+
+    async def press(self, *keys):
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    def pane(self, name):
+        return self.app.screen_stack[0].query_one("#" + name, Pane)
+
+    def rows(self):
+        """What stands on the terminal, row by row."""
+        return ["".join(s.text for s in strip) for strip in self.app.screen._compositor.render_strips()]
+
+    def text(self):
+        return "\n".join(self.rows())
+
+    def foot(self):
+        return str(self.app.screen_stack[0].query_one("#foot", Static).render())
+
+
+@contextlib.asynccontextmanager
+async def driven(log, size=(80, 24), *, names=True, root=None, **more):
+    files = ("/" + log.name,) if root else (str(log),)
+    live = Live(frugal(Policy()), Sources(files, False), dt.UTC, root=str(root) if root else "/", ledger=root is not None)
+    seer = Seer(live, dt.UTC, names=names)
+    app = Watching(seer, Look(dt.UTC, False), **more)
+    try:
+        async with app.run_test(size=size) as pilot:
+            hand = Driven(app, pilot, log)
+            await hand.until(lambda: app.sight is not None and not app.sight.reading)
+            await hand.press("home")
+            yield hand
+    finally:
+        app.looking.join(5)
+        assert not app.looking.is_alive()
+        seer.close()
+
+
+def drive(log, work, *args, **more):
+    async def run():
+        async with driven(log, *args, **more) as hand:
+            await work(hand)
+
+    asyncio.run(run())
+
+
+def written(tmp_path, *said):
+    log = tmp_path / "mail.log"
+    log.write_text(lines(*said))
+    return log
+
+
+def gang(count=3):
+    return [(n, failed(f"name{n}", f"203.0.113.{n % 250 + 1}")) for n in range(count)]
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("what", ["nothing", "one", "many"])
+def test_every_size_in_both_languages(tmp_path, language, size, what):
+    """Each row is exactly as wide as the terminal, also where letters take two columns; the three lists and the keys are there."""
+    speak(language)
+    said = {"nothing": [], "one": [(0, failed("info", "203.0.113.7"))], "many": [(n, failed(f"n{n % 7}", f"100.{64 + n // 750}.{n // 3 % 250}.{n % 3 + 1}")) for n in range(15_000)]}[what]
+    log = written(tmp_path, *said)
+
+    async def work(hand):
+        await hand.until(lambda: len(hand.app.sight.latest) == min(200, len(said)))
+        if what == "many":
+            await hand.until(lambda: hand.app.sight.would >= 5_000)
+            assert len(hand.app.sight.denied) == 500
+        rows = hand.rows()
+        assert len(rows) == size[1]
+        assert {cell_len(row) for row in rows} == {size[0]}
+        text = "\n".join(rows)
+        titles = {"en": ("Attempts", "Would be denied", "Near a denial"), "ja": ("試行", "拒否の対象", "拒否に近い")}[language]
+        assert [t for t in titles if t not in text] == []
+        assert ("203.0.113.7" in text) == (what == "one")
+        keys = {"en": "e explain", "ja": "e 理由"}[language]
+        assert keys in rows[-1]
+        for key in ("?", "e", "f", "!"):
+            if key == "e" and what == "nothing":
+                continue
+            await hand.press({"?": "question_mark", "!": "exclamation_mark"}.get(key, key))
+            assert len(hand.app.screen_stack) == 2
+            assert {cell_len(row) for row in hand.rows()} == {size[0]}
+            await hand.press("escape")
+            assert len(hand.app.screen_stack) == 1
+
+    drive(log, work, size)
+
+
+def test_a_line_shows_within_half_a_second(tmp_path):
+    log = written(tmp_path, (0, failed("info", "203.0.113.7")))
+
+    async def work(hand):
+        await hand.pilot.pause(0.5)  # whatever the start had to do is done
+        took = []
+        for n in range(5):
+            with log.open("a") as file:
+                file.write(lines((n + 1, failed("office", f"198.51.100.{n + 1}"))))
+            start = time.monotonic()
+            await hand.until(lambda n=n: f"198.51.100.{n + 1}" in hand.text())
+            took.append(time.monotonic() - start)
+        assert sorted(took)[2] < 0.5, took
+
+    drive(log, work)
+
+
+def test_nothing_costs_nothing(tmp_path):
+    """Where nothing happens it sleeps: under three percent of a processor, all threads together."""
+    log = written(tmp_path, *gang(50))
+
+    async def work(hand):
+        await hand.pilot.pause(1.0)
+        before, start = time.process_time(), time.monotonic()
+        await asyncio.sleep(4)
+        assert (time.process_time() - before) / (time.monotonic() - start) < 0.03
+
+    drive(log, work)
+
+
+def test_keys_that_look(tmp_path):
+    log = written(tmp_path, *gang(30))
+
+    async def work(hand):
+        assert hand.app.focused is hand.pane("attempts")
+        await hand.press("down", "down")
+        chosen = hand.pane("attempts").row
+        assert hand.pane("attempts").cursor == 2
+        with log.open("a") as file:
+            file.write(lines((40, failed("office", "198.51.100.1"))))
+        await hand.until(lambda: hand.app.sight.latest[0].client == "198.51.100.1")
+        assert hand.pane("attempts").row == chosen  # though another one came above it
+        await hand.press("enter")
+        assert isinstance(hand.app.screen, Reading)
+        assert chosen.client in hand.text()
+        await hand.press("escape", "end")
+        assert hand.pane("attempts").cursor == len(hand.pane("attempts").rows) - 1
+        await hand.press("p")
+        with log.open("a") as file:
+            file.write(lines((50, failed("office", "198.51.100.2"))))
+        await hand.until(lambda: hand.app.sight.latest[0].client == "198.51.100.2")
+        assert hand.pane("attempts").rows[0].client == "198.51.100.1"
+        assert "1" in hand.pane("attempts").note
+        await hand.press("p")
+        assert hand.pane("attempts").rows[0].client == "198.51.100.2"
+        await hand.press("tab")
+        assert hand.app.focused is hand.pane("denied")
+        await hand.press("shift+tab", "f")
+        assert isinstance(hand.app.screen, Typing)
+        await hand.press(*"198.51", "enter")
+        assert [r.client for r in hand.pane("attempts").rows] == ["198.51.100.2", "198.51.100.1"]
+        assert "198.51" in hand.rows()[0]
+        await hand.press("f", "ctrl+u", "enter")
+        assert len(hand.pane("attempts").rows) == 32
+        await hand.press("q")
+        await hand.until(lambda: not hand.app.is_running)
+
+    drive(log, work)
+
+
+def test_names_only_where_asked_for(tmp_path):
+    log = written(tmp_path, (0, failed("secretary", "203.0.113.7")))
+    for names in (True, False):
+
+        async def work(hand, names=names):
+            await hand.until(lambda: "203.0.113.7" in hand.text())
+            assert ("secretary" in hand.text()) == names
+            await hand.press("e")
+            await hand.until(lambda: isinstance(hand.app.screen, Reading))
+            assert ("secretary" in hand.text()) == names
+
+        drive(log, work, (160, 40), names=names)
+
+
+def test_hostile_text_is_text(tmp_path):
+    """Names that are markup, links, actions, escapes stand there letter by letter, and nothing is obeyed."""
+    log = tmp_path / "mail.log"
+    said = hostile.lines()
+    for n, word in enumerate([*hostile.WORDS, *MARKUP]):
+        said += f"2026-09-04T12:00:{n:02}+00:00 mail dovecot: imap-login: Disconnected (auth failed, 1 attempts in 9 secs): user=<{word}>, method=PLAIN, rip=198.18.0.{n + 1}, lip=192.0.2.200, session=<x{n}>\n"
+    log.write_text(said, encoding="utf-8", newline="")
+
+    async def work(hand):
+        await hand.until(lambda: len(hand.app.sight.latest) == 200)
+        text = hand.text()
+        for word in ("[red]x[/]", "[@click=app.quit]go[/]", "[bold", "日本語の名前", ":skull:"):
+            assert word in text
+        assert not any(not c.isprintable() for row in hand.rows() for c in row)
+        panes = [hand.pane(n) for n in ("attempts", "denied", "suspects")]
+        metas = [segment.style.meta for pane in panes for strip in pane.render_lines(pane.region.reset_offset) for segment in strip if segment.style]
+        assert not any(metas)
+        links = [segment.style.link for strip in hand.app.screen._compositor.render_strips() for segment in strip if segment.style]
+        assert not any(links)
+        for n in range(len(MARKUP)):
+            await hand.press("e")
+            assert isinstance(hand.app.screen, Reading)
+            for strip in hand.app.screen._compositor.render_strips():
+                assert not any(s.style.link or any(k.startswith("@") for k in s.style.meta) for s in strip if s.style)
+            assert MARKUP[-1 - n] in hand.text().replace("\n", "")
+            await hand.press("escape", "down")
+        await hand.press("f", *"[@click", "enter")
+        assert "[@click" in hand.rows()[0]
+        assert hand.app.is_running
+        assert hand.app.export_screenshot()
+
+    drive(log, work, (200, 120))
+
+
+def with_ledger(tmp_path):
+    root = tmp_path / "root"
+    (root / "var/lib/monzen").mkdir(parents=True, mode=0o750)
+    now = time.time()
+    write_mode(Mode("armed", None, now), str(root))
+    with Ledger.open(str(root / LEDGER)) as ledger:
+        ledger.impose([Order(bytes((198, 51, 100, 0)), 24, until=now + 3600, note="[red]typed[/]"), Order(bytes((203, 0, 113, 9)), 32, port=25, protocol=6)], now)
+    return root
+
+
+def test_what_the_gate_denies(tmp_path):
+    root = with_ledger(tmp_path)
+    log = root / "mail.log"
+    log.write_text(lines(*gang(5)))
+
+    async def work(hand):
+        await hand.until(lambda: hand.app.sight.mode == "armed")
+        assert "armed" in hand.rows()[0]
+        assert "2 denied" in hand.rows()[0]
+        assert {d.name for d in hand.app.sight.denied} == {"198.51.100.0/24", "203.0.113.9 port 25/tcp"}
+        assert "[red]typed[/]" in hand.text()
+        with Ledger.open(str(root / LEDGER)) as ledger:
+            ledger.release({e.number for e in ledger.active(time.time())}, time.time())
+        await hand.until(lambda: "0 denied" in hand.rows()[0])
+
+    drive(log, work, (120, 30), root=root)
+
+
+@pytest.mark.parametrize("key", ["r", "a", "d"])
+def test_only_root_changes_anything(tmp_path, monkeypatch, key):
+    log = written(tmp_path, *gang(1))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    async def work(hand):
+        await hand.until(lambda: hand.pane("attempts").rows)
+        await hand.press(key)
+        assert len(hand.app.screen_stack) == 1
+        assert "root" in hand.foot()
+
+    drive(log, work)
+
+
+@pytest.mark.parametrize(("keys", "asked", "orders"), [
+    (["r", "y"], "Release 203.0.113.1?", [("release", "203.0.113.1")]),
+    (["a", "y"], "Never deny 203.0.113.1 from now on?", [("allow", "203.0.113.1")]),
+    (["d", "1", "y"], "Deny 203.0.113.1?", [("deny", "203.0.113.1")]),
+    (["d", "2", "y"], "Deny 203.0.113.0/24?", [("deny", "203.0.113.0/24")]),
+    (["d", "2", "n"], "Deny 203.0.113.0/24?", []),
+    (["d", "1", "enter"], "Deny 203.0.113.1?", []),
+    (["r", "escape"], "Release 203.0.113.1?", []),
+    (["d", "escape"], "Deny whom?", []),
+])  # fmt: skip
+def test_it_asks_and_names_what_it_does(tmp_path, monkeypatch, keys, asked, orders):
+    """What is ordered is exactly what was asked; the orders themselves are done for real in tests/live/test_watch.py."""
+    log = written(tmp_path, *gang(1))
+    given = []
+
+    async def decide(verb, target, config=None):
+        given.append((verb, target))
+        return 1, ["not denied: because", "second line"]
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(app_module, "decide", decide)
+    speak("en")
+
+    async def work(hand):
+        await hand.until(lambda: hand.pane("attempts").rows)
+        for key in keys[:-1]:
+            await hand.press(key)
+        assert isinstance(hand.app.screen, (Asking, Choosing))
+        assert asked in hand.text()
+        assert given == []
+        await hand.press(keys[-1])
+        await hand.pilot.pause(0.1)
+        assert given == orders
+        if orders:
+            assert isinstance(hand.app.screen, Reading)
+            assert "not denied: because" in hand.text()
+            await hand.press("escape")
+        assert len(hand.app.screen_stack) == 1
+
+    drive(log, work)
+
+
+def test_of_files_nothing_is_changed(tmp_path, monkeypatch):
+    log = written(tmp_path, *gang(1))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    async def work(hand):
+        await hand.until(lambda: hand.pane("attempts").rows)
+        await hand.press("d")
+        assert len(hand.app.screen_stack) == 1
+        assert "only files" in hand.foot()
+
+    drive(log, work, refusal="only files")
