@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from monzen.guard.mind import EVENTS, LIFT, PARDON, SHIELD, TICK, Mind
+from monzen.guard.mind import AHEAD, EVENTS, LIFT, PARDON, SHIELD, TICK, Mind
 from monzen.judge import Judge, Policy
 from monzen.judge.pardon import pardon
 from monzen.judge.state import save as save_judge
@@ -231,3 +231,19 @@ def test_the_judge_forgives_a_network_and_nobody_beside_it():
     assert pardon(judge, *NET, judge.now) == 1
     assert {s.target for s in judge.sentences if s.until > judge.now} == {bytes([198, 51, 100, 7])}
     assert pardon(judge, bytes(16), 1, judge.now) == 0
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_a_log_whose_time_stands_still_holds_up_nobody(others):
+    """A log and its copy, one after the other: later lines are no later. What waits then is bounded, or nothing would be read on."""
+    mind = Mind()
+    if others:
+        mind.hear((EVENTS, [("b", None, False, [event(2.0, "198.51.100.7")])]))
+    few, many = ([event(1.0, "203.0.113.7") for _ in range(n)] for n in (5, AHEAD))
+    mind.hear((EVENTS, [("a", None, False, few)]))
+    assert mind.heard == 0
+    assert len(mind.stream("a").waiting) == 5
+    mind.hear((EVENTS, [("a", None, False, many)]))
+    assert mind.stream("a").waiting == []
+    if others:
+        assert len(mind.stream("b").waiting) == 1

@@ -8,7 +8,7 @@ import shutil
 from typing import Any, Final
 
 from monzen.config import Sources
-from monzen.guard.mind import Mind
+from monzen.guard.mind import AHEAD, Mind
 from monzen.guard.streams import BLOCK, Follows, LogStream
 from monzen.show.refused import refused
 from monzen.sources.follow import Follower
@@ -17,7 +17,6 @@ from monzen.sources.watch import Watch
 
 JOURNAL: Final = "journal"
 DAY: Final = 86_400.0
-AHEAD: Final = 20_000  # events of a stream that may wait for the others
 Part = tuple[str, Any, bool, list[Any]]  # of a record: stream, position, whether it has caught up, events
 
 

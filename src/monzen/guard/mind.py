@@ -26,6 +26,7 @@ from monzen.types import Event
 
 VERSION: Final = 1
 NEVER: Final = float("-inf")
+AHEAD: Final = 20_000  # events of a stream that may wait for the others
 Record = tuple[Any, ...]
 EVENTS, TICK, SHIELD, PARDON, LIFT = "events", "tick", "shield", "pardon", "lift"
 
@@ -102,11 +103,14 @@ class Mind:
         ready: list[tuple[float, int, Event]] = []
         for stream in self.streams.values():
             waiting = stream.waiting
-            if not waiting or waiting[0][0] >= limit:
+            # of one for whom the others wait nobody waits for more of the same moment without end: a log and a copy of it, read
+            # one after the other, have no later moment, and who waits is not read on
+            until = limit if len(waiting) <= AHEAD or stream.latest > limit else float("inf")
+            if not waiting or waiting[0][0] >= until:
                 continue
             cut = len(waiting)
-            if waiting[-1][0] >= limit:
-                cut = next(i for i, (at, _) in enumerate(waiting) if at >= limit)
+            if waiting[-1][0] >= until:
+                cut = next(i for i, (at, _) in enumerate(waiting) if at >= until)
             ready += [(at, stream.number, event) for at, event in waiting[:cut]]
             del waiting[:cut]
         if not ready:

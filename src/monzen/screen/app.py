@@ -28,6 +28,7 @@ from monzen.show.words import _
 PANES: Final = ("attempts", "denied", "suspects")
 WIDE: Final = 130  # columns from which on the lists stand side by side
 SHORT: Final = 24  # lines below which the list with the cursor gets most of the room
+KEY: Final = 10  # columns of a key in the help
 HINTED: Final = 8.0  # seconds that an answer stays in the last line
 
 
@@ -250,11 +251,21 @@ class Watching(App[None]):
                     _("Denied: who is turned away now, the newest first, how often they knocked since, and why."),
                     _("Near a denial: who is under suspicion, and how near to the limit that it is nearest to."),
                     "",
-                    _("Tab, Shift-Tab  the next list, the one before    arrows, PgUp, PgDn, Home, End  move in it"),
-                    _("e, Enter  explain: what was counted of the address or network under the cursor"),
-                    _("d  deny it, or its network    r  release it    a  never deny it"),
-                    _("p  stop the list of attempts, or let it go on    f  show only rows with some text"),
-                    _("!  alarms    q  quit"),
+                    *(
+                        fit(key, KEY) + does
+                        for key, does in (
+                            ("Tab", _("the next list; Shift-Tab: the one before")),
+                            ("↑ ↓", _("move in it; also PgUp, PgDn, Home, End")),
+                            ("e, Enter", _("explain: what was counted of this address or network")),
+                            ("d", _("deny it, or its network")),
+                            ("r", _("release it")),
+                            ("a", _("never deny it")),
+                            ("p", _("stop the list of attempts, or let it go on")),
+                            ("f", _("show only rows with some text")),
+                            ("!", _("what you should look at")),
+                            ("q", _("quit")),
+                        )
+                    ),
                     "",
                     _("d, r and a ask before they change anything. They need root. Everything else only looks."),
                 ],

@@ -88,6 +88,7 @@ class Seer:
                 moved = self.live.turn()
                 if not moved and self.live.caught_up:
                     break
+            self._moved = moved
             if not moved:
                 self._wait(SOON)
         with self.lock:
