@@ -28,8 +28,8 @@ INTERRUPTED = 128 + 2  # as shells say it: 128 and the number of the signal, SIG
 
 CONFIG = "/etc/monzen/monzen.toml"
 VERBS = (  # modules of monzen.verbs, in the order of the help
-    "status", "watch", "report", "serve", "deny", "listing", "importing", "knocks", "check", "gate", "guard", "init", "mode", "tell",
-    "metrics",
+    "status", "watch", "report", "serve", "deny", "listing", "importing", "knocks", "check", "gate", "guard", "init", "mode",
+    "tell", "metrics",
 )  # fmt: skip
 
 
