@@ -22,6 +22,5 @@ def test_five_seconds_of_twenty_thousand_lines_each():
         assert text.count(b"\n") > 100_000
         assert (said["lines"], said["events"]) == (text.count(b"\n"), wanted)
         assert tries == len(late) == 5, "each of the newest attackers"
-        assert max(late) < 5, "while the flood went on"
         assert memory[0] < before + 150
         assert memory[1] < 80

@@ -171,3 +171,40 @@ def test_the_benchmark_runs():
     assert [line.split()[0] for line in said.splitlines() if line.strip()] == [
         "denied", "50", "500", "firewall", "empty", "monzen,", "monzen,", "5,000",
     ]  # fmt: skip
+
+
+@live(needs=("nft",))
+def test_it_reads_while_others_change():
+    """A dump that a change disturbs is asked for again: in a flood of denials hardly one is left alone."""
+    import subprocess
+    import sys
+    import time
+
+    from monzen.gate.nftables import Nftables
+    from monzen.gate.target import Denial, Target
+    from tests.lab.net import inside, spawn
+
+    with inside("srv"):
+        nft = Nftables()
+    nft.load([Denial(Target(bytes([203, 0, 113, n]), 32), None) for n in range(200)], [], [], time.time())
+    code = """
+import time
+from monzen.gate.nftables import Nftables
+from monzen.gate.target import Denial, Target
+nft = Nftables()
+print("ready", flush=True)
+for n in range(1 << 16):
+    nft.deny([Denial(Target(bytes([100, 64, n >> 8, n & 255]), 32), None)], time.time())
+"""
+    other = spawn("srv", [sys.executable, "-c", code], stdout=subprocess.PIPE)
+    other.stdout.readline()
+    end, looks = time.monotonic() + 4, 0
+    while time.monotonic() < end:
+        nft.known = None
+        assert nft.state().whole
+        assert nft.holds([Target(bytes([203, 0, 113, n]), 32) for n in (1, 7)])
+        looks += 1
+    assert other.poll() is None, "it was changed all the time"
+    assert looks > 20
+    other.kill()
+    other.wait()

@@ -10,8 +10,9 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterable, Iterator
-from typing import Final
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeVar
 
 from monzen.gate.target import GateError
 
@@ -30,6 +31,8 @@ NESTED: Final = 0x8000
 MOST: Final = 0xFFFF - 4  # bytes in one attribute: its length has 16 bits
 PATIENCE: Final = 60.0  # seconds for one answer: a million elements take 2.4 (FACTS E); a dead kernel must not hold us for ever
 
+AGAIN: Final = 100  # dumps that were disturbed, a second or two, before we give up
+
 NEWTABLE, GETTABLE, DELTABLE = 0, 1, 2
 NEWCHAIN, GETCHAIN = 3, 4
 NEWRULE, GETRULE = 6, 7
@@ -37,6 +40,7 @@ NEWSET, GETSET = 9, 10
 NEWSETELEM, GETSETELEM, DELSETELEM = 12, 13, 14
 GETGEN = 16
 
+Asked = TypeVar("Asked")
 Message = tuple[int, int, bytes]  # type, flags beside NLM_F_REQUEST, body
 
 
@@ -222,3 +226,15 @@ def _error(body: bytes, flags: int) -> tuple[int, str]:
             if number == 1:  # NLMSGERR_ATTR_MSG
                 words += f" ({value.rstrip(bytes(1)).decode('ascii', 'replace')})"
     return code, words
+
+
+def undisturbed(read: Callable[[], Asked]) -> Asked:
+    """What a dump says. One during which a table was changed is asked for again: in a flood of denials that happens often."""
+    for attempt in range(AGAIN):
+        try:
+            return read()
+        except GateError as error:
+            if error.errno != errno.EINTR:
+                raise
+            time.sleep(min(0.02, 0.0005 * attempt))
+    return read()

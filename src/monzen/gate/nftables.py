@@ -26,6 +26,7 @@ from monzen.gate.netlink import (
     attributes,
     nest,
     text,
+    undisturbed,
 )
 from monzen.gate.target import Denial, GateError, Target
 
@@ -263,7 +264,7 @@ class Nftables:
         named = text(1, TABLE)
         sets: set[str] = set()
         try:
-            for body in self.netlink.ask(GETSET, named, dump=True):
+            for body in self._asked(GETSET, named):
                 name = text_of(dict(attributes(body)).get(2))
                 if layout.NAME(name):
                     sets.add(name)
@@ -273,7 +274,7 @@ class Nftables:
             raise
         hooked = {
             text_of(values.get(3))
-            for body in self.netlink.ask(GETCHAIN, b"", dump=True)
+            for body in self._asked(GETCHAIN, b"")
             if text_of((values := dict(attributes(body))).get(1)) == TABLE and 4 in values
         }
         seen: dict[str, list[str]] = {}
@@ -333,22 +334,24 @@ class Nftables:
         return None
 
     def _dump(self, name: str) -> list[tuple[bytes, float | None, float | None, tuple[int, int]]]:
-        """Every element of a set. One that changed in the middle of it is asked for again, a few times."""
-        for attempt in range(5):
-            try:
-                found = []
-                for answer in self.netlink.ask(GETSETELEM, text(1, TABLE) + text(2, name), dump=True):
-                    found += read_elements(answer)
-                return found
-            except GateError as error:
-                if error.errno != errno.EINTR or attempt == 4:
-                    raise
-        return []
+        """Every element of a set."""
+
+        def read() -> list[tuple[bytes, float | None, float | None, tuple[int, int]]]:
+            found = []
+            for answer in self.netlink.ask(GETSETELEM, text(1, TABLE) + text(2, name), dump=True):
+                found += read_elements(answer)
+            return found
+
+        return undisturbed(read)
+
+    def _asked(self, kind: int, body: bytes) -> list[bytes]:
+        """What the kernel lists, whole."""
+        return undisturbed(lambda: list(self.netlink.ask(kind, body, dump=True)))
 
     def _edges(self, name: str) -> list[tuple[bytes, bool]]:
         """The ends of the intervals of a set: key, and whether it is the first address behind one."""
         found = []
-        for answer in self.netlink.ask(GETSETELEM, text(1, TABLE) + text(2, name), dump=True):
+        for answer in self._asked(GETSETELEM, text(1, TABLE) + text(2, name)):
             for number, data in attributes(answer):
                 if number == 3:
                     for _n, item in attributes(data):
@@ -360,7 +363,7 @@ class Nftables:
     def _rules(self) -> list[tuple[str, list[tuple[str, bytes]]]]:
         """The chain of each of our rules, and names and data of its expressions, in order."""
         found = []
-        for body in self.netlink.ask(GETRULE, text(1, TABLE), dump=True):
+        for body in self._asked(GETRULE, text(1, TABLE)):
             values = dict(attributes(body))
             if text_of(values.get(1)) != TABLE:
                 continue
