@@ -59,7 +59,7 @@ def test_a_lie_ends_the_talk_and_nothing_else(lie):
         assert (news.answers, news.releases, news.shield) == ([], [], None)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.one_of(VALUES, st.fixed_dictionaries({}, optional=dict.fromkeys(("monzen", "mode", "shield", "releases", "answers", "id", "more", "private"), VALUES))), max_size=5))
 def test_whatever_it_says_what_is_heard_has_its_types(messages):
     with Gate() as gate:

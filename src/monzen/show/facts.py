@@ -82,6 +82,7 @@ def gather(
         "users": len({name for t in trusts for name in (t.name, *t.names) if name}) or len(trusts),
         "places_of_users": len(trusts),
         "hurt": len(hurt),
+        "hidden": any(a.what == "hidden-clients" for a in judge.alarms.values()),
         "logins": judge.logins,
         "breaches": [
             {

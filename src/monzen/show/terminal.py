@@ -157,6 +157,12 @@ class Terminal:
                 outside,
             )
             self.console.print(Text(left, style="yellow"))
+        hidden = any(a.what == "hidden-clients" for a in judge.alarms.values())
+        if not judge.offenders and hidden:  # no all-clear
+            self.console.print(
+                Text(_("Nobody can be told apart: failures come from behind one address (see below)."), style="bold yellow")
+            )
+            return
         if not judge.offenders:
             self.console.print(Text(_("Nobody attacked. None got in."), style="bold green"))
             return

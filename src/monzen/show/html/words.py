@@ -13,6 +13,8 @@ def headline(facts: dict[str, Any]) -> str:
     """What happened, in one sentence."""
     if facts["first"] is None:
         return _("Nothing was found to report on.")
+    if not facts["attackers"] and facts["hidden"]:
+        return _("Nobody can be told apart: failures come from behind one address (see below).")
     if not facts["attackers"]:
         return _("Nobody attacked.")
     attackers = ngettext("{n} attacker", "{n} attackers", facts["turned"])
