@@ -539,3 +539,23 @@ def test_an_editor_takes_out_the_first_and_the_last_line(log: Log) -> None:
     log.write(1)
     following.drain()
     assert following.got == log.lines
+
+
+@pytest.mark.parametrize("which", ["mail.log.1", "mail.log"])
+def test_a_copy_beside_the_file_is_read_once(log: Log, which: str) -> None:
+    """`gzip -k`, or gzip at work: the plain file is still there. When that goes the copy takes its place, and nothing is read anew."""
+    log.write(5)
+    log.rename()
+    log.write(5)
+    plain = log.path.with_name(which)
+    copy = plain.with_name(which + ".gz")
+    copy.write_bytes(gzip.compress(plain.read_bytes()))
+    following = Following(log.path)
+    following.drain()
+    assert following.got == log.lines
+    if which != "mail.log":
+        plain.unlink()
+    log.write(2)
+    following.drain()
+    assert following.got == log.lines
+    assert following.words == []

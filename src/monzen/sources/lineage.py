@@ -102,8 +102,15 @@ class Lineage:
             about[path] = Entry(path, which[:2], status.st_mtime, form, mark, which[:2] == live)
             sources.append(Source(path, path, status.st_mtime, status.st_size, form))
         self._known = known
-        ordered = [about[source.path] for source in in_order(sources)]
+        ordered = [about[source.path] for source in in_order(sources) if not _copied(about, source.path)]
         return [e for e in ordered if not e.live] + [e for e in ordered if e.live]
+
+
+def _copied(about: dict[str, Entry], path: str) -> bool:
+    """Whether this is a compressed copy of a file that is still there (`gzip -k`, or gzip at work): it is read once."""
+    name, suffix = os.path.splitext(path)
+    plain = about.get(name) if suffix in PACKED else None
+    return plain is not None and plain.form == "plain" and plain.mark == about[path].mark
 
 
 def key_of(path: str) -> tuple[int, int] | None:
