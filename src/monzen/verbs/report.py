@@ -228,7 +228,7 @@ def show(facts: dict[str, Any], zone: dt.tzinfo, html: str | None) -> None:
     if html is None:
         say(_("All of it, with charts: {command}").format(command="monzen report --html report.html"))
     else:
-        say(_("The page is in {path}: open it in a browser. It needs nothing else.").format(path=safe(html, 80)))
+        say(_("The page is in {path}: open it in a browser. It needs nothing else.").format(path=safe(html, 4000)))
 
 
 def values(facts: Any) -> Any:  # noqa: ANN401  # JSON as it comes

@@ -1,6 +1,16 @@
 "use strict";
 (() => {
-  let facts = JSON.parse(document.getElementById("data").textContent);
+  const unpacked = (packed) => ({
+    ...packed,
+    targets: packed.targets.map(([target, first, flat, lasts, attempts, knocks, clients, why, country, owner, evidence = []]) => {
+      const denials = [];
+      for (let i = 0; i < flat.length; i += 3) denials.push([flat[i], flat[i + 1], flat[i + 2] || null]);
+      const [at, until] = denials.at(-1), texts = packed.texts;
+      return { target, first, denials, at, until, lasts: Boolean(lasts), attempts, knocks, clients, evidence,
+        why: texts[why], country: texts[country], owner: texts[owner] };
+    }),
+  });
+  let facts = unpacked(JSON.parse(document.getElementById("data").textContent));
   const charts = new Map();
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -273,6 +283,6 @@
     waiting = setTimeout(() => { if (innerWidth !== width) { width = innerWidth; all(); } }, 150);
   });
   addEventListener("beforeprint", () => { for (const chart of charts.values()) chart.resize(); });
-  globalThis.monzen = { renew: (anew) => { facts = anew; start(); search(); } };
+  globalThis.monzen = { renew: (anew) => { facts = unpacked(anew); start(); search(); } };
   start();
 })();

@@ -16,7 +16,8 @@ from monzen.show.words import _
 
 HERE: Final = os.path.dirname(__file__)
 LARGEST: Final = 2_000_000  # bytes of a report: what a mail may carry
-FEWER: Final = (5000, 3000, 2000, 1000, 500, 200)  # targets with evidence, tried until it fits
+# targets with evidence and targets in all, tried until it fits
+FEWER: Final = ((5000, 5000), (2000, 5000), (1000, 5000), (500, 5000), (200, 5000), (200, 2000), (100, 500))
 
 
 @cache
@@ -64,39 +65,42 @@ def report(facts: dict[str, Any], zone: dt.tzinfo, *, language: str = "en", larg
     body = Sections(facts, zone).all()
     title = f"monzen: {headline(facts)}"
     page = ""
-    for most in FEWER:
-        page = document(title, body, drawn(facts, zone, most), language=language)
+    for evidence, targets in FEWER:
+        page = document(title, body, drawn(facts, zone, evidence, targets), language=language)
         if len(page.encode()) <= largest:
             break
     return page
 
 
-def drawn(facts: dict[str, Any], zone: dt.tzinfo, evidence: int = FEWER[0]) -> dict[str, Any]:
-    """What the script needs of the facts, with all times moved into the zone, as if that were UTC."""
+def drawn(facts: dict[str, Any], zone: dt.tzinfo, evidence: int = FEWER[0][0], targets: int = FEWER[0][1]) -> dict[str, Any]:
+    """What the script needs of the facts, with all times moved into the zone, as if that were UTC.
 
-    def local(time: float | None) -> int | None:
+    A target is a row: name, first, its denials (from, until, last knock or 0, one after the other), whether it lasts, attempts,
+    knocks, clients, then the numbers of why, country and owner among `texts` (0: none), and its evidence.
+    """
+
+    def local(time: float | None) -> int:
         if time is None:
-            return None
+            return 0
         shift = dt.datetime.fromtimestamp(time, zone).utcoffset()
         return int(time + (shift.total_seconds() if shift is not None else 0))
 
+    texts: dict[str, int] = {"": 0}
+    rows: list[list[Any]] = []
+    for i, row in enumerate(facts["targets"][:targets]):
+        denials = [local(time) for times in row["denials"] for time in times]
+        numbers = [texts.setdefault(row.get(key, ""), len(texts)) for key in ("why", "country", "owner")]
+        counts = [row[key] for key in ("attempts", "knocks", "clients")]
+        lines = [row["evidence"]] if i < evidence and row["evidence"] else []
+        rows.append([row["target"], local(row["first"]), denials, int(row["lasts"]), *counts, *numbers, *lines])
     hours = facts["hours"]
-    targets = []
-    for i, row in enumerate(facts["targets"]):
-        kept = {
-            key: row[key] for key in ("target", "attempts", "knocks", "clients", "why", "lasts", "country", "owner") if key in row
-        }
-        kept |= {key: local(row[key]) for key in ("first", "at", "until")}
-        kept["denials"] = [[local(time) for time in times] for times in row["denials"]]
-        if i < evidence:
-            kept["evidence"] = row["evidence"]
-        targets.append(kept)
     start = [local(hours["start"] + i * hours["step"]) for i in range(len(hours["through"]))]
     return {
         "hours": {**hours, "start": start},
-        "targets": targets,
+        "targets": rows,
+        "texts": list(texts),
         "map": facts["map"],
-        "end": local(facts["last"]) or 0,
+        "end": local(facts["last"]),
         "words": words(real=facts["real"]),
     }
 
