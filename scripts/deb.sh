@@ -27,7 +27,7 @@ zipped() { gzip -9n >"$1" && chmod 644 "$1"; }
 
 # the program: a folder of its own, so that no other package can stand in its way
 mkdir -p "$share/monzen"
-(cd src && find monzen -type f \( -name '*.py' -o -name '*.mo' \) -exec cp --parents -t "$share/monzen" {} +)
+(cd src && find monzen -type f \( -name '*.py' -o -name '*.mo' -o -name '*.css' -o -name '*.js' \) -exec cp --parents -t "$share/monzen" {} +)
 chmod -R u=rwX,go=rX "$share/monzen"
 mkdir "$share/monzen/monzen-$version.dist-info"
 printf 'Metadata-Version: 2.1\nName: monzen\nVersion: %s\n' "$version" >"$share/monzen/monzen-$version.dist-info/METADATA"

@@ -56,7 +56,7 @@ def test_the_same_checkout_gives_the_same_package(deb):
 
 def test_every_module_and_language_is_in_it(unpacked):
     source, there = ROOT / "src", unpacked / "usr/share/monzen"
-    wanted = {str(p.relative_to(source)) for kind in ("*.py", "*.mo") for p in source.rglob(kind) if "egg-info" not in str(p)}
+    wanted = {str(p.relative_to(source)) for kind in ("*.py", "*.mo", "*.css", "*.js") for p in source.rglob(kind) if "egg-info" not in str(p)}
     assert wanted <= {str(p.relative_to(there)) for p in there.rglob("*") if p.is_file()}
     assert not [p for p in there.rglob("*") if p.suffix in (".so", ".c", ".pyc", ".po")]
     for path in unpacked.rglob("*"):
@@ -72,6 +72,8 @@ def test_it_runs_as_unpacked(unpacked, deb):
     assert said.split() == ["monzen", deb.name.split("_")[1]]
     done = run(sys.executable, "-I", "-c", program, "scan", "--json", str(ROOT / "samples/first_user.log"))
     assert '"212.70.149.0/24"' in done
+    page = run(sys.executable, "-I", "-c", program, "report", "--html", "-", str(ROOT / "samples/first_user.log"))
+    assert "echarts" in page, "with its charts"
 
 
 def test_the_scripts_of_dpkg_are_shell(unpacked):
