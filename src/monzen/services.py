@@ -10,11 +10,19 @@ from typing import Final
 GATE: Final = "monzen-gate"
 RUN: Final = "monzen"
 USER: Final = "monzen"
+# the package from where this one came from; -I: nothing else is taken from the folder somebody stands in, or from the environment
+RUN_IT: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from monzen.cli import main; sys.exit(main())"
+ROOT: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def by_systemd(root: str = "/") -> bool:
     """Whether systemd runs this machine. Source: sd_booted(3)."""
     return os.path.isdir(os.path.join(root, "run/systemd/system"))
+
+
+def command(*given: str) -> list[str]:
+    """What runs this very monzen once more, however it was installed."""
+    return [sys.executable, "-I", "-c", RUN_IT, ROOT, *given]
 
 
 def executable() -> str:

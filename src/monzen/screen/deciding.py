@@ -7,16 +7,12 @@ screen is killed.
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from typing import Final
 
+from monzen.services import command
 from monzen.show.text import safe
 from monzen.show.words import _
 
-# the package from where this one came from; -I: nothing else is taken from the folder somebody stands in, or from the environment
-RUN: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from monzen.cli import main; sys.exit(main())"
-ROOT: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PATIENCE: Final = 60.0  # seconds: ufw's lock, and its rules
 LINES: Final = 40  # that are shown of what it said
 
@@ -25,7 +21,7 @@ async def decide(verb: str, target: str, config: str | None = None) -> tuple[int
     """`monzen deny|release|allow TARGET`: its exit status, and what it said."""
     given = [verb, *(("--config", config) if config else ()), "--", target]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-c", RUN, ROOT, *given,
+        *command(*given),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     try:

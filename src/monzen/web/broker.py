@@ -9,11 +9,11 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
 from monzen.config import HOST, LENGTH, prefix_of
+from monzen.services import command as program
 
 LONGEST: Final = 1 << 22  # bytes of an answer: the denials of a full gate
 VERBS: Final = ("deny", "release", "allow", "forget")
@@ -72,7 +72,7 @@ class Broker:
         verb, *rest = arguments
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "monzen", verb, *options, *rest],
+                program(verb, *options, *rest),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
