@@ -30,10 +30,10 @@ USER: Final = "monzen"
 NEEDED: Final = ("starlette", "uvicorn")
 LOADED: Final = (
     "anyio._backends._asyncio", "asyncio", "concurrent.futures.thread", "encodings.ascii", "encodings.idna",
-    "encodings.latin_1", "encodings.unicode_escape", "h11", "json", "multiprocessing", "starlette.applications", "uvicorn",
-    "uvicorn.config", "uvicorn.lifespan.off", "uvicorn.logging", "uvicorn.loops.asyncio", "uvicorn.protocols.http.h11_impl",
-    "uvicorn.server", "zoneinfo", "monzen.places", "monzen.show.html.page", "monzen.verbs.looking", "monzen.verbs.report",
-    "monzen.web.app", "monzen.web.doors", "monzen.web.looker",
+    "encodings.latin_1", "encodings.unicode_escape", "h11", "inspect", "json", "multiprocessing", "starlette.applications",
+    "uvicorn", "uvicorn.config", "uvicorn.lifespan.off", "uvicorn.logging", "uvicorn.loops.asyncio",
+    "uvicorn.protocols.http.h11_impl", "uvicorn.server", "zoneinfo", "monzen.places", "monzen.show.html.page",
+    "monzen.verbs.looking", "monzen.verbs.report", "monzen.web.app", "monzen.web.doors", "monzen.web.looker",
 )  # fmt: skip
 SHORTEST: Final = 20  # letters of a token that somebody chose
 
@@ -265,6 +265,7 @@ def _page(
 ) -> int:
     """The half that reads logs and speaks HTTP."""
     import asyncio
+    import inspect
 
     import uvicorn
 
@@ -281,12 +282,14 @@ def _page(
         doors = Doors(_none, token, hosts, local=local)
         site = Site(looker, zone, proof=doors.proof, names=options.names, host=socket.gethostname())
         doors.app = site.app()
-        config = uvicorn.Config(
-            doors, loop="asyncio", http="h11", ws="none", lifespan="off", log_level="warning", server_header=False,
-            limit_concurrency=64, timeout_keep_alive=20, timeout_graceful_shutdown=1, h11_max_incomplete_event_size=16_384,
-            proxy_headers=False,
-        )  # fmt: skip
-        server = uvicorn.Server(config)
+        wanted: dict[str, Any] = {
+            "loop": "asyncio", "http": "h11", "ws": "none", "lifespan": "off", "log_level": "warning", "server_header": False,
+            "limit_concurrency": 64, "timeout_keep_alive": 20, "proxy_headers": False,
+            "timeout_graceful_shutdown": 1, "h11_max_incomplete_event_size": 16_384,  # not in Debian 12's
+        }  # fmt: skip
+        known = inspect.signature(uvicorn.Config).parameters
+        server = uvicorn.Server(uvicorn.Config(doors, **{key: value for key, value in wanted.items() if key in known}))
+        site.ended = lambda: server.should_exit
         looking = asyncio.create_task(looker.run())
         looking.add_done_callback(lambda _task: setattr(server, "should_exit", True))
         where = address if local else f"{address}?token={token}"

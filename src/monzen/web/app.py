@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import cache
 from typing import Any, Final, Protocol
 
@@ -63,6 +63,7 @@ class Site:
         self.looker, self.zone, self.proof, self.names, self.host = looker, zone, proof, names, host
         self.pages: dict[str, tuple[int, float, str]] = {}  # by language: version, when, page
         self.listening = 0
+        self.ended: Callable[[], bool] = lambda: False  # whether the server is to stop: nobody waits for more then
 
     def app(self) -> Starlette:
         """As ASGI has it."""
@@ -125,7 +126,7 @@ class Site:
         try:
             known, said = self.looker.version, time.monotonic()
             yield b": hello\n\n"
-            while True:
+            while not self.ended():
                 await asyncio.sleep(RENEWED)
                 if self.looker.version != known:
                     known, said = self.looker.version, time.monotonic()
