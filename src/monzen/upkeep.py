@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final, NamedTuple, Self
 
 from monzen.arguments import local_zone
@@ -24,6 +23,7 @@ from monzen.gate.target import Denial, GateError, Held, Target
 from monzen.gate.ufw import Ufw
 from monzen.ledger import LEDGER, Entry, Knocked, Ledger, LedgerError, Order, rescue
 from monzen.lifting import NO_TABLES, lift
+from monzen.lock import held
 from monzen.mode import OPENED, Mode, mark_opened, read_mode, unmark_opened
 from monzen.resolver import resolve_apart
 from monzen.show.command import remedy
@@ -129,26 +129,17 @@ class Upkeep:
     def lock(self, patience: float = PATIENCE) -> Iterator[None]:
         """One change of any monzen at a time."""
         path = os.path.join(self.root, LOCK)
-        try:
-            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            detail = _(error.strerror or str(error))
-            said = _("cannot lock {path}: {detail}. {remedy}")
-            raise GateError(said.format(path=path, detail=detail, remedy=remedy())) from None
-        try:
-            end = time.monotonic() + patience
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > end:
-                        raise GateError(_("another monzen is at work since long. See: ps -C monzen, and try again")) from None
-                    time.sleep(0.02)
+        with ExitStack() as taken:
+            try:
+                os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+                taken.enter_context(held(path, patience))
+            except TimeoutError:
+                raise GateError(_("another monzen is at work since long. See: ps -C monzen, and try again")) from None
+            except OSError as error:
+                detail = _(error.strerror or str(error))
+                said = _("cannot lock {path}: {detail}. {remedy}")
+                raise GateError(said.format(path=path, detail=detail, remedy=remedy())) from None
             yield
-        finally:
-            os.close(file)
 
     def wards(self) -> Wards:
         """Who is never denied, as it is now."""

@@ -11,10 +11,11 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from monzen.gate.target import GateError
+from monzen.lock import held
 from monzen.show.command import remedy
 from monzen.show.words import _
 
@@ -28,26 +29,17 @@ TURN: Final = 0.02  # seconds between two looks: below what one sees, above what
 def locked(root: str, patience: float = PATIENCE) -> Iterator[None]:
     """No `ufw` writes in here. Raises GateError where the lock is not to be had."""
     path = os.path.join(root, LOCK)
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        said = _("cannot take ufw's lock {path}: {detail}. {remedy}")
-        detail = _(error.strerror or str(error))
-        raise GateError(said.format(path=path, detail=detail, remedy=remedy()), error.errno or 0) from None
-    try:
-        end = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except (BlockingIOError, PermissionError):
-                if time.monotonic() > end:
-                    said = _("ufw's lock has been held for {n:.0f} seconds: nothing was changed. See: ps -C ufw, and try again")
-                    raise GateError(said.format(n=patience)) from None
-                time.sleep(TURN)
+    with ExitStack() as taken:
+        try:
+            taken.enter_context(held(path, patience, mode=0o644, take=fcntl.lockf))
+        except TimeoutError:
+            said = _("ufw's lock has been held for {n:.0f} seconds: nothing was changed. See: ps -C ufw, and try again")
+            raise GateError(said.format(n=patience)) from None
+        except OSError as error:
+            said = _("cannot take ufw's lock {path}: {detail}. {remedy}")
+            detail = _(error.strerror or str(error))
+            raise GateError(said.format(path=path, detail=detail, remedy=remedy()), error.errno or 0) from None
         yield
-    finally:
-        os.close(file)
 
 
 def at_work(root: str) -> set[int]:

@@ -7,16 +7,15 @@ the disk is full. What is lost with a restart is no more than which of several w
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import stat
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from monzen.lock import held
 from monzen.show.command import remedy
 from monzen.show.text import safe, stamp
 from monzen.show.words import N_, _
@@ -105,24 +104,15 @@ def save(memory: Memory, root: str = "/") -> None:
 def only_one(root: str = "/", patience: float = 30.0) -> Iterator[None]:
     """One round at a time. Raises TellError."""
     path = os.path.join(root, FOLDER, LOCK)
-    try:
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    try:
-        end = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise TellError(_("another monzen is telling since long. See: systemctl status monzen-tell")) from None
-                time.sleep(0.05)
+    with ExitStack() as taken:
+        try:
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            taken.enter_context(held(path, patience))
+        except TimeoutError:
+            raise TellError(_("another monzen is telling since long. See: systemctl status monzen-tell")) from None
+        except OSError as error:
+            raise _unwritable(path, error) from None
         yield
-    finally:
-        os.close(file)
 
 
 def refusals(root: str, zone: Any) -> list[str]:  # noqa: ANN401  # a tzinfo; datetime need not be loaded for it
