@@ -60,7 +60,7 @@ def of_gate(since: float, now: float, root: str = "/") -> Gate | None:
             lasting = [
                 {
                     "number": e.number,
-                    "target": network(e.network, e.bits),
+                    "target": network(e.network, e.bits) + (f" port {e.port}" if e.port else ""),
                     "at": e.since,
                     "until": e.until,
                     "knocks": e.knocks,
@@ -73,5 +73,5 @@ def of_gate(since: float, now: float, root: str = "/") -> Gate | None:
     except (LedgerError, GateError):
         return None
     doors = [(port(door.encode()), n) for door, n in sorted(ports.items(), key=lambda x: -x[1])]
-    denied = [e.prefix for e in (*active, *ended)]
-    return Gate(read_mode(root).at(now).name, denied, packets, doors, lasting, alarms)
+    denied = [e.prefix for e in (*active, *ended) if not e.port]
+    return Gate(read_mode(root).at(now).name, denied, packets, doors, lasting, alarms, len(active))

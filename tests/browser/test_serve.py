@@ -30,7 +30,7 @@ class Served:
         self.process = subprocess.Popen(command, stdout=self.out.open("w"), stderr=subprocess.STDOUT, env=given)
 
     def address(self):
-        found = until(lambda: re.search(r"Open (\S+) in", self.out.read_text()) or self.ended(), 30, what="the address")
+        found = until(lambda: re.search(r"(?:Open|Listening at) (\S+?)(?: in|\. From)", self.out.read_text()) or self.ended(), 30, what="the address")
         assert found is not True, self.out.read_text()
         return found[1]
 
@@ -192,6 +192,8 @@ def test_who_is_refused():
         for wrong in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"X-Monzen": "x"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": f"localhost.evil.example:{PORT}"}):
             assert asked("POST", "/do", {**good, **wrong}, order)[0] in (403, 421), wrong
         assert asked("PUT", "/do", good, order)[0] == 405
+        assert asked("POST", "/do", {**good, "Transfer-Encoding": "chunked"}, order)[0] == 413
+        assert asked("GET", "/?" + "&".join(f"a{n}=1" for n in range(12)), ours)[0] == 401
         assert asked("POST", "/do", good, b"x" * 5000)[0] == 413
         for body in (b"[]", b"{", b"\xff", b"[" * 4000):
             assert asked("POST", "/do", good, body)[0] in (400, 403), body[:9]
@@ -199,7 +201,7 @@ def test_who_is_refused():
             said = asked("POST", "/do", good, b'{"do": "deny", "target": "%s"}' % hostile.encode())
             assert b"203.0.113.9" not in monzen("list").encode(), hostile
             assert said[0] == 200
-        for verb in ("panic", "gate", "arm", "", "deny --for"):
+        for verb in ("panic", "gate", "arm", "", "deny --for", "forget"):
             assert b"refused" in asked("POST", "/do", good, b'{"do": "%s", "target": "203.0.113.9"}' % verb.encode())[1], verb
         assert "203.0.113.9" not in monzen("list")
         assert b"203.0.113.9" in asked("POST", "/do", good, order)[1]
@@ -208,6 +210,18 @@ def test_who_is_refused():
         found = run("ps -eo user:20,args").stdout
         users = [line.split()[0] for line in found.splitlines() if " serve" in line and "monzen" in line]
         assert sorted(set(users)) == ["monzen", "root"], found
+        (reader,) = [int(line.split()[1]) for line in run("ps -ww -eo user:20,pid,tty,args").stdout.splitlines() if line.startswith("monzen ") and " serve" in line]
+        status = Path(f"/proc/{reader}/status").read_text()
+        assert "NoNewPrivs:\t1" in status
+        assert "CapEff:\t0000000000000000" in status
+        assert os.readlink(f"/proc/{reader}/fd/0") == "/dev/null"
+        assert not [n for n in os.listdir(f"/proc/{reader}/fd") if "tty" in os.readlink(f"/proc/{reader}/fd/{n}") or "pts" in os.readlink(f"/proc/{reader}/fd/{n}")]
+        # a folder of somebody else's, with a package of our name in it, is not where root's half looks
+        slow = [http.client.HTTPConnection("127.0.0.1", PORT, timeout=30) for _ in range(5)]
+        for link in slow:
+            link.connect()
+            link.sock.sendall(b"GET / HTTP/1.1\r\n")
+        assert all(link.sock.recv(10) == b"" for link in slow), "who asks for nothing is sent away"
     assert until(served.ended, 10, what="its end")
 
 
@@ -222,8 +236,16 @@ def test_a_socket_for_the_same_user_only():
         assert path.stat().st_mode & 0o777 == 0o600
         with socket.socket(socket.AF_UNIX) as link:
             link.connect(str(path))
-            link.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            assert link.recv(100).startswith(b"HTTP/1.1 200")
+            link.sendall(b"GET / HTTP/1.1\r\nHost: evil.example:8765\r\nConnection: close\r\n\r\n")
+            assert link.recv(100).startswith(b"HTTP/1.1 421")
+        token = re.search(r"token=(\S+)", served.out.read_text())[1]
+        for asked_for, status in (("/", b"401"), (f"/?token={token}", b"303")):
+            with socket.socket(socket.AF_UNIX) as link:
+                link.connect(str(path))
+                link.sendall(f"GET {asked_for} HTTP/1.1\r\nHost: localhost:9000\r\nConnection: close\r\n\r\n".encode())
+                assert link.recv(100).startswith(b"HTTP/1.1 " + status), "who reaches it through a port of the admin's computer"
+        assert "Address already in use" in monzen("serve", "--listen", f"unix:{path}"), "one that is served is not taken away"
+        assert path.exists()
     assert not path.exists()
 
 
@@ -238,6 +260,7 @@ def test_what_does_not_work_is_said():
     Path("/run/token").chmod(0o600)
     assert "too easy" in monzen("serve", "--token-file", "/run/token")
     assert "is no address to listen at" in monzen("serve", "--listen", "everywhere")
+    assert "can be reached by others" in monzen("serve", "--listen", "0.0.0.0:8765")
     with Served("/var/log/missing.log", "--listen", "127.0.0.1:0") as served:
         assert served.address().startswith("http://127.0.0.1:")
 
@@ -259,3 +282,20 @@ def test_hostile_words_are_words_here_too():
         assert page.evaluate("window.hit ?? null") is None
         assert page.evaluate("document.querySelectorAll('img, iframe, object, embed, [onload], [onerror]').length") == 0
         assert seen.said == []
+
+
+@live(needs=("nft", "useradd"), seconds=60, net=False)
+def test_the_folder_that_root_stands_in_is_not_asked():
+    """Whoever may write there could have put a package of our name into it."""
+    machine()
+    trap = Path("/run/trap/monzen")
+    trap.mkdir(parents=True)
+    (trap / "__init__.py").write_text("")
+    (trap / "__main__.py").write_text("open('/run/caught', 'w')")
+    from monzen.web.broker import Broker
+
+    os.chdir(trap.parent)
+    answer = Broker(None, None).answer({"do": "deny", "target": "203.0.113.9"})
+    assert "203.0.113.9" in answer["text"]
+    assert answer["status"] == 0
+    assert not Path("/run/caught").exists()

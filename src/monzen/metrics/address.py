@@ -80,7 +80,7 @@ def _listen_unix(path: str) -> socket.socket:
     try:
         with contextlib.suppress(FileNotFoundError):
             found = os.lstat(path)
-            if stat.S_ISSOCK(found.st_mode) and found.st_uid == os.geteuid() and not _answered(path):
+            if stat.S_ISSOCK(found.st_mode) and found.st_uid == os.geteuid() and not answered(path):
                 os.unlink(path)
         old = os.umask(0o117)
         try:
@@ -94,7 +94,8 @@ def _listen_unix(path: str) -> socket.socket:
     return door
 
 
-def _answered(path: str) -> bool:
+def answered(path: str) -> bool:
+    """Whether somebody serves a socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as link:
         return link.connect_ex(path) != errno.ECONNREFUSED  # full is served, too
 

@@ -36,8 +36,9 @@ class Gate(NamedTuple):
     denied: Sequence[tuple[bytes, int]]
     packets: int  # dropped
     ports: Sequence[tuple[str, int]]  # packets by port
-    now: Sequence[dict[str, Any]]  # denials that last: number, target, at, until, knocks, why
+    now: Sequence[dict[str, Any]]  # denials that last: number, target (with its port), at, until, knocks, why
     alarms: Sequence[dict[str, Any]]  # at, kind, text
+    lasting: int = 0  # denials
 
 
 class Place(NamedTuple):

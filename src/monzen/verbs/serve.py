@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import os
 import pwd
 import secrets
@@ -10,12 +12,15 @@ import signal
 import socket
 import stat
 import sys
+import threading
 import traceback
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from monzen.arguments import local_zone
 from monzen.config import ConfigError
+from monzen.metrics.address import answered
 from monzen.show.text import safe
 from monzen.show.words import _
 from monzen.verbs.common import EXIT_USE, Adder, guarded, say
@@ -35,6 +40,9 @@ LOADED: Final = (
     "uvicorn.protocols.http.h11_impl", "uvicorn.server", "zoneinfo", "monzen.places", "monzen.show.html.page",
     "monzen.verbs.looking", "monzen.verbs.report", "monzen.web.app", "monzen.web.doors", "monzen.web.looker",
 )  # fmt: skip
+NO_NEW_PRIVS: Final = 38  # prctl(2), PR_SET_NO_NEW_PRIVS
+SAYS: Final = 1_000  # lines that the half without rights may say
+LATE: Final = 10.0  # seconds in which a client must have asked for something
 SHORTEST: Final = 20  # letters of a token that somebody chose
 
 
@@ -94,13 +102,14 @@ def run_serve(options: argparse.Namespace) -> int:
     if os.geteuid() != 0:
         return _page(options, look, listener, hosts, address, token, None)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    heard, says = os.pipe()
     _load()
     child = os.fork()
     if not child:
         ours.close()
         status = EXIT_USE
         try:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            _apart(says)
             _become_reader()
             status = _page(options, look, listener, hosts, address, token, theirs)
         except ConfigError as error:
@@ -109,10 +118,38 @@ def run_serve(options: argparse.Namespace) -> int:
             traceback.print_exc()
         finally:
             sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(status)
+    os.close(says)
     theirs.close()
     listener.close()
+    threading.Thread(target=_relay, args=(heard,), daemon=True).start()
     return _broker(ours, child, options.config, address)
+
+
+def _apart(says: int) -> None:
+    """In the half without rights: no terminal of root's, into which it could type (TIOCSTI) or from which it could read."""
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(says, 1)
+    os.dup2(says, 2)
+    for number in (nothing, says):
+        if number > 2:
+            os.close(number)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def _relay(said: int) -> None:
+    """What the other half says, harmless, and not for ever: it reads hostile text."""
+    left = SAYS
+    with os.fdopen(said, "rb") as lines:
+        while line := lines.readline(1000):
+            left -= 1
+            if left > 0:
+                print(safe(line.rstrip(b"\n"), 1000), flush=True)
 
 
 def _there(name: str) -> bool:
@@ -149,13 +186,14 @@ def _load() -> None:
 
 
 def _become_reader() -> None:
-    """The user who reads hostile text; where there is none this half stays root, as `monzen scan` typed by root is."""
+    """The user who reads hostile text; where there is none this half stays root, as `monzen scan` of root's, and says so."""
     from monzen.survey.rights import become
 
     try:
         become(pwd.getpwnam(USER))
     except KeyError:
-        return
+        said = _("There is no user {user}: what reads logs and speaks HTTP is root too. To make that user: sudo monzen init")
+        complain(said.format(user=USER))
 
 
 def _broker(link: socket.socket, child: int, config: str | None, address: str) -> int:
@@ -169,15 +207,13 @@ def _broker(link: socket.socket, child: int, config: str | None, address: str) -
         signal.signal(number, stop)
     Broker(link, config).run()
     _pid, status = os.waitpid(child, 0)
-    if address.startswith("/"):
+    if address.startswith("/") and not answered(address):  # somebody else's by now
         _unlink(address)
     code = os.waitstatus_to_exitcode(status)
     return 0 if code in (0, -signal.SIGTERM, -signal.SIGINT) else EXIT_USE
 
 
 def _unlink(path: str) -> None:
-    import contextlib
-
     with contextlib.suppress(OSError):
         os.unlink(path)
 
@@ -213,6 +249,13 @@ def listening(text: str, names: list[str]) -> tuple[socket.socket, frozenset[str
     host = host.strip("[]")
     if not host or not number.isdecimal() or not 0 <= int(number) < 65536:
         raise ValueError(_("{text!r} is no address to listen at. Use 127.0.0.1:8765, [::1]:8765 or unix:/PATH").format(text=text))
+    try:
+        near = ip_address(host).is_loopback
+    except ValueError:
+        near = False
+    if not near:
+        said = _("{address} can be reached by others, and the page speaks no TLS. Use 127.0.0.1, with ssh -L or a proxy")
+        raise ValueError(said.format(address=safe(text, 80)))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -234,11 +277,10 @@ def listening(text: str, names: list[str]) -> tuple[socket.socket, frozenset[str
 def _local(path: str) -> tuple[socket.socket, frozenset[str], str]:
     """A socket that only this user, and root, may open."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        if stat.S_ISSOCK(os.lstat(path).st_mode):
+    with contextlib.suppress(OSError):
+        found = os.lstat(path)
+        if stat.S_ISSOCK(found.st_mode) and found.st_uid == os.geteuid() and not answered(path):
             os.unlink(path)
-    except OSError:
-        pass
     before = os.umask(0o177)
     try:
         listener.bind(path)
@@ -283,8 +325,8 @@ def _page(
         site = Site(looker, zone, proof=doors.proof, names=options.names, host=socket.gethostname())
         doors.app = site.app()
         wanted: dict[str, Any] = {
-            "loop": "asyncio", "http": "h11", "ws": "none", "lifespan": "off", "log_level": "warning", "server_header": False,
-            "limit_concurrency": 64, "timeout_keep_alive": 20, "proxy_headers": False,
+            "loop": "asyncio", "http": _patient(), "ws": "none", "lifespan": "off", "log_level": "warning",
+            "server_header": False, "limit_concurrency": 64, "timeout_keep_alive": 20, "proxy_headers": False,
             "timeout_graceful_shutdown": 1, "h11_max_incomplete_event_size": 16_384,  # not in Debian 12's
         }  # fmt: skip
         known = inspect.signature(uvicorn.Config).parameters
@@ -292,8 +334,13 @@ def _page(
         site.ended = lambda: server.should_exit
         looking = asyncio.create_task(looker.run())
         looking.add_done_callback(lambda _task: setattr(server, "should_exit", True))
-        where = address if local else f"{address}?token={token}"
-        say(_("Open {address} in a browser on this machine. To stop: Ctrl-C").format(address=where))
+        if local:
+            said = _("Listening at {path}. From your computer: {command}, then open {address}")
+            ssh = f"ssh -L {PORT}:{address} {socket.gethostname()}"
+            say(said.format(path=address, command=ssh, address=f"http://localhost:{PORT}/?token={token}"))
+        else:
+            said = _("Open {address} in a browser on this machine. To stop: Ctrl-C")
+            say(said.format(address=f"{address}?token={token}"))
         sys.stdout.flush()
         await server.serve(sockets=[listener])
         looking.cancel()
@@ -305,6 +352,23 @@ def _page(
     finally:
         live.close()
     return 0
+
+
+def _patient() -> Any:  # noqa: ANN401  # a class of uvicorn's
+    """uvicorn's way of HTTP/1.1, but that a client who asks for nothing is sent away."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Patient(H11Protocol):
+        def connection_made(self, transport: Any) -> None:  # noqa: ANN401  # as asyncio has it
+            super().connection_made(transport)
+            self.loop.call_later(LATE, self.late)
+
+        def late(self) -> None:
+            cycle: Any = self.cycle  # None before the first request, whatever its type says
+            if cycle is None and not self.transport.is_closing():
+                self.transport.close()
+
+    return Patient
 
 
 async def _none(_scope: Any, _receive: Any, _send: Any) -> None:  # noqa: ANN401  # what ASGI has

@@ -15,8 +15,10 @@ from typing import Any, Final
 from monzen.config import HOST, LENGTH, prefix_of
 from monzen.services import command as program
 
-LONGEST: Final = 1 << 22  # bytes of an answer: the denials of a full gate
-VERBS: Final = ("deny", "release", "allow", "forget")
+LONGEST: Final = 1 << 25  # bytes of an answer
+DENIED: Final = 200_000  # networks that are told of, and
+LASTING: Final = 2_000  # denials that are told of one by one, the newest: with their reasons some 2 MB
+VERBS: Final = ("deny", "release", "allow")
 PATIENCE: Final = 60.0  # seconds: the ledger may be busy
 
 
@@ -31,29 +33,32 @@ def command(verb: str, target: str, length: str = "") -> list[str]:
     is_prefix = prefix_of(target) is not None
     is_name = HOST(target) is not None
     is_number = target.isascii() and target.isdigit() and len(target) < 19
-    if not (is_prefix or (verb == "release" and is_number) or (verb in ("allow", "forget") and is_name)):
+    if not (is_prefix or (verb == "release" and is_number) or (verb == "allow" and is_name)):
         raise BrokerError("no such target")
     if length and (verb != "deny" or LENGTH(length) is None):
         raise BrokerError("no such time")
     more = ["--for", length] if length else []
-    name, more = ("allow", ["--remove"]) if verb == "forget" else (verb, more)
-    return [name, *more, "--", target]
+    return [verb, *more, "--", target]
 
 
 class Broker:
     """Serves one socket until the other end is closed."""
 
-    def __init__(self, link: socket.socket, config: str | None, environment: dict[str, str] | None = None) -> None:
-        self.link, self.config = link, config
-        self.environment = environment
+    def __init__(self, link: socket.socket, config: str | None) -> None:
+        self.link, self.config = link, os.path.abspath(config) if config is not None else None
 
     def run(self) -> None:
         """Question and answer, one at a time, each a line of JSON with its length before it."""
-        while (asked := receive(self.link)) is not None:
+        while True:
             try:
+                asked = receive(self.link)
+                if asked is None:
+                    return
                 answer = self.answer(asked)
-            except (BrokerError, KeyError, TypeError, ValueError, RecursionError) as error:
+            except (BrokerError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
                 answer = {"status": 2, "text": f"refused: {error}"}
+            except OSError:
+                return
             send(self.link, answer)
 
     def answer(self, asked: Any) -> dict[str, Any]:  # noqa: ANN401  # whatever JSON holds
@@ -68,7 +73,8 @@ class Broker:
     def act(self, arguments: Sequence[str], language: str) -> dict[str, Any]:
         """Run the verb as a person would."""
         options = ["--config", self.config] if self.config is not None else []
-        spoken = {**os.environ, "LANGUAGE": language, "LC_ALL": "C.UTF-8", "COLUMNS": "100"}
+        spoken = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANGUAGE": language, "LC_ALL": "C.UTF-8", "COLUMNS": "100"}
+        spoken |= {name: os.environ[name] for name in ("TZ", "SSH_CONNECTION") if name in os.environ}
         verb, *rest = arguments
         try:
             done = subprocess.run(
@@ -76,7 +82,8 @@ class Broker:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env=spoken if self.environment is None else self.environment | spoken,
+                env=spoken,
+                cwd="/",
                 timeout=PATIENCE,
                 check=False,
             )
@@ -93,13 +100,16 @@ class Broker:
         found = of_gate(since, time.time())
         if found is None:
             return {"gate": None}
-        denied = [[network.hex(), bits] for network, bits in found.denied]
-        return {"gate": {**found._asdict(), "denied": denied}}
+        denied = [[network.hex(), bits] for network, bits in found.denied[:DENIED]]
+        newest = sorted(found.now, key=lambda row: -row["number"])[:LASTING]
+        return {"gate": {**found._asdict(), "denied": denied, "now": newest}}
 
 
 def send(link: socket.socket, value: Any) -> None:  # noqa: ANN401  # what JSON holds
     """A value, with its length before it. Raises OSError."""
     data = json.dumps(value).encode()
+    if len(data) > LONGEST:
+        data = b'{"status": 2, "text": "more than can be said"}'
     link.sendall(len(data).to_bytes(4, "big") + data)
 
 

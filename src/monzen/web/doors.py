@@ -12,6 +12,7 @@ COOKIE: Final = "monzen"
 HEADER: Final = b"x-monzen"  # of what changes something: no form and no image of another page can send it
 LONGEST: Final = 4096  # bytes of a body
 SAFE: Final = ("GET", "HEAD")
+NEAR: Final = ("localhost", "127.0.0.1", "[::1]")
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -33,7 +34,8 @@ class Doors:
     """Before the application: refuses whoever it does not know, with as few words as will do.
 
     `hosts`: names and addresses with their ports by which this page is asked for; another one in Host is a page of somebody else
-    whose name was pointed at us (DNS rebinding). `local`: a socket in the file system: the kernel has checked who may open it.
+    whose name was pointed at us (DNS rebinding). `local`: a socket in the file system, reached through any port of
+    somebody's own machine (ssh -L).
     """
 
     def __init__(self, app: App, token: str, hosts: frozenset[str], *, local: bool = False) -> None:
@@ -57,7 +59,7 @@ class Doors:
         if refused:
             await _refuse(send, refused)
             return
-        if not self.local and not self._known(headers):
+        if not self._known(headers):
             await self._greet(scope, send)
             return
 
@@ -71,8 +73,11 @@ class Doors:
     def refused(self, method: str, headers: dict[bytes, bytes]) -> int:
         """The HTTP status of a refusal; 0 where nothing is wrong so far."""
         host = headers.get(b"host", b"").decode("latin-1").lower()
-        if not self.local and host not in self.hosts:
+        name, _colon, port = host.rpartition(":")
+        if host not in self.hosts and not (self.local and name in NEAR and port.isdecimal()):
             return 421
+        if b"transfer-encoding" in headers:
+            return 413
         origin = headers.get(b"origin")
         if origin is not None and not self._ours(origin.decode("latin-1").lower(), host):
             return 403
@@ -82,7 +87,7 @@ class Doors:
             return 0
         if method != "POST":
             return 405
-        if origin is None and not self.local:
+        if origin is None:
             return 403
         if not hmac.compare_digest(headers.get(HEADER, b""), self.proof.encode()):
             return 403
@@ -90,7 +95,7 @@ class Doors:
         return 0 if length.isdigit() and len(length) < 6 and int(length) <= LONGEST else 413
 
     def _ours(self, origin: str, host: str) -> bool:
-        return origin == f"http://{host}" and (self.local or host in self.hosts)
+        return origin in (f"http://{host}", f"https://{host}")  # https: a proxy of the admin's before us
 
     def _known(self, headers: dict[bytes, bytes]) -> bool:
         for part in headers.get(b"cookie", b"").split(b";"):
@@ -101,7 +106,10 @@ class Doors:
 
     async def _greet(self, scope: Scope, send: Send) -> None:
         """With the token: a cookie, and the same page without the token. Without: no."""
-        asked = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10) if len(scope["query_string"]) < 500 else {}
+        try:
+            asked = parse_qs(scope["query_string"][:500].decode("latin-1"), max_num_fields=10)
+        except ValueError:
+            asked = {}
         given = asked.pop("token", [""])[0]
         if scope["method"] not in SAFE or not hmac.compare_digest(given.encode(), self.token.encode()):
             await _refuse(send, 401)
