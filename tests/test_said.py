@@ -29,3 +29,27 @@ def test_clients_hidden_behind_one_address_are_no_all_clear(tmp_path):
         said = monzen(verb, str(log)).stdout.decode()
         assert "Nobody attacked" not in said, verb
         assert "Nobody can be told apart" in said, verb
+
+
+def test_a_stamp_of_no_calendar_ends_nothing(tmp_path):
+    log = tmp_path / "mail.log"
+    text = "mail postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL LOGIN authentication failed: x, sasl_username=a\n"
+    log.write_text(f"0001-01-01T00:01:00+00:00 {text}1969-01-01T00:00:00+00:00 {text}2026-09-04T00:00:00+00:00 {text}")
+    for verb in ("scan", "report", "why"):
+        target = ("203.0.113.7",) if verb == "why" else ()
+        done = monzen(verb, *target, str(log), TZ="America/New_York")
+        assert b"Traceback" not in done.stderr, verb
+    page = tmp_path / "report.html"
+    assert monzen("report", str(log), "--html", str(page), TZ="America/New_York").returncode == 0
+    assert page.stat().st_size < 1_500_000
+
+
+def test_a_report_writes_through_nobodys_link(tmp_path):
+    secret, link = tmp_path / "secret", tmp_path / "report.html"
+    secret.write_text("mine")
+    link.symlink_to(secret)
+    done = monzen("report", LOG, "--html", str(link))
+    assert done.returncode == 2
+    assert b"is a link" in done.stderr
+    assert secret.read_text() == "mine"
+    assert monzen("report", LOG, "--html", "/dev/null").returncode == 0

@@ -160,6 +160,6 @@ def test_the_numbers_are_those_of_the_scan(tmp_path):
         v["target"] for v in scan["verdicts"] if "/" in v["target"] and ":" not in v["target"]
     }
     hours = facts["hours"]
-    assert sum(hours["logins"]) == facts["logins"]
+    assert sum(hours["logins"]) >= facts["logins"] > 0, "also those of who got in by guessing, who is none of your users"
     assert sum(hours["begun"]) == len(scan["verdicts"])
     assert sum(hours["through"]) + sum(hours["denied"]) + sum(hours["users"]) >= facts["attempts"]

@@ -18,6 +18,7 @@ from monzen.show.text import network as shown
 log = logging.getLogger("monzen.run")
 
 FRESH: Final = 86_400.0  # an alarm older than that is history
+LONG_AGO: Final = 30 * FRESH  # a password that somebody guessed stays guessed until it is changed
 TOLD: Final = 2_000  # alarms remembered as told
 AT_ONCE: Final = 20  # alarms in a message
 NOTE: Final = 400  # letters of an alarm
@@ -85,7 +86,7 @@ class Talk:
             if a.at >= now - FRESH:
                 self._alarm(a.what, a.at, a.client, alarming(a, told=english))
         for b in mind.judge.breaches:
-            if b.at >= now - FRESH:
+            if b.at >= now - LONG_AGO:
                 self._alarm("breach", b.at, b.client, broken_in(b, english))
 
     def each_minute(self, mind: Mind, now: float) -> None:

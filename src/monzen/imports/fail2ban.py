@@ -15,6 +15,7 @@ from monzen.imports.found import LINE, LINES, MOST, Ban, Found, number
 
 TABLES: Final = ("bips", "bans")
 UNKNOWN: Final = -2
+WITNESSED: Final = 20_000  # bans whose lines are kept: a default of a column may be large, and is stored once for all of them
 DATA: Final = 65_536  # bytes of what it keeps of a ban: ten lines of its log, and numbers
 
 
@@ -24,7 +25,8 @@ def read(database: sqlite3.Connection, table: str, found: Found) -> None:
     length = "bantime" if "bantime" in columns else str(UNKNOWN)
     data = f"CASE WHEN length(data) <= {DATA} THEN data END" if "data" in columns else "NULL"
     query = f"SELECT ip, jail, timeofban, {length}, {data} FROM {table} ORDER BY timeofban LIMIT {MOST + 1}"
-    for address, jail, at, seconds, kept in database.execute(query):
+    for count, (address, jail, at, seconds, data_of) in enumerate(database.execute(query)):
+        kept = data_of if count < WITNESSED else None
         since, lasts = number(at), number(seconds)
         if since is None or lasts is None:
             found.rows += 1

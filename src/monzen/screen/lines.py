@@ -12,6 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from monzen.screen.sight import Attempt, Denied, Near, Sight
+from monzen.show.text import in_zone
 from monzen.show.words import N_, _, ngettext
 
 LEVELS: Final = "▁▂▃▄▅▆▇█"
@@ -67,7 +68,7 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
 
 def clock(at: float, end: float, zone: dt.tzinfo) -> str:
     """`16:59:45`; of another day `09-04 16h`, as wide."""
-    then, now = dt.datetime.fromtimestamp(at, zone), dt.datetime.fromtimestamp(end, zone)
+    then, now = in_zone(at, zone), in_zone(end, zone)
     return f"{then:%H:%M:%S}" if then.date() == now.date() else f"{then:%m-%d}   "
 
 

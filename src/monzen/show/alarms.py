@@ -29,7 +29,7 @@ BREACHES = {
 }
 
 
-SOMEBODY = N_("somebody")
+SOMEBODY = N_("a user of yours")
 
 
 def alarming(alarm: Alarm, user: str = "", told: Callable[[str], str] = _) -> str:

@@ -9,7 +9,7 @@ from monzen.judge.client import Client, Sentence
 from monzen.judge.judge import Judge
 from monzen.parse.address import text as address
 from monzen.show.alarms import alarming, broken_in
-from monzen.show.chronicle import DENIED, HOUR, KNOCKS, LOGINS, THROUGH, USERS, Chronicle
+from monzen.show.chronicle import DENIED, HOUR, HOURS, KNOCKS, LOGINS, THROUGH, USERS, Chronicle
 from monzen.show.deeds import DID
 from monzen.show.reading import Reading
 from monzen.show.reasons import reason, spared_as
@@ -26,6 +26,7 @@ SERVICES: Final = {int(s): s.name.lower() for s in Service}
 TARGETS: Final = 5000  # in the report; the rest is counted
 ROWS: Final = 200  # of the other lists
 STEPS: Final = 24 * 62  # hours that are shown one by one; of a longer time days
+HARMLESS: Final = ("device", "known-client-fails", "late-login")
 COLUMNS: Final = {"through": THROUGH, "denied": DENIED, "users": USERS, "logins": LOGINS, "knocks": KNOCKS}
 
 
@@ -60,10 +61,12 @@ def gather(
     """Everything as plain values; times in epoch seconds, UTC. `names`: user names are shown, also those with an account."""
     judge = reading.judge
     attackers = _attackers(judge)
+    failed = users(judge)
     # what a person typed in watch-only mode is not what monzen does
     real = gate is not None and bool(gate.denied) and gate.mode != "watch"
     denied = _Denied(judge, gate if real else None)
     turned = {key for key in attackers if denied(key)}
+    inside = {b.client if len(b.client) == 4 else b.client[:8] for b in judge.breaches}  # who got in is no old password
     standing = _targets(judge, chronicle, names, place)
     hurt = {key for s in judge.sentences for key in s.hurt}
     trusts = [c.trust for c in judge.clients.values() if c.trust is not None and c.trust.logins]
@@ -76,15 +79,18 @@ def gather(
         "inputs": [safe(i.path, 80) for i in reading.inputs],
         "real": real,
         "mode": gate.mode if gate is not None else None,
-        "attackers": len(attackers),
-        "attempts": sum(judge.clients[k].attempts for k in attackers),
+        "attackers": judge.offenders - len(failed),  # also of those who were forgotten to keep memory bounded
+        "attempts": judge.attempts - sum(c.attempts for _key, c in failed),
+        "forgotten": judge.forgotten,
+        "understood": reading.understood,
         "turned": len(turned),
         "networks": len({key[:3] if len(key) == 4 else key[:6] for key in turned}),
         "users": len({name for t in trusts for name in (t.name, *t.names) if name}) or len(trusts),
         "places_of_users": len(trusts),
         "hurt": len(hurt),
         "hidden": any(a.what == "hidden-clients" for a in judge.alarms.values()),
-        "logins": judge.logins,
+        "logins": sum(t.logins for t in trusts),
+        "lasting": sum(1 for t in standing if t["lasts"]),
         "breaches": [
             {
                 "at": b.at,
@@ -107,11 +113,11 @@ def gather(
         "own": _own(judge, names),
         "spared": [
             {"target": network(s.target, s.bits), "at": s.at, "attempts": s.attempts, "why": why_spared(spared_as(s, judge), _)}
-            for s in list(judge.spared.values())[:ROWS]
+            for s in [s for s in judge.spared.values() if s.target not in inside][:ROWS]
         ],
         "alarms": [
             {"at": a.at, "until": a.until, "times": a.times, "text": alarming(a, _as(judge, a, names))}
-            for a in judge.alarmed()[-ROWS:]
+            for a in [a for a in judge.alarmed() if a.what not in HARMLESS or a.client not in inside][-ROWS:]
         ],
         "places": _places(judge, attackers, place),
         "compare": _compared(reading.comparison.rows()) if reading.comparison is not None else [],
@@ -175,6 +181,7 @@ def _targets(
                 "bits": bits,
                 "six": len(target) > 4 or bits > 32,
                 "first": min(began, times[0][1]),
+                "times": len(times),
                 "denials": [[a, x.until, x.last_knock if x.knocks else None] for x, a in times[-8:]],
                 "at": at,
                 "until": s.until,
@@ -207,7 +214,8 @@ def _hours(chronicle: Chronicle, judge: Judge) -> dict[str, Any]:
     """The columns from the first hour to the last, without a gap; of a long time in days. `begun`: denials that began."""
     if not chronicle.hours:
         return {"start": 0, "step": HOUR, **{name: [] for name in COLUMNS}, "begun": []}
-    first, last = min(chronicle.hours), max(chronicle.hours)
+    last = max(chronicle.hours)
+    first = max(min(chronicle.hours), last - HOURS)  # a clock that was reset to 1970 makes no page of 50 years
     width = 1 if last - first < STEPS else 24
     first -= first % width
     count = (last - first) // width + 1
@@ -215,7 +223,8 @@ def _hours(chronicle: Chronicle, judge: Judge) -> dict[str, Any]:
     for name, column in COLUMNS.items():
         values = [0] * count
         for hour, row in chronicle.hours.items():
-            values[(hour - first) // width] += row[column]
+            if hour >= first:
+                values[(hour - first) // width] += row[column]
         out[name] = values
     begun = [0] * count
     for _s, at in judge.imposed():

@@ -21,7 +21,7 @@ from monzen.show.reading import Reading
 from monzen.show.reasons import reason, spared_as
 from monzen.show.reasons import spared as why_spared
 from monzen.show.report import account, commands, standing, users
-from monzen.show.text import client_name, masked, network, port, safe, stamp
+from monzen.show.text import client_name, in_zone, masked, network, port, safe, stamp
 from monzen.show.words import _, ngettext
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Terminal:
                 inputs=inputs,
                 first=stamp(judge.first, self.zone),
                 last=stamp(judge.last, self.zone),
-                zone=dt.datetime.fromtimestamp(judge.last, self.zone).tzname() or "",
+                zone=in_zone(judge.last, self.zone).tzname() or "",
             )
         else:
             text = _("Read {lines} ({inputs}).").format(lines=lines, inputs=inputs)

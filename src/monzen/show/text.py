@@ -112,12 +112,21 @@ def client_name(key: bytes, addresses: list[bytes] | None) -> str:
 
 def stamp(time: float, zone: dt.tzinfo, *, seconds: bool = True) -> str:
     """`2026-09-04 16:59:45` in this zone."""
-    return dt.datetime.fromtimestamp(time, zone).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+    return in_zone(time, zone).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def in_zone(time: float, zone: dt.tzinfo) -> dt.datetime:
+    """A time in a zone; one that no calendar has is the nearest that it has."""
+    try:
+        return dt.datetime.fromtimestamp(time, zone)
+    except (OverflowError, ValueError, OSError):
+        year = dt.MINYEAR if time < 0 else dt.MAXYEAR
+        return dt.datetime(year, 1, 2, tzinfo=zone)
 
 
 def iso(time: float) -> str:
     """`2026-09-04T07:59:45Z`; a fraction, in microseconds, only where there is one."""
-    moment = dt.datetime.fromtimestamp(round(time, 6), dt.UTC)
+    moment = in_zone(round(time, 6), dt.UTC)
     return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime as dt
+import errno
 import os
+import shlex
 import stat
 import sys
 import time
@@ -19,7 +21,7 @@ from monzen.gated import of_gate
 from monzen.show.facts import Place, gather
 from monzen.show.text import as_json, iso, safe, stamp
 from monzen.show.words import _, language, ngettext
-from monzen.verbs.common import EXIT_USE, Adder, guarded, page, say, table
+from monzen.verbs.common import EXIT_USE, Adder, guarded, item, page, say, table
 from monzen.verbs.judging import complain, files_argument, judge_of, policy_options
 
 if TYPE_CHECKING:
@@ -156,8 +158,14 @@ def put(text: str, path: str) -> bool:
         return True
     new = f"{path}.{os.getpid()}.new"
     try:
-        if os.path.lexists(path) and not stat.S_ISREG(os.stat(path).st_mode):  # a pipe or /dev/null: as it is
-            with open(path, "w", encoding="utf-8") as file:
+        if os.path.islink(path):  # somebody else's folder may lead anywhere
+            complain(_("{path} is a link. Name the file itself, or - for standard output").format(path=safe(path, 4000)))
+            return False
+        if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):  # a pipe or /dev/null: as it is
+            descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                if stat.S_ISREG(os.fstat(descriptor).st_mode):  # by now
+                    raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
                 file.write(text)
             return True
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
@@ -201,7 +209,7 @@ def show(facts: dict[str, Any], zone: dt.tzinfo, html: str | None) -> None:
         return
     say("  " + period(facts, zone))
     for b in facts["breaches"][:ROWS]:
-        say("  ! " + stamp(b["at"], zone, seconds=False) + "  " + b["why"], "red")
+        item("  ! " + stamp(b["at"], zone, seconds=False) + "  " + b["why"], "red")
     attempts = ngettext("{n} attempt", "{n} attempts", facts["attempts"])
     clients = ngettext("{n} client attacked", "{n} clients attacked", facts["attackers"])
     users = ngettext("{n} user of yours logged in", "{n} users of yours logged in", facts["users"])
@@ -209,10 +217,10 @@ def show(facts: dict[str, Any], zone: dt.tzinfo, html: str | None) -> None:
     targets = facts["targets"]
     if targets:
         say("")
-        say(_("Who was turned away, and when") if facts["real"] else _("Who would be turned away, and when"), "bold")
+        say(_("Who would be turned away, and when"), "bold")
         rows = table(_("target"), _("came"), _("denied"), _("attempts"), _("knocks"), right=(3, 4))
         for t in targets[:ROWS]:
-            when = [stamp(t[key], zone, seconds=False) for key in ("first", "at")]
+            when = [stamp(at, zone, seconds=False) for at in (t["first"], t["denials"][0][0])]
             rows.add_row(t["target"], *when, f"{t['attempts']:,}", f"{t['knocks']:,}")
         page().print(rows)
         left = len(targets) - ROWS + facts["more"]
@@ -223,10 +231,12 @@ def show(facts: dict[str, Any], zone: dt.tzinfo, html: str | None) -> None:
         say("")
         say(_("What you should look at"), "bold")
         for at, text in sorted(alarms, reverse=True)[:ROWS]:
-            say("  " + stamp(at, zone, seconds=False) + "  " + text, "yellow")
+            item("  " + stamp(at, zone, seconds=False) + "  " + text, "yellow")
     say("")
     if html is None:
-        say(_("All of it, with charts: {command}").format(command="monzen report --html report.html"))
+        given = safe(shlex.join(sys.argv[2:]), 400) if sys.argv[1:2] == ["report"] else ""
+        command = " ".join(word for word in ("monzen report", given, "--html report.html") if word)
+        say(_("All of it, with charts: {command}").format(command=command))
     else:
         say(_("The page is in {path}: open it in a browser. It needs nothing else.").format(path=safe(html, 4000)))
 

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from monzen.show.html.page import document, drawn, part
 from monzen.show.html.page import policy as content_policy
-from monzen.show.html.tags import join, tag
+from monzen.show.html.tags import data, join, tag
 from monzen.show.html.words import headline
 from monzen.show.words import _, speak
 from monzen.types import Event
@@ -27,6 +27,7 @@ RENEWED: Final = 2.0  # seconds between two pages of what changes all the time
 BEAT: Final = 15.0  # seconds after which a silent connection says that it lives
 LISTENERS: Final = 32
 LANGUAGES: Final = ("en", "ja")
+UNKNOWN: Final = (-1, 0.0, "", "")
 
 
 class Looker(Protocol):
@@ -61,8 +62,9 @@ class Site:
 
     def __init__(self, looker: Looker, zone: dt.tzinfo, *, proof: str, names: bool, host: str) -> None:
         self.looker, self.zone, self.proof, self.names, self.host = looker, zone, proof, names, host
-        self.pages: dict[str, tuple[int, float, str]] = {}  # by language: version, when, page
+        self.pages: dict[str, tuple[int, float, str, str]] = {}  # by language: version, when, page, what is renewed of it
         self.listening = 0
+        self.pause = RENEWED
         self.ended: Callable[[], bool] = lambda: False  # whether the server is to stop: nobody waits for more then
 
     def app(self) -> Starlette:
@@ -87,20 +89,23 @@ class Site:
     async def page(self, request: Request) -> Response:
         """All of it."""
         language = self.language(request)
-        version, at, page = self.pages.get(language, (-1, 0.0, ""))
-        if page and version != self.looker.version and (early := at + RENEWED - time.monotonic()) > 0:
+        version, at, page, anew = self.pages.get(language, UNKNOWN)
+        if page and version != self.looker.version and (early := at + self.pause - time.monotonic()) > 0:
             await asyncio.sleep(early)  # an older one would stay, for nothing would tell of it again
-            version, at, page = self.pages.get(language, (-1, 0.0, ""))
+            version, at, page, anew = self.pages.get(language, UNKNOWN)
         if not page or version != self.looker.version:
-            version = self.looker.version
-            page = self.render(language)
-            self.pages[language] = (version, time.monotonic(), page)
+            version, begun = self.looker.version, time.monotonic()
+            page, anew = self.render(language)
+            self.pause = max(RENEWED, 20 * (time.monotonic() - begun))  # no more than a twentieth of a processor
+            self.pages[language] = (version, time.monotonic(), page, anew)
+        if request.url.path == "/page":
+            return HTMLResponse(anew)
         scripts = (part("charts.min.js"), part("page.js"), script())
         policy = content_policy(scripts, (part("page.css"),), "'self'") + "; frame-ancestors 'none'"
         return HTMLResponse(page, headers={"content-security-policy": policy})
 
-    def render(self, language: str) -> str:
-        """The page in a language."""
+    def render(self, language: str) -> tuple[str, str]:
+        """The page in a language, and what of it a page that is open takes over: without its scripts and styles."""
         speak(language)
         looker = self.looker
         facts = looker.facts()
@@ -113,7 +118,10 @@ class Site:
         bar = tag("nav", tag("strong", f"monzen {self.host}"), tag("span", _("connecting"), id="live", role="status"), *other)
         told = {**drawn(facts, self.zone), "proof": self.proof, "language": language, "may": looker.may, "times": times()}
         told["words"] = {**told["words"], **words()}
-        return document(f"monzen: {headline(facts)}", join([bar, body]), told, language=language, more=(script(),))
+        whole = join([bar, body])
+        parts = join([tag("main", whole), tag("script", data(told), id="data", type="application/json")])
+        title = f"monzen: {headline(facts)}"
+        return document(title, whole, told, language=language, more=(script(),)), f"<!doctype html>\n{tag('body', parts)}\n"
 
     async def events(self, _request: Request) -> Response:
         """Something changed: no more than that is said, and the page asks for itself."""

@@ -39,12 +39,12 @@
     const found = await answer.json();
     told(target, found.text);
   };
-  const act = (verb, target) => {
+  const act = (verb, target, shown = target) => {
     if (!target) return;
     if (verb === "why") { explain(target); return; }
     document.getElementById("detail")?.close();
     const time = make("select", known.times.map(([value, label]) => make("option", label, { value })));
-    const box = dialog("sure", [make("h2", words(`sure-${verb}`, { target })), make("p", words(`what-${verb}`))]);
+    const box = dialog("sure", [make("h2", words(`sure-${verb}`, { target: shown })), make("p", words(`what-${verb}`))]);
     if (verb === "deny") box.append(make("p", make("label", [words("for"), time])));
     const yes = button(verb, async () => {
       yes.disabled = true;
@@ -59,7 +59,7 @@
 
   document.addEventListener("click", (event) => {
     const found = event.target.closest?.("[data-do]");
-    if (found) act(found.dataset.do, found.dataset.for);
+    if (found) act(found.dataset.do, found.dataset.for, found.dataset.shown);
   });
   document.addEventListener("submit", (event) => {
     if (event.target.id !== "act") return;

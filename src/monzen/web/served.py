@@ -9,7 +9,6 @@ from monzen.parse.address import text as address
 from monzen.show.deeds import SERVICES
 from monzen.show.html.sections import Sections
 from monzen.show.html.tags import Markup, join, tag
-from monzen.show.html.words import number
 from monzen.show.text import safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.types import Event
@@ -48,27 +47,19 @@ class Served(Sections):
         if gate is None and not self.may:
             said = _("The ledger cannot be read from here: run monzen serve as root to see who is denied and to change it.")
             return self._section("gate", _("The gate"), tag("p", said, class_="dim"))
-        rows = gate["now"] if gate is not None else ()  # there is no ledger before the first denial
-        title = ngettext("{n} target is turned away now", "{n} targets are turned away now", len(rows))
-        headings = [_("n"), _("target"), _("since"), _("until"), _("knocks"), _("why"), ""]
-        newest = sorted(rows, key=lambda r: -r["number"])
-        cells = [
-            [
-                str(r["number"]),
-                tag("bdi", r["target"]),
-                self._when(r["at"]),
-                _("for good") if r["until"] is None else self._when(r["until"]),
-                number(r["knocks"]),
-                r["why"],
-                _button("release", r["target"], _("Release")) if self.may else "",
-            ]
-            for r in newest[:SHOWN]
-        ]
-        left = len(rows) - SHOWN
-        more = tag("p", ngettext("and {n} more", "and {n} more", left), class_="dim") if left > 0 else None
+        rows, count = (
+            (gate["now"], gate["lasting"]) if gate is not None else ((), 0)
+        )  # there is no ledger before the first denial
+        title = ngettext("{n} target is turned away now", "{n} targets are turned away now", count)
+        last = self._release if self.may else None
         none = tag("p", _("Nobody is denied."), class_="dim")
-        table = self._table(headings, cells, (0, 4), id="denied", class_="cards") if rows else none
-        return self._section("gate", title, self._form() if self.may else None, table, more)
+        return self._section(
+            "gate", title, self._form() if self.may else None, *(self._lasting(rows, count, SHOWN, last) if rows else [none])
+        )
+
+    def _release(self, row: dict[str, Any]) -> Markup:
+        """The button for one denial, by its number: a port's is another than the whole target's."""
+        return _button("release", str(row["number"]), f"{_('Release')}", row["target"])
 
     def _form(self) -> Markup:
         """An address, and what shall become of it."""
@@ -95,12 +86,13 @@ class Served(Sections):
                     tag("bdi", address(fact.client)),
                     SERVICES[fact.service],
                     tag("bdi", name),
-                    _("denied") if denied else "",
+                    (_("denied") if self.facts["real"] else _("would be denied")) if denied else "",
                 ]
             )
         headings = [_("time"), _("client"), _("service"), _("name"), ""]
         return self._section("latest", _("The last attempts"), self._table(headings, rows, id="latest-table"))
 
 
-def _button(verb: str, target: str, label: str) -> Markup:
-    return tag("button", label, type="button", class_="do", data_do=verb, data_for=target, aria_label=f"{label} {target}")
+def _button(verb: str, target: str, label: str, shown: str) -> Markup:
+    more = {"data_do": verb, "data_for": target, "data_shown": shown, "aria_label": f"{label} {shown}"}
+    return tag("button", label, type="button", class_="do", **more)

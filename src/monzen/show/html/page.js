@@ -254,8 +254,9 @@
     const asked = find.value.trim().toLowerCase();
     if (!asked && !find.dataset.used) return;
     find.dataset.used = "1";
-    const found = facts.targets.map((row, i) => [row, i]).filter(([row]) =>
-      [row.target, row.why, row.owner, row.country].some((text) => text?.toLowerCase().includes(asked)));
+    const around = asked.match(/^(\d+\.\d+\.\d+)\.\d+$/);  // an address is in its /24, too
+    const found = facts.targets.map((row, i) => [row, i]).filter(([row]) => row.target === (around && `${around[1]}.0/24`)
+      || [row.target, row.why, row.owner, row.country].some((text) => text?.toLowerCase().includes(asked)));
     table.tBodies[0].replaceChildren(...found.slice(0, MOST).map(([row, i]) => line(row, i)));
     label(table);
     document.getElementById("found").textContent = words("found", { n: number(found.length), shown: number(Math.min(MOST, found.length)) });

@@ -12,6 +12,7 @@ from typing import Any, Final
 from monzen.show.html.sections import Sections
 from monzen.show.html.tags import Markup, data, join, tag
 from monzen.show.html.words import headline
+from monzen.show.text import in_zone
 from monzen.show.words import _
 
 HERE: Final = os.path.dirname(__file__)
@@ -82,7 +83,7 @@ def drawn(facts: dict[str, Any], zone: dt.tzinfo, evidence: int = FEWER[0][0], t
     def local(time: float | None) -> int:
         if time is None:
             return 0
-        shift = dt.datetime.fromtimestamp(time, zone).utcoffset()
+        shift = in_zone(time, zone).utcoffset()
         return int(time + (shift.total_seconds() if shift is not None else 0))
 
     texts: dict[str, int] = {"": 0}
@@ -108,7 +109,7 @@ def drawn(facts: dict[str, Any], zone: dt.tzinfo, evidence: int = FEWER[0][0], t
 def words(*, real: bool) -> dict[str, str]:
     """What the script says, in the reader's language."""
     return {
-        "through": _("attempts"),
+        "through": _("attempts let through"),
         "denied": _("attempts of who is denied"),
         "users": _("slips of your users"),
         "begun": _("denials that began"),
@@ -118,9 +119,9 @@ def words(*, real: bool) -> dict[str, str]:
         "was-denied": _("denied") if real else _("would be denied"),
         "knocked": _("last knock"),
         "until": _("until"),
-        "ended": _("quiet, over since"),
+        "ended": _("ended"),
         "until-time": _("until {time}"),
-        "quiet-since": _("quiet since {time}"),
+        "quiet-since": _("ended {time}"),
         "tried": _("tried"),
         "owner": _("owner"),
         "attempts": _("attempts: {n}"),

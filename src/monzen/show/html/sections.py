@@ -41,6 +41,7 @@ class Sections:
         self, headings: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = (), **more: object
     ) -> Markup:
         numbers = set(right)
+        more.setdefault("class_", "cards")
         head = tag("tr", *(tag("th", h, scope="col", class_="n" if i in numbers else None) for i, h in enumerate(headings)))
         body = [tag("tr", *(tag("td", cell, class_="n" if i in numbers else None) for i, cell in enumerate(row))) for row in rows]
         return tag("div", tag("table", tag("thead", head), tag("tbody", *body), **more), class_="scroll")
@@ -66,6 +67,11 @@ class Sections:
 
     def _chart(self, name: str, says: str) -> Markup:
         return tag("div", id=f"chart-{name}", class_="chart", role="img", aria_label=says)
+
+    def _first(self, row: dict[str, Any]) -> str:
+        """When it was denied first, and how often."""
+        first, times = self._when(row["denials"][0][0]), row["times"]
+        return first if times < 2 else _("{time} ({n} times)").format(time=first, n=times)
 
     # ---- the sections
 
@@ -102,7 +108,7 @@ class Sections:
         if facts["first"] is None:
             return None
         gate = facts["gate"]
-        lasting = len(gate["now"]) if gate is not None else sum(1 for t in facts["targets"] if t["lasts"])
+        lasting = gate["lasting"] if gate is not None else facts["lasting"]
         tiles = [
             (facts["attempts"], _("attempts")),
             (facts["attackers"], _("clients that attacked")),
@@ -116,7 +122,36 @@ class Sections:
 
     def gate_now(self) -> Markup | None:
         """Who is denied by the gate now; `monzen serve` puts its buttons here."""
-        return None
+        gate = self.facts["gate"]
+        if gate is None or not gate["now"]:
+            return None
+        title = ngettext("{n} target is turned away now", "{n} targets are turned away now", gate["lasting"])
+        return self._section("gate", title, *self._lasting(gate["now"], gate["lasting"], ROWS))
+
+    def _lasting(
+        self,
+        rows: Sequence[dict[str, Any]],
+        count: int,
+        most: int,
+        last: Callable[[Any], object] | None = None,
+    ) -> list[Markup | None]:
+        """A table of denials that last, the newest first, with what `last` makes of each behind it; how many more there are."""
+        headings = [_("n"), _("target"), _("since"), _("until"), _("knocks"), _("why"), *([""] if last is not None else [])]
+        cells = [
+            [
+                str(r["number"]),
+                tag("bdi", r["target"]),
+                self._when(r["at"]),
+                _("for good") if r["until"] is None else self._when(r["until"]),
+                number(r["knocks"]),
+                r["why"],
+                *([last(r)] if last is not None else []),
+            ]
+            for r in sorted(rows, key=lambda r: -r["number"])[:most]
+        ]
+        left = count - len(cells)
+        more = tag("p", ngettext("and {n} more", "and {n} more", left), class_="dim") if left > 0 else None
+        return [self._table(headings, cells, (0, 4), id="denied"), more]
 
     def hours(self) -> Markup | None:
         """Attempts over time."""
@@ -131,7 +166,7 @@ class Sections:
                 row[place] += hours[name][i]
         headings = [
             _("day"),
-            _("attempts"),
+            _("attempts let through"),
             _("of who is denied"),
             _("of your users"),
             _("good logins"),
@@ -155,7 +190,7 @@ class Sections:
             [
                 tag("button", tag("bdi", t["target"]), type="button", class_="link", data_target=str(i)),
                 self._when(t["first"]),
-                self._when(t["at"]),
+                self._first(t),
                 until(t, self.zone),
                 number(t["attempts"]),
                 number(t["knocks"]),
@@ -163,7 +198,7 @@ class Sections:
             ]
             for i, t in enumerate(targets[:ROWS])
         ]
-        title = _("Who was turned away, and when") if self.facts["real"] else _("Who would be turned away, and when")
+        title = _("Who would be turned away, and when")
         left = len(targets) + self.facts["more"] - ROWS
         more = tag("p", ngettext("and {n} more", "and {n} more", left), id="targets-more", class_="dim") if left > 0 else None
         says = _("One bar for each target: from its first attempt to its denial, its last knock, and the end of the denial.")
@@ -174,8 +209,21 @@ class Sections:
             class_="find",
             hidden=True,
         )
-        table = self._table(headings, rows, (4, 5), id="targets-table", class_="cards")
-        return self._section("targets", title, self._chart("targets", says), find, table, more)
+        table = self._table(headings, rows, (4, 5), id="targets-table")
+        legend = tag(
+            "ul",
+            *(
+                tag("li", tag("svg", tag("rect", width="100%", height="100%", class_=name), focusable="false"), said)
+                for name, said in (
+                    ("through", _("from its first attempt to its denial")),
+                    ("denied", _("denied, and knocking")),
+                    ("quiet", _("denied, and quiet")),
+                )
+            ),
+            class_="legend",
+            aria_hidden="true",
+        )
+        return self._section("targets", title, legend, self._chart("targets", says), find, table, more)
 
     def map(self) -> Markup | None:
         """The address space."""
@@ -306,8 +354,8 @@ class Sections:
         if not rows:
             return None
         headings = [
-            _("policy"), _("attempts let through"), _("attackers never denied"), _("attempts before a denial (median)"),
-            _("denials"), _("users hurt"),
+            _("policy"), _("attempts let through"), _("attackers of whom nothing was denied"),
+            _("attempts before a denial (median)"), _("denials"), _("users hurt"),
         ]  # fmt: skip
         cells = [
             [r["policy"], number(r["through"]), number(r["never"]), "–" if r["before"] is None else number(r["before"]),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from monzen.show.text import stamp
+from monzen.show.text import in_zone, stamp
 from monzen.show.words import _, ngettext
 
 
 def headline(facts: dict[str, Any]) -> str:
     """What happened, in one sentence."""
+    if facts["first"] is None and facts["lines"] and not facts["understood"]:
+        return _("No line says anything about a client: is this the log of Postfix, Dovecot, sshd or ufw?")
     if facts["first"] is None:
         return _("Nothing was found to report on.")
     if not facts["attackers"] and facts["hidden"]:
@@ -43,7 +45,7 @@ def period(facts: dict[str, Any], zone: dt.tzinfo) -> str:
     """From when to when, in which zone."""
     if facts["first"] is None:
         return ""
-    name = dt.datetime.fromtimestamp(facts["last"], zone).tzname() or ""
+    name = in_zone(facts["last"], zone).tzname() or ""
     first, last = (stamp(facts[key], zone, seconds=False) for key in ("first", "last"))
     return _("{first} to {last} {zone}").format(first=first, last=last, zone=name)
 
@@ -56,4 +58,4 @@ def number(n: float) -> str:
 def until(row: dict[str, Any], zone: dt.tzinfo) -> str:
     """When a denial ends, or ended."""
     when = stamp(row["until"], zone, seconds=False)
-    return _("until {time}").format(time=when) if row["lasts"] else _("quiet since {time}").format(time=when)
+    return _("until {time}").format(time=when) if row["lasts"] else _("ended {time}").format(time=when)
