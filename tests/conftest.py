@@ -42,3 +42,21 @@ def shared():
     if not folder.is_dir():
         pytest.skip("../shared is not there: cases of other projects stay outside the repository")
     return folder
+
+
+def pytest_collection_modifyitems(items):
+    """Tests with real daemons mostly wait: they stand between the modules of the others, so that no processor is idle at the end."""
+    waiting = [item for item in items if item.path.parent.name == "live"]
+    modules: dict[Path, list] = {}
+    for item in items:
+        if item.path.parent.name != "live":
+            modules.setdefault(item.path, []).append(item)
+    if not waiting or not modules:
+        return
+    spread, placed = [], 0
+    for number, tests in enumerate(modules.values(), 1):
+        spread += tests
+        wanted = len(waiting) * number // len(modules)
+        spread += waiting[placed:wanted]
+        placed = wanted
+    items[:] = spread
