@@ -3,6 +3,7 @@
 import http.client
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -282,6 +283,17 @@ def test_hostile_words_are_words_here_too():
         assert page.evaluate("window.hit ?? null") is None
         assert page.evaluate("document.querySelectorAll('img, iframe, object, embed, [onload], [onerror]').length") == 0
         assert seen.said == []
+
+
+@live(needs=("nft", "useradd"), seconds=60, net=False)
+def test_neither_half_stays_when_the_other_is_killed():
+    machine()
+    for who in ("root", "monzen"):
+        with Served() as served:
+            served.address()
+            rows = [line.split(None, 2) for line in run("ps -ww -eo user:20,pid,args").stdout.splitlines() if " monzen serve" in line]
+            os.kill(int(next(pid for user, pid, _args in rows if user == who)), signal.SIGKILL)
+            until(lambda: " monzen serve" not in run("ps -ww -eo stat,args | grep -v '^Z'").stdout.replace("ps -ww", ""), 20, what="both have ended")
 
 
 @live(needs=("nft", "useradd"), seconds=60, net=False)

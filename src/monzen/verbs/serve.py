@@ -123,8 +123,11 @@ def run_serve(options: argparse.Namespace) -> int:
     os.close(says)
     theirs.close()
     listener.close()
-    threading.Thread(target=_relay, args=(heard,), daemon=True).start()
-    return _broker(ours, child, options.config, address)
+    relay = threading.Thread(target=_relay, args=(heard,), daemon=True)
+    relay.start()
+    status = _broker(ours, child, options.config, address)
+    relay.join(2)  # its last words
+    return status
 
 
 def _apart(says: int) -> None:

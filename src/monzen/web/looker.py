@@ -40,6 +40,7 @@ class LiveLooker:
         self.reading = True
         self.may = link is not None
         self.asking = asyncio.Lock()
+        self.alone = False  # the half with rights has ended
 
     def facts(self) -> dict[str, Any]:
         """As of now."""
@@ -65,7 +66,7 @@ class LiveLooker:
         """Look, for ever. Ends where the half with rights has ended."""
         asked = minute = float("-inf")
         heard = 0
-        while True:
+        while not self.alone:
             moved = self.live.turn()
             if self.live.judge.events != heard and not self.reading:  # also of what was held, and counts now
                 heard = self.live.judge.events
@@ -106,6 +107,7 @@ class LiveLooker:
                 answer = await asyncio.to_thread(_exchange, link, asked)
             except (OSError, ValueError):
                 answer = None
+        self.alone = self.alone or answer is None
         return answer if isinstance(answer, dict) else None
 
 
