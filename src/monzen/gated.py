@@ -53,14 +53,14 @@ def of_gate(since: float, now: float, root: str = "/") -> Gate | None:
             ports: dict[str, int] = {}
             packets = 0
             for _number, number, protocol, count, _octets in ledger.knocked(since):
-                door = f"{number}/{ {6: 'tcp', 17: 'udp'}.get(protocol, str(protocol)) }" if number else ""
                 packets += count
-                if door:
-                    ports[door] = ports.get(door, 0) + count
+                if number:
+                    name = f"{number}/{PROTOCOLS[protocol] or protocol}" if protocol in PROTOCOLS else str(number)
+                    ports[name] = ports.get(name, 0) + count
             lasting = [
                 {
                     "number": e.number,
-                    "target": network(e.network, e.bits) + (f" port {e.port}" if e.port else ""),
+                    "target": network(e.network, e.bits) + door(e.port, e.protocol),
                     "at": e.since,
                     "until": e.until,
                     "knocks": e.knocks,
@@ -72,6 +72,6 @@ def of_gate(since: float, now: float, root: str = "/") -> Gate | None:
             alarms = [{"at": a.at, "kind": a.kind, "text": safe(retold(a.text), 300)} for a in found]
     except (LedgerError, GateError):
         return None
-    doors = [(port(door.encode()), n) for door, n in sorted(ports.items(), key=lambda x: -x[1])]
+    doors = [(port(name.encode()), n) for name, n in sorted(ports.items(), key=lambda x: -x[1])]
     denied = [e.prefix for e in (*active, *ended) if not e.port]
     return Gate(read_mode(root).at(now).name, denied, packets, doors, lasting, alarms, len(active))

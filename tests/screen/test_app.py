@@ -277,10 +277,9 @@ def test_what_the_gate_denies(tmp_path):
 
     async def work(hand):
         await hand.until(lambda: hand.app.sight.mode == "armed")
-        assert "armed" in hand.rows()[0]
-        assert "2 denied" in hand.rows()[0]
+        await hand.until(lambda: "armed" in hand.rows()[0] and "2 denied" in hand.rows()[0])
         assert {d.name for d in hand.app.sight.denied} == {"198.51.100.0/24", "203.0.113.9 port 25/tcp"}
-        assert "[red]typed[/]" in hand.text()
+        await hand.until(lambda: "[red]typed[/]" in hand.text())
         with Ledger.open(str(root / LEDGER)) as ledger:
             ledger.release({e.number for e in ledger.active(time.time())}, time.time())
         await hand.until(lambda: "0 denied" in hand.rows()[0])
