@@ -266,9 +266,9 @@ def test_a_million_orders_do_not_take_the_gate_from_the_others_nor_what_the_admi
             flood.wait()
         print("honest order in the flood: median", sorted(took)[len(took) // 2], "worst", max(took), "of", len(took), "cpu", used)
         assert len(took) > 1, "others are served"
-        held = denied()
-        assert len(held) <= 3000
-        assert {"203.0.113.200", "203.0.112.0/24"} <= set(held), "what the admin typed, though it ends soonest"
+        assert {"203.0.113.200", "203.0.112.0/24"} <= set(denied()), "what the admin typed, though it ends soonest"
+        # what was sent before the end is carried out still, and a batch is denied before room is made for it
+        until(lambda: len(denied()) <= 3000, 60, what="no more than the limit")
         assert guard.memory("serve")[1] < 120
         assert len(guard.said("serve").splitlines()) < 4_500
         begun = time.monotonic()
