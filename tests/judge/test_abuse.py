@@ -129,6 +129,19 @@ def test_successes_of_years_ago_hide_no_campaign():
     assert [t for t in targets(judged([*users, *bots, event(DAY, "198.51.100.1")])) if t[2] == "campaign"]
 
 
+@pytest.mark.parametrize("name", [b"info", b"never"])
+def test_a_gang_hides_in_no_campaign(name):
+    """Its names are those that a botnet tries at that time: who waits whether a client gets in still looks at its neighbours."""
+    users = [success(-9 - i, f"{130 + i}.7.7.7", b"anna") for i in range(2)]
+    bots = [event(i * 60, f"{20 + i}.{i}.1.1", user=b"info", account=False, detail=b"LOGIN") for i in range(60)]
+    gang = [event(3600 + i * 5, f"203.0.113.{1 + i % 3}", user=name, account=False, detail=b"LOGIN") for i in range(9)]
+    alone = [event(3600 + i * 5, "198.51.100.9", user=b"info", account=False, detail=b"LOGIN") for i in range(3)]
+    judge = judged([*users, *bots, *sorted([*gang, *alone], key=lambda e: e.time)])
+    closed = [at for s, at in judge.imposed() if (s.target, s.bits) == (b"\xcb\x00\x71", 24)]
+    assert closed and closed[0] < T + 3600 + 60
+    assert packed("198.51.100.9") not in {s.target for s, _at in judge.imposed()}, "by itself it may be somebody who gets in still"
+
+
 # ---- state
 
 

@@ -3,7 +3,8 @@
 #
 #   net        no route out, no firewall, an empty /run/netns
 #   pid        when CMD ends, the kernel ends whatever it started
-#   mount      /etc and /var: overlays over the machine's (what is written stays in memory); /run, /dev, /sys, /proc: fresh
+#   mount      /etc and /var: overlays over the machine's, without its monzen (what is written stays in memory); /run, /dev, /sys,
+#              /proc: fresh
 #   ipc, uts   the host is called mail.example.net
 #
 # So ufw, nft, Postfix, Dovecot, sshd and rsyslog run as packaged and reach nothing of the machine. /usr, /home, /root and /tmp
@@ -80,6 +81,7 @@ printf '%s\n' '127.0.0.1 localhost' '::1 localhost' \
     '198.51.100.10 mail.example.net mail' '2001:db8:1::10 mail.example.net mail' >/etc/hosts
 rm -f /etc/resolv.conf # it may point into the machine's /run
 : >/etc/resolv.conf
+rm -rf --one-file-system /etc/monzen /var/lib/monzen # of a monzen that protects this machine: in the overlay only
 ip link set lo up
 
 trap - EXIT

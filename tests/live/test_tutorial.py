@@ -58,13 +58,13 @@ def differs(printed, promised):
 
 def attacked_server():
     """A mail server with ufw, a customer who mistypes once, and three of one network who take turns."""
-    Smtp.patience = 8
     maild.start()
     run("cp /etc/dovecot/lab.conf /etc/dovecot/dovecot.conf")
     ns("srv", "ufw allow 22/tcp; ufw allow proto tcp to any port 25,587,143,993; ufw --force enable")
     guess_smtp("good", "192.0.2.50", ALICE, "mistyped", 587)
     guess_smtp("good", "192.0.2.50", ALICE, maild.USERS[ALICE], 587)
     guess_imap("good", "192.0.2.50", ALICE, maild.USERS[ALICE])
+    Smtp.patience = 8  # those who are turned away meanwhile hear nothing
     for name in ("office", "info"):
         for source in GANG:
             guess_smtp("atk", source, f"{name}@example.net", "123456")
