@@ -165,7 +165,10 @@ def _holds(part: Sentence, key: bytes) -> bool:
 def _targets(
     judge: Judge, chronicle: Chronicle, names: bool, place: Callable[[bytes], Place | None] | None
 ) -> list[dict[str, Any]]:
-    """Each target once, with all of its denials: when it came, was denied, knocked, went quiet; the heaviest first."""
+    """Each target once, with all of its denials: when it came, was denied, knocked, went quiet; the heaviest first, of equals the newest.
+
+    `attempts`: before a denial, of the one with the most; `knocks`: while it was denied, in all.
+    """
     by_target: dict[tuple[bytes, int], list[tuple[Sentence, float]]] = {}
     for s, at in judge.imposed():
         by_target.setdefault((s.target, s.bits), []).append((s, at))
@@ -196,7 +199,7 @@ def _targets(
                 **({"country": safe(known.country, 40), "owner": safe(known.owner, 80)} if known is not None else {}),
             }
         )
-    rows.sort(key=lambda r: (-r["attempts"] - r["knocks"], r["target"]))
+    rows.sort(key=lambda r: (-r["attempts"] - r["knocks"], -r["at"], r["target"]))
     return rows
 
 

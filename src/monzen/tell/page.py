@@ -21,7 +21,7 @@ def report_since(config: Config, gate: Gate | None, since: float, now: float, zo
     """The page of that time, or nothing where it cannot be made. Its names of users are hidden: a mail is read by many."""
     # loaded here, because the child may not be able to
     from monzen.judge import Judge, Shield
-    from monzen.judge.policy import frugal
+    from monzen.judge.policy import ROOMY, frugal
     from monzen.scan import Options, scan_sets
     from monzen.show.chronicle import Chronicle
     from monzen.show.facts import gather
@@ -34,7 +34,7 @@ def report_since(config: Config, gate: Gate | None, since: float, now: float, zo
     speaks = language()
 
     def work() -> bytes:
-        judge = Judge(frugal(config.policy), Shield(config.own, config.allow, config.private))
+        judge = Judge(frugal(config.policy, ROOMY), Shield(config.own, config.allow, config.private))
         chronicle = Chronicle(judge, since)
         sets, errors = plan(sources_since(config, since, command), now=now)
         found = scan_sets(sets, errors, Options(now, zone, None, since), judge, watch=chronicle.see)

@@ -52,17 +52,20 @@ class Bounds:
         self.policy, self.own, self.allow, self.private, self.routes = policy, own, allow, private, routes
 
 
-def judge_of(options: argparse.Namespace) -> Judge | None:
-    """The judge as the policy file has it, this machine in its shield where its own logs are read; None: it was said why."""
+def judge_of(options: argparse.Namespace, times: int = 1) -> Judge | None:
+    """The judge as the policy file has it, this machine in its shield where its own logs are read; None: it was said why.
+
+    `times`: how many times a scan's memory its tables may take.
+    """
     from monzen.judge import Judge, Shield
 
-    bounds = bounds_of(options)
+    bounds = bounds_of(options, times)
     if bounds is None:
         return None
     return Judge(bounds.policy, Shield(bounds.own, bounds.allow, bounds.private), bounds.routes)
 
 
-def bounds_of(options: argparse.Namespace) -> Bounds | None:
+def bounds_of(options: argparse.Namespace, times: int = 1) -> Bounds | None:
     """The same, before a judge is made of it."""
     from monzen.judge import Policy
     from monzen.judge.policy import frugal
@@ -98,7 +101,7 @@ def bounds_of(options: argparse.Namespace) -> Bounds | None:
         from monzen.machine import admin, prefixes
 
         own += [*prefixes(), *((packed, 8 * len(packed)) for packed in admin())]
-    return Bounds(frugal(policy), own, allow, private, routes)
+    return Bounds(frugal(policy, times), own, allow, private, routes)
 
 
 def complain(message: str) -> None:

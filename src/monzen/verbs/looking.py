@@ -11,6 +11,7 @@ from functools import partial
 
 from monzen.arguments import local_zone
 from monzen.config import Config, Sources
+from monzen.judge.policy import ROOMY
 from monzen.looking import Live, followable
 from monzen.verbs.common import configuration
 from monzen.verbs.judging import CONFIG, bounds_of, complain
@@ -30,7 +31,7 @@ def live_of(options: argparse.Namespace, *, ledger: bool) -> Callable[[], Live] 
     config = configuration(options, privileged=False) if not options.files else Config()
     if options.policy is None and not options.files and os.path.lexists(options.config or CONFIG):
         options.policy = options.config or CONFIG  # as the guard
-    bounds = bounds_of(options)
+    bounds = bounds_of(options, ROOMY)
     if bounds is None:
         return None
     if config.sources.timezone:

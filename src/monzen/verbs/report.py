@@ -68,7 +68,9 @@ def run_report(options: argparse.Namespace) -> int:
     if isinstance(since, str):
         complain(since)
         return EXIT_USE
-    judge = judge_of(options)
+    from monzen.judge.policy import ROOMY
+
+    judge = judge_of(options, ROOMY)
     if judge is None:
         return EXIT_USE
     if options.mail is not None and not ADDRESS(options.mail):

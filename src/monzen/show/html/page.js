@@ -185,9 +185,19 @@
     const lattice = { type: "value", min: 0, max: 256, interval: 64, axisLabel: { show: false }, axisTick: { show: false },
       axisLine: { show: true, lineStyle: { color: color("line") } }, splitLine: { lineStyle: { color: color("line"), opacity: 0.6 } } };
     const size = (value) => Math.min(44, 5 + 4 * Math.sqrt(value[2] - 0.5));
-    const grids = both && !narrow ? [[0, "6%", "53%"], [1, "56%", "6%"]] : [[0, "4%", "4%"]];
+    const wide = document.getElementById("chart-map").clientWidth;
+    const beside = Math.max(12, (wide - 1.5 * 412) / 2);  // one alone is not much wider than high
+    const grids = both && !narrow ? [[0, "6%", "53%"], [1, "56%", "6%"]] : [[0, beside, beside]];
     const which = rows.some((row) => !row[1]) ? 0 : 1;
     const families = both && !narrow ? [0, 1] : both ? [0] : [which];
+    // each of the 16 squares is a /4 of IPv4: its first and last first byte stand in it
+    const squares = families.includes(0) ? [{
+      type: "scatter", silent: true, symbolSize: 0, z: 0, xAxisIndex: 0, yAxisIndex: 0, tooltip: { show: false },
+      data: Array.from({ length: 16 }, (_none, n) => {
+        const [x, y] = hilbert(n << 12).map((value) => (value & 192) + 2);
+        return { value: [x, y], label: { show: true, position: "insideTopLeft", formatter: `${16 * n}–${16 * n + 15}`, color: color("dim"), fontSize: 10 } };
+      }),
+    }] : [];
     const series = families.flatMap((family, g) => states.map((name, state) => ({
       type: "scatter", name: words(`state-${state}`), xAxisIndex: g, yAxisIndex: g, symbolSize: size,
       itemStyle: { color: color(name), opacity: 0.75 }, emphasis: { itemStyle: { opacity: 1 } },
@@ -199,7 +209,7 @@
       xAxis: families.map((family, g) => ({ ...lattice, gridIndex: g, name: words(family ? "ipv6" : "ipv4"), nameLocation: "middle", nameGap: -4,
         position: "top", nameTextStyle: { color: color("dim"), padding: [0, 0, 18, 0] } })),
       yAxis: families.map((_family, g) => ({ ...lattice, gridIndex: g, inverse: true })),
-      series,
+      series: [...squares, ...series],
       tooltip: tooltip((found) => {
         const row = rows[found.value[3]];
         return tip(row[2], [words("clients", { n: number(row[3]) }), words("attempts", { n: number(row[4]) }), words(`state-${row[5]}`)]);
@@ -248,14 +258,32 @@
       number(row.attempts), number(row.knocks), row.why];
     return make("tr", cells.map((cell, n) => make("td", cell, n === 4 || n === 5 ? { class: "n" } : {})));
   };
+  // An address, or a network, as its family's bits, its number and its prefix length; null for any other text.
+  const parsed = (text) => {
+    const [address, length] = text.split("/");
+    const four = address.match(/^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/);
+    const bits = (most, usual) => (length === undefined ? usual : /^\d{1,3}$/.test(length) && Number(length) <= most ? Number(length) : -1);
+    if (four) return [32, four.slice(1).reduce((sum, part) => (sum << 8n) | BigInt(part), 0n), bits(32, 32)];
+    if (!/^[0-9a-f:]*:[0-9a-f:]*$/.test(address)) return null;
+    const [head, tail] = address.split("::").map((half) => (half ? half.split(":") : []));
+    const groups = tail ? [...head, ...Array(Math.max(0, 8 - head.length - tail.length)).fill("0"), ...tail] : head;
+    if (groups.length !== 8 || groups.some((group) => group.length < 1 || group.length > 4)) return null;
+    return [128, groups.reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n), bits(128, 64)];  // a client of IPv6 is its /64
+  };
+  const within = ([family, number, length], target) => {
+    const around = parsed(target);
+    if (!around || around[0] !== family || around[2] < 0 || length < around[2]) return false;
+    const rest = BigInt(family - around[2]);
+    return number >> rest === around[1] >> rest;
+  };
   const search = () => {
     const find = document.getElementById("find"), table = document.getElementById("targets-table");
     if (!find || !table) return;
     const asked = find.value.trim().toLowerCase();
     if (!asked && !find.dataset.used) return;
     find.dataset.used = "1";
-    const around = asked.match(/^(\d+\.\d+\.\d+)\.\d+$/);  // an address is in its /24, too
-    const found = facts.targets.map((row, i) => [row, i]).filter(([row]) => row.target === (around && `${around[1]}.0/24`)
+    const address = parsed(asked);
+    const found = facts.targets.map((row, i) => [row, i]).filter(([row]) => (address && within(address, row.target))
       || [row.target, row.why, row.owner, row.country].some((text) => text?.toLowerCase().includes(asked)));
     table.tBodies[0].replaceChildren(...found.slice(0, MOST).map(([row, i]) => line(row, i)));
     label(table);

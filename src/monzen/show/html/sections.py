@@ -136,7 +136,7 @@ class Sections:
         last: Callable[[Any], object] | None = None,
     ) -> list[Markup | None]:
         """A table of denials that last, the newest first, with what `last` makes of each behind it; how many more there are."""
-        headings = [_("n"), _("target"), _("since"), _("until"), _("knocks"), _("why"), *([""] if last is not None else [])]
+        headings = [_("n"), _("target"), _("since"), _("until"), _("knocks since"), _("why"), *([""] if last is not None else [])]
         cells = [
             [
                 str(r["number"]),
@@ -185,7 +185,7 @@ class Sections:
         targets = self.facts["targets"]
         if not targets:
             return None
-        headings = [_("target"), _("came"), _("denied"), _("now"), _("attempts"), _("knocks"), _("why")]
+        headings = [_("target"), _("came"), _("denied"), _("now"), _("attempts before"), _("knocks since"), _("why")]
         rows = [
             [
                 tag("button", tag("bdi", t["target"]), type="button", class_="link", data_target=str(i)),
@@ -354,7 +354,7 @@ class Sections:
         if not rows:
             return None
         headings = [
-            _("policy"), _("attempts let through"), _("attackers of whom nothing was denied"),
+            _("policy"), _("attempts let through"), _("attackers that met no denial"),
             _("attempts before a denial (median)"), _("denials"), _("users hurt"),
         ]  # fmt: skip
         cells = [

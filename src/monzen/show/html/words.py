@@ -36,6 +36,8 @@ def headline(facts: dict[str, Any]) -> str:
             "{n} place from which one of your users logged in", "{n} places from which your users logged in", facts["hurt"]
         )
         return _("{sentence}; so was {hurt}.").format(sentence=said, hurt=hurt)
+    if users == 1:
+        return (_("{sentence}; your user was not.") if real else _("{sentence}; your user would not have been.")).format(sentence=said)
     own = ngettext("{n} user", "{n} users", users)
     end = _("{sentence}; none of your {users} was.") if real else _("{sentence}; none of your {users} would have been.")
     return end.format(sentence=said, users=own)
