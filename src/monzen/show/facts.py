@@ -165,7 +165,7 @@ def _holds(part: Sentence, key: bytes) -> bool:
 def _targets(
     judge: Judge, chronicle: Chronicle, names: bool, place: Callable[[bytes], Place | None] | None
 ) -> list[dict[str, Any]]:
-    """Each target once, with all of its denials: when it came, was denied, knocked, went quiet; the heaviest first, of equals the newest.
+    """Each target once, with all of its denials: when it came, was denied, knocked, went quiet; heavy ones first, then new ones.
 
     `attempts`: before a denial, of the one with the most; `knocks`: while it was denied, in all.
     """

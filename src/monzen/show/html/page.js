@@ -185,7 +185,7 @@
     const lattice = { type: "value", min: 0, max: 256, interval: 64, axisLabel: { show: false }, axisTick: { show: false },
       axisLine: { show: true, lineStyle: { color: color("line") } }, splitLine: { lineStyle: { color: color("line"), opacity: 0.6 } } };
     const size = (value) => Math.min(44, 5 + 4 * Math.sqrt(value[2] - 0.5));
-    const wide = document.getElementById("chart-map").clientWidth;
+    const wide = document.getElementById("map").clientWidth;
     const beside = Math.max(12, (wide - 1.5 * 412) / 2);  // one alone is not much wider than high
     const grids = both && !narrow ? [[0, "6%", "53%"], [1, "56%", "6%"]] : [[0, beside, beside]];
     const which = rows.some((row) => !row[1]) ? 0 : 1;

@@ -258,7 +258,8 @@ class Sections:
                 names["hidden"],
             )
             hidden = tag("p", said, class_="dim")
-        none = tag("p", _("The log says of none that it is nobody's."), class_="dim")
+        unsaid = _("The log says of none that it is nobody's.") if names["count"] else _("The log does not say which.")
+        none = tag("p", unsaid, class_="dim")
         return self._section(
             "tried",
             _("What they tried"),

@@ -37,7 +37,8 @@ def headline(facts: dict[str, Any]) -> str:
         )
         return _("{sentence}; so was {hurt}.").format(sentence=said, hurt=hurt)
     if users == 1:
-        return (_("{sentence}; your user was not.") if real else _("{sentence}; your user would not have been.")).format(sentence=said)
+        end = _("{sentence}; your user was not.") if real else _("{sentence}; your user would not have been.")
+        return end.format(sentence=said)
     own = ngettext("{n} user", "{n} users", users)
     end = _("{sentence}; none of your {users} was.") if real else _("{sentence}; none of your {users} would have been.")
     return end.format(sentence=said, users=own)
