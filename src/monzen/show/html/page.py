@@ -116,7 +116,7 @@ def words(*, real: bool) -> dict[str, str]:
         "logins": _("good logins"),
         "knocks": _("knocks"),
         "came": _("came"),
-        "was-denied": _("denied") if real else _("would be denied"),
+        "was-denied": _("denied at") if real else _("would be denied at"),
         "knocked": _("last knock"),
         "until": _("until"),
         "ended": _("ended"),
