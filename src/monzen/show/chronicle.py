@@ -16,6 +16,7 @@ THROUGH, DENIED, USERS, LOGINS, KNOCKS = range(5)  # columns of an hour: attempt
 NAMES: Final = 20_000  # names counted at once; the rarest go
 HOURS: Final = 24 * 800  # hours kept: two years
 LATEST: Final = 200  # events kept one by one
+CLIENTS: Final = 200_000  # clients whose attempts are counted; the first ones go
 MINUTES: Final = 240  # minutes whose attempts are kept: more than the widest terminal has columns
 
 STRONG: Final = int(Weight.STRONG)
@@ -31,6 +32,7 @@ class Chronicle:
         self.since = since if since is not None else float("-inf")
         self.hours: dict[int, list[int]] = {}  # by the number of the hour since 1970, UTC
         self.deeds: dict[tuple[int, int], int] = {}  # attempts by kind and service
+        self.through: dict[bytes, int] = {}  # by client: its attempts while nobody denied it
         self.names: dict[bytes, int] = {}  # attempts of strangers by name
         self.real: set[bytes] = set()  # those of them that the log does not say to be nobody's
         self.logins: dict[int, int] = {}  # by service
@@ -65,6 +67,8 @@ class Chronicle:
                     continue
                 denied = self.denied(key, now)
                 row[DENIED if denied else THROUGH] += attempts
+                if not denied:
+                    self._let(key, attempts)
                 deed = (kind, fact[4])
                 self.deeds[deed] = self.deeds.get(deed, 0) + attempts
                 self.latest.append((event, denied))
@@ -76,6 +80,17 @@ class Chronicle:
                 if fact[3]:
                     self._name(fact[3], attempts, nobody=fact[6] is False)
         self.now = now
+
+    def _let(self, key: bytes, attempts: int) -> None:
+        """Attempts that nobody kept out."""
+        through = self.through
+        if key in through:
+            through[key] += attempts
+            return
+        if len(through) >= CLIENTS:
+            for old in list(through)[: CLIENTS // 4]:
+                del through[old]
+        through[key] = attempts
 
     def _minute(self, minute: int, attempts: int) -> None:
         """The first attempts of a minute."""

@@ -167,8 +167,9 @@ def _targets(
 ) -> list[dict[str, Any]]:
     """Each target once, with all of its denials: when it came, was denied, knocked, went quiet; heavy ones first, then new ones.
 
-    `attempts`: before a denial, of the one with the most; `knocks`: while it was denied, in all.
+    `attempts`: let through; of a denial for something else, what was counted for it. `knocks`: while it was denied.
     """
+    through = _Through(chronicle.through)
     by_target: dict[tuple[bytes, int], list[tuple[Sentence, float]]] = {}
     for s, at in judge.imposed():
         by_target.setdefault((s.target, s.bits), []).append((s, at))
@@ -189,7 +190,7 @@ def _targets(
                 "at": at,
                 "until": s.until,
                 "lasts": s.until > judge.now,
-                "attempts": max(x.attempts for x, _a in times),
+                "attempts": through(target, bits) or max((x.attempts for x, _a in times if x.at >= chronicle.since), default=0),
                 "knocks": sum(x.knocks for x, _a in times),
                 "clients": max(x.clients for x, _a in times),
                 "hurt": len(s.hurt),
@@ -201,6 +202,28 @@ def _targets(
         )
     rows.sort(key=lambda r: (-r["attempts"] - r["knocks"], -r["at"], r["target"]))
     return rows
+
+
+class _Through:
+    """The attempts of a target that were let through: a client's, or those of all clients of a network."""
+
+    def __init__(self, clients: dict[bytes, int]) -> None:
+        self.clients = clients
+        self.sums: dict[tuple[int, int], dict[int, int]] = {}  # by octets of a key and prefix length: of each network
+
+    def __call__(self, target: bytes, bits: int) -> int:
+        octets = 4 if len(target) <= 4 and bits <= 32 else 8
+        if bits == 8 * octets:
+            return self.clients.get(target, 0)
+        sums = self.sums.get((octets, bits))
+        rest = 8 * octets - bits
+        if sums is None:
+            sums = self.sums[octets, bits] = {}
+            for key, n in self.clients.items():
+                if len(key) == octets:
+                    number = int.from_bytes(key, "big") >> rest
+                    sums[number] = sums.get(number, 0) + n
+        return sums.get(int.from_bytes(target.ljust(octets, b"\0"), "big") >> rest, 0)
 
 
 def _began(judge: Judge, target: bytes, bits: int, at: float) -> float:

@@ -122,7 +122,7 @@ def words(*, real: bool) -> dict[str, str]:
         "ended": _("ended"),
         "until-time": _("until {time}"),
         "quiet-since": _("ended {time}"),
-        "tried": _("tried"),
+        "tried": _("let through"),
         "owner": _("owner"),
         "attempts": _("attempts: {n}"),
         "clients": _("clients: {n}"),

@@ -185,7 +185,7 @@ class Sections:
         targets = self.facts["targets"]
         if not targets:
             return None
-        headings = [_("target"), _("came"), _("denied"), _("now"), _("attempts before"), _("knocks since"), _("why")]
+        headings = [_("target"), _("came"), _("denied"), _("now"), _("let through"), _("knocks since"), _("why")]
         rows = [
             [
                 tag("button", tag("bdi", t["target"]), type="button", class_="link", data_target=str(i)),

@@ -1,0 +1,49 @@
+"""The numbers of a report: tile, chart and table count the same things."""
+
+import datetime as dt
+import ipaddress
+from pathlib import Path
+
+import pytest
+
+from monzen.judge import Judge
+from monzen.scan import Options, scan_sets
+from monzen.show.chronicle import Chronicle
+from monzen.show.facts import gather
+from monzen.sources import plan
+
+WEEK = Path(__file__).resolve().parent.parent.parent / "samples" / "one_week.log"
+ZONE = dt.UTC
+END = dt.datetime(2026, 9, 14, tzinfo=ZONE).timestamp()
+
+
+def facts(since: float | None = None):
+    judge = Judge()
+    chronicle = Chronicle(judge, since)
+    sets, errors = plan([str(WEEK)], now=END)
+    return gather(scan_sets(sets, errors, Options(END, ZONE, None, since), judge, watch=chronicle.see), chronicle, names=False)
+
+
+def covers(wide, narrow):
+    wide, narrow = (ipaddress.ip_network(t["target"], strict=False) for t in (wide, narrow))
+    return wide != narrow and wide.version == narrow.version and narrow.subnet_of(wide)
+
+
+@pytest.mark.parametrize("days", [None, 1.2, 3, 6])
+def test_tile_chart_and_tables_agree(days):
+    found = facts(END - 86400 * days if days else None)
+    hours = found["hours"]
+    assert found["attempts"] == sum(hours["through"]) + sum(hours["denied"]) > 0
+    assert found["attempts"] == sum(n for _what, n in found["deeds"]) == sum(n for _where, n in found["services"])
+    assert found["logins"] <= sum(hours["logins"])
+    widest = [t for t in found["targets"] if t["rule"] != "harvest" and not any(covers(o, t) for o in found["targets"])]
+    assert 0 < sum(t["attempts"] for t in widest) <= sum(hours["through"])
+    first = found["since"] or 0  # who was denied before still was then
+    assert sum(hours["begun"]) == sum(at >= first for t in found["targets"] for at, _until, _knock in t["denials"])
+
+
+def test_what_came_before_the_time_that_was_asked_for_is_not_counted():
+    before, after = facts(), facts(END - 86400 * 3)
+    gang = [next(t for t in found["targets"] if t["target"] == "203.0.113.0/24") for found in (before, after)]
+    assert gang[0]["attempts"] > gang[1]["attempts"] > 0
+    assert gang[0]["times"] > gang[1]["times"]
