@@ -25,6 +25,7 @@ try: run-setup ## See what monzen makes of two sample logs; it only reads
 	@scripts/try.sh
 
 test: lint ## Lint, then run the tests (TESTS=tests/sources for some of them)
+	@scripts/apt.sh unpack scripts/apt-tools.txt $(VENV)/tools
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
 
 lint: dev-setup ## ruff, mypy --strict, and the arrows between packages

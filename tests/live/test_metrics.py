@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
@@ -20,6 +21,8 @@ from tests.lab import live
 from tests.lab.guard import Guard, account, denied
 from tests.lab.net import inside, ns, probe, run, spawn, until
 from tests.lab.server import listen, monzen, told
+from tests.metrics.test_grafana import RULES, expressions
+from tests.metrics.tools import WANTED, tool
 
 SOURCES = 'files = ["/var/log/mail.log", "/var/log/auth.log"]\njournal = false'
 LOG, LEDGER = Path("/var/log/mail.log"), Path("/var/lib/monzen/ledger.db")
@@ -133,8 +136,8 @@ def test_a_day_of_it():
         assert monzen("metrics", "--textfile", folder / "monzen.prom") == ""
         assert samples((folder / "monzen.prom").read_text()).keys() == found.keys()
         assert stat.S_IMODE((folder / "monzen.prom").stat().st_mode) == 0o644
-        if shutil.which("promtool"):
-            assert run(["promtool", "check", "metrics"], input=monzen("metrics")).stdout == ""
+        if tool("promtool"):
+            assert run([tool("promtool"), "check", "metrics"], input=monzen("metrics")).stdout == ""
 
         # a release ends; a pause is a mode; nothing that is a counter falls
         monzen("release", "2001:db8:bad:7::/64")
@@ -180,6 +183,57 @@ def test_a_day_of_it():
         os.kill(guard.processes["serve"].pid, signal.SIGCONT)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+def asked(path, **query):
+    """What Prometheus answers."""
+    with inside("srv"), urllib.request.urlopen(f"http://127.0.0.1:9090/api/v1/{path}?{urlencode(query)}", timeout=10) as answer:
+        found = json.loads(answer.read())
+    assert found["status"] == "success"
+    return found["data"]
+
+
+@live(needs=("nft",), seconds=120)
+def test_prometheus_scrapes_it_answers_each_panel_and_fires_an_alert():
+    if not tool("prometheus"):
+        pytest.skip(WANTED.format(name="prometheus"))
+    for log in (LOG, Path("/var/log/auth.log")):
+        log.write_text("")
+    folder = Path("/var/prometheus")
+    folder.mkdir()
+    rules = RULES.read_text(encoding="utf-8")
+    (folder / "alerts.yml").write_text("\n".join(line for line in rules.splitlines() if "for:" not in line))  # at once
+    (folder / "prometheus.yml").write_text(
+        "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
+        "rule_files: [alerts.yml]\n"
+        f"scrape_configs: [{{job_name: monzen, static_configs: [{{targets: ['127.0.0.1:{PORT}']}}]}}]\n"
+    )
+    with Guard(SOURCES).start() as guard:
+        serve()
+        words = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data", "--web.listen-address=127.0.0.1:9090"]
+        prometheus = spawn("srv", [tool("prometheus"), *words], stderr=subprocess.DEVNULL)
+        until(lambda: probe("srv", 9090, to="127.0.0.1") == "open", 20, what="Prometheus runs")
+        gang("203.0.113")
+        until(lambda: "203.0.113.0/24" in denied(), 30, what="the gang is denied")
+        until(lambda: asked("query", query="sum(monzen_denials) > 0")["result"], 20, what="it stands in Prometheus")
+        targets = asked("targets")["activeTargets"]
+        assert [(t["health"], t["lastError"]) for t in targets] == [("up", "")]
+        until(lambda: asked("query", query="increase(monzen_lines_total[30s])")["result"], 20, what="rates")
+        silent = []
+        for where, expression in expressions():
+            plain = expression.replace("$instance", ".*").replace("$__rate_interval", "30s").replace("$__range", "30s")
+            if not asked("query", query=plain)["result"] and not where.startswith("Monzen"):
+                silent.append(where)
+        assert set(silent) <= {"Denials that begin and end", "Alarms"}, "which draw only what is more than none"
+        found = [rule for group in asked("rules")["groups"] for rule in group["rules"]]
+        assert {(rule["health"], rule.get("lastError", "")) for rule in found} == {("ok", "")}
+        firing = {alert["labels"]["alertname"] for alert in asked("alerts")["alerts"] if alert["state"] == "firing"}
+        assert firing == set()
+        guard.kill("serve")
+        until(lambda: any(alert["state"] == "firing" for alert in asked("alerts")["alerts"]), 20, what="the dead gate is an alert")
+        assert {alert["labels"]["alertname"] for alert in asked("alerts")["alerts"]} == {"MonzenGateDown"}
+        prometheus.terminate()
+        prometheus.wait(20)
 
 
 @live(needs=("nft",), seconds=90)

@@ -2,7 +2,6 @@
 
 import math
 import re
-import shutil
 import subprocess
 import sys
 
@@ -18,6 +17,7 @@ from monzen.metrics.facts import samples
 from monzen.metrics.table import COUNTER, GATE, LEDGER, METRICS, RUN
 from tests.metrics.made import NOW, SOURCE, facts
 from tests.metrics.made import RUN as SAID
+from tests.metrics.tools import WANTED, tool
 
 BY_NAME = {metric.name: metric for metric in METRICS}
 
@@ -128,7 +128,8 @@ def test_without_the_library_it_says_how_to_get_it():
 
 @pytest.mark.parametrize("known", [facts(), facts(ledger=None, run=None, gate=None, alive=False, until=None)], ids=["all", "nothing"])
 def test_promtool_has_nothing_to_say_of_it(known):
-    if not shutil.which("promtool"):
-        pytest.skip("not installed: promtool (the package prometheus)")
-    done = subprocess.run(["promtool", "check", "metrics"], input=expose(known)[0], capture_output=True, check=False)
+    promtool = tool("promtool")
+    if promtool is None:
+        pytest.skip(WANTED.format(name="promtool"))
+    done = subprocess.run([promtool, "check", "metrics"], input=expose(known)[0], capture_output=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")

@@ -2,13 +2,13 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from monzen.metrics.table import METRICS
+from tests.metrics.tools import WANTED, tool
 
 ROOT = Path(__file__).parent.parent.parent
 DASHBOARD = json.loads((ROOT / "docs/grafana/monzen.json").read_text(encoding="utf-8"))
@@ -83,8 +83,9 @@ def test_every_rule_is_explained():
 
 
 def test_promtool_understands_the_rules():
-    if not shutil.which("promtool"):
-        pytest.skip("not installed: promtool (the package prometheus)")
-    done = subprocess.run(["promtool", "check", "rules", str(RULES)], capture_output=True, text=True, check=False)
+    promtool = tool("promtool")
+    if promtool is None:
+        pytest.skip(WANTED.format(name="promtool"))
+    done = subprocess.run([promtool, "check", "rules", str(RULES)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(rules())} rules found" in done.stdout
