@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from monzen.judge import Judge
+from monzen.judge.compare import Comparison
 from monzen.scan import Options, scan_sets
-from monzen.show.chronicle import Chronicle
+from monzen.show.chronicle import THROUGH, Chronicle
 from monzen.show.facts import gather
 from monzen.sources import plan
 
@@ -40,6 +41,14 @@ def test_tile_chart_and_tables_agree(days):
     assert 0 < sum(t["attempts"] for t in widest) <= sum(hours["through"])
     first = found["since"] or 0  # who was denied before still was then
     assert sum(hours["begun"]) == sum(at >= first for t in found["targets"] for at, _until, _knock in t["denials"])
+
+
+def test_what_came_through_is_what_the_comparison_says():
+    judge = Judge()
+    chronicle, comparison = Chronicle(judge), Comparison(judge, [])
+    sets, errors = plan([str(WEEK)], now=END)
+    scan_sets(sets, errors, Options(END, ZONE, None, None), judge, watch=chronicle.see, comparison=comparison)
+    assert sum(row[THROUGH] for row in chronicle.hours.values()) == comparison.rows()[0].through > 0
 
 
 def test_what_came_before_the_time_that_was_asked_for_is_not_counted():

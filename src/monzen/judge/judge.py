@@ -105,6 +105,8 @@ class Judge(Rules):
                         continue
                 if client is None:
                     client = self._client(key, now)
+                if self.passed is not None:
+                    self.passed.append(event)
                 self._note(key, client, event, now)
                 self._offence(key, client, event, now)
             elif kind == OUTAGE:

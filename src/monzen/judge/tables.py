@@ -114,6 +114,7 @@ class Tables:
         self.first: float | None = None
         self.last: float | None = None
         self.now = 0.0
+        self.passed: list[Event] | None = None  # offences that no denial kept out, for whoever put a list here
         self.events = self.attempts = self.forgotten = self.logins = 0
         self.offenders = 0
         self.full = self.policy.clients  # clients at which some are forgotten

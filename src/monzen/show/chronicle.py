@@ -29,6 +29,8 @@ class Chronicle:
 
     def __init__(self, judge: Judge, since: float | None = None) -> None:
         self.judge = judge
+        self.passed: list[Event] = []  # as the judge says
+        judge.passed = self.passed
         self.since = since if since is not None else float("-inf")
         self.hours: dict[int, list[int]] = {}  # by the number of the hour since 1970, UTC
         self.deeds: dict[tuple[int, int], int] = {}  # attempts by kind and service
@@ -43,6 +45,7 @@ class Chronicle:
     def see(self, events: Iterable[Event]) -> None:
         """Takes note of events that the judge has just heard."""
         hours, clients, since, now = self.hours, self.judge.clients, self.since, self.now
+        passed = {id(event) for event in self.passed}
         for event in events:
             time, fact, attempts = event[0], event[1], event[2]
             now = max(now, time)
@@ -65,7 +68,7 @@ class Chronicle:
                 if client is not None and _user(client, now):
                     row[USERS] += attempts
                     continue
-                denied = self.denied(key, now)
+                denied = id(event) not in passed
                 row[DENIED if denied else THROUGH] += attempts
                 if not denied:
                     self._let(key, attempts)
@@ -80,6 +83,7 @@ class Chronicle:
                 if fact[3]:
                     self._name(fact[3], attempts, nobody=fact[6] is False)
         self.now = now
+        self.passed.clear()
 
     def _let(self, key: bytes, attempts: int) -> None:
         """Attempts that nobody kept out."""
