@@ -232,11 +232,11 @@
     const list = make("dl");
     const add = (name, value) => { if (value) list.append(make("dt", words(name)), make("dd", value)); };
     add("came", when(row.first));
-    add("was-denied", row.denials.map(([at]) => when(at)).join(", "));
+    add("was-denied", row.denials.map(([at]) => when(at)).join("\n"));
     const knock = row.denials.at(-1)[2];
     add("knocked", knock && when(knock));
     add(row.lasts ? "until" : "ended", when(row.until));
-    add("tried", words("attempts", { n: number(row.attempts) }) + (row.clients > 1 ? `, ${words("clients", { n: number(row.clients) })}` : ""));
+    add("tried", number(row.attempts) + (row.clients > 1 ? ` (${words("clients", { n: number(row.clients) })})` : ""));
     add("knocks", row.knocks && number(row.knocks));
     add("owner", [row.owner, row.country].filter(Boolean).join(", "));
     const dialog = make("dialog", [close, make("h2", make("bdi", row.target)), make("p", row.why), list], { id: "detail", "aria-label": row.target });

@@ -352,7 +352,7 @@ class Sections:
     def compared(self) -> Markup | None:
         """What other policies would have done."""
         rows = self.facts["compare"]
-        if not rows:
+        if not rows or not self.facts["attackers"]:
             return None
         headings = [
             _("policy"), _("attempts let through"), _("attackers that met no denial"),
