@@ -166,7 +166,8 @@ def test_what_the_gate_did(tmp_path):
     said = live.facts(names=False)
     assert said["mode"] == "armed"
     assert [d["target"] for d in said["gate"]["now"]] == ["198.51.100.0/24"]
-    assert said["gate"] == of_gate(0.0, time.time(), str(tmp_path))._asdict()
+    told = of_gate(0.0, time.time(), str(tmp_path))._asdict()
+    assert {k: v for k, v in said["gate"].items() if k != "now"} == {k: v for k, v in told.items() if k != "now"}
     assert [s.target for s in live.suspects()] == [bytes((203, 0, 113, 1))]
     with Ledger.open(str(path)) as ledger:
         ledger.release({e.number for e in ledger.active(now)}, now + 1, "", "", [(bytes((203, 0, 113, 1)), 32)])

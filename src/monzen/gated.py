@@ -8,41 +8,24 @@ from typing import Final
 from monzen.gate.target import PROTOCOLS, GateError
 from monzen.ledger import LEDGER, Entry, Ledger, LedgerError
 from monzen.mode import read_mode
+from monzen.show import stored
 from monzen.show.facts import Gate
-from monzen.show.stored import CHANGES, retold
-from monzen.show.text import network, port, safe
-from monzen.show.words import N_, _, ngettext
+from monzen.show.stored import CHANGES, door
+from monzen.show.text import network, port
 
-RULES: Final = {
-    "hand": N_("typed by hand"),
-    "import": N_("imported"),
-    "found": N_("found in the kernel after the ledger was lost"),
-}
-
-
-def door(number: int, protocol: int) -> str:
-    """` port 25/tcp`, or nothing for all of them."""
-    if not number:
-        return ""
-    return " " + _("port {port}").format(port=f"{number}/{PROTOCOLS[protocol]}" if protocol else str(number))
+NOTE: Final = 1_000  # letters of a note or an alarm that are passed on: what is told is far shorter
 
 
 def because(entry: Entry) -> str:
     """Why it was denied, in a few words."""
-    parts = [_(RULES[entry.rule]) if entry.rule in RULES else safe(entry.rule, 40)]
-    if entry.origin in ("scan", "run") and entry.note:  # the judge's own words, with its numbers
-        return parts[0] + ": " + safe(retold(entry.note), 300)
-    if entry.attempts:
-        parts[0] += ": " + ngettext("{n} attempt", "{n} attempts", entry.attempts)
-        if entry.clients > 1:
-            parts[0] += ", " + ngettext("{n} client", "{n} clients", entry.clients)
-    if entry.note:
-        parts.append(safe(entry.note, 120))
-    return "; ".join(parts)
+    return stored.because(entry.rule, entry.origin, entry.note, entry.attempts, entry.clients)
 
 
 def of_gate(since: float, now: float, root: str = "/") -> Gate | None:
-    """What the ledger says of that time; None where there is none, or none that we may read."""
+    """What the ledger says of that time; None where there is none, or none that we may read.
+
+    Nothing in it is translated: it crosses from one process to another, and is told to readers of any language (show/facts.py).
+    """
     path = os.path.join(root, LEDGER)
     if not os.path.lexists(path):
         return None
@@ -60,18 +43,27 @@ def of_gate(since: float, now: float, root: str = "/") -> Gate | None:
             lasting = [
                 {
                     "number": e.number,
-                    "target": network(e.network, e.bits) + door(e.port, e.protocol),
+                    "target": network(e.network, e.bits),
+                    "port": e.port,
+                    "protocol": e.protocol,
                     "at": e.since,
                     "until": e.until,
                     "knocks": e.knocks,
-                    "why": because(e),
+                    "rule": e.rule,
+                    "origin": e.origin,
+                    "note": e.note[:NOTE],
+                    "attempts": e.attempts,
+                    "clients": e.clients,
                 }
                 for e in active
             ]
             found = ledger.alarms(since, 200, but=CHANGES)
-            alarms = [{"at": a.at, "kind": a.kind, "text": safe(retold(a.text), 300)} for a in found]
+            alarms = [{"at": a.at, "kind": a.kind, "text": a.text[:NOTE]} for a in found]
     except (LedgerError, GateError):
         return None
     doors = [(port(name.encode()), n) for name, n in sorted(ports.items(), key=lambda x: -x[1])]
     denied = [e.prefix for e in (*active, *ended) if not e.port]
     return Gate(read_mode(root).at(now).name, denied, packets, doors, lasting, alarms, len(active))
+
+
+__all__ = ["because", "door", "of_gate"]

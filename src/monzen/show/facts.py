@@ -15,6 +15,7 @@ from monzen.show.reading import Reading
 from monzen.show.reasons import reason, spared_as
 from monzen.show.reasons import spared as why_spared
 from monzen.show.report import account, line_text, users
+from monzen.show.stored import because, door, retold
 from monzen.show.text import client_name, network, port, safe
 from monzen.show.words import _, ngettext
 from monzen.types import Service
@@ -37,7 +38,7 @@ class Gate(NamedTuple):
     denied: Sequence[tuple[bytes, int]]
     packets: int  # dropped
     ports: Sequence[tuple[str, int]]  # packets by port
-    now: Sequence[dict[str, Any]]  # denials that last: number, target (with its port), at, until, knocks, why
+    now: Sequence[dict[str, Any]]  # denials that last, in the words of the ledger (gated.py)
     alarms: Sequence[dict[str, Any]]  # at, kind, text
     lasting: int = 0  # denials
 
@@ -109,7 +110,7 @@ def gather(
         "services": _sums((SERVICES[service], n) for (_kind, service), n in chronicle.deeds.items()),
         "ports": [[port(p), n] for p, n in sorted(judge.ports.items(), key=lambda x: (-x[1], x[0]))[:ROWS]],
         "knocks": sum(k.count for k in judge.knockers.values()),
-        "gate": gate._asdict() if gate is not None else None,
+        "gate": _told(gate) if gate is not None else None,
         "own": _own(judge, names),
         "spared": [
             {"target": network(s.target, s.bits), "at": s.at, "attempts": s.attempts, "why": why_spared(spared_as(s, judge), _)}
@@ -122,6 +123,20 @@ def gather(
         "places": _places(judge, attackers, place),
         "compare": _compared(reading.comparison.rows()) if reading.comparison is not None else [],
     }
+
+
+def _told(gate: Gate) -> dict[str, Any]:
+    """What the ledger holds, in the language of this reader: of a denial number, target, at, until, knocks, why."""
+    now = [
+        {
+            **{key: row[key] for key in ("number", "at", "until", "knocks")},
+            "target": row["target"] + door(row["port"], row["protocol"]),
+            "why": because(row["rule"], row["origin"], row["note"], row["attempts"], row["clients"]),
+        }
+        for row in gate.now
+    ]
+    alarms = [{"at": a["at"], "kind": a["kind"], "text": safe(retold(a["text"]), 300)} for a in gate.alarms]
+    return {**gate._asdict(), "now": now, "alarms": alarms}
 
 
 def _as(judge: Judge, alarm: Any, names: bool) -> str:  # noqa: ANN401  # an Alarm

@@ -12,8 +12,15 @@ from typing import Final
 
 from monzen.show.alarms import ALARMS, BREACHES, SOMEBODY
 from monzen.show.reasons import COUNTS, SPANS, TEXTS
+from monzen.show.text import safe
 from monzen.show.words import N_, _, ngettext
 
+PROTOCOLS: Final = {6: "tcp", 17: "udp"}  # numbers of IANA
+RULES: Final = {
+    "hand": N_("typed by hand"),
+    "import": N_("imported"),
+    "found": N_("found in the kernel after the ledger was lost"),
+}
 ARMED: Final = N_("the gate was armed by {who}")
 WATCH: Final = N_("back to watch-only, by {who}")
 PAUSED: Final = N_("the gate was opened until {until}, by {who}")
@@ -40,6 +47,27 @@ PLACES: Final = {
     "user": r".{0,160}",
     "who": r".{1,64}",
 }  # fmt: skip
+
+
+def door(number: int, protocol: int) -> str:
+    """` port 25/tcp`, or nothing for all of them."""
+    if not number:
+        return ""
+    return " " + _("port {port}").format(port=f"{number}/{PROTOCOLS[protocol]}" if protocol else str(number))
+
+
+def because(rule: str, origin: str, note: str, attempts: int, clients: int) -> str:
+    """Why somebody was denied, in a few words, of what the ledger has of it."""
+    parts = [_(RULES[rule]) if rule in RULES else safe(rule, 40)]
+    if origin in ("scan", "run") and note:  # the judge's own words, with its numbers
+        return parts[0] + ": " + safe(retold(note), 300)
+    if attempts:
+        parts[0] += ": " + ngettext("{n} attempt", "{n} attempts", attempts)
+        if clients > 1:
+            parts[0] += ", " + ngettext("{n} client", "{n} clients", clients)
+    if note:
+        parts.append(safe(note, 120))
+    return "; ".join(parts)
 
 
 def retold(text: str) -> str:

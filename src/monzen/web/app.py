@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import cache
@@ -19,8 +20,10 @@ from monzen.show.html.page import document, drawn, part
 from monzen.show.html.page import policy as content_policy
 from monzen.show.html.tags import data, join, tag
 from monzen.show.html.words import headline
-from monzen.show.words import _, speak
+from monzen.show.lengths import lengths
+from monzen.show.words import N_, _, speak
 from monzen.types import Event
+from monzen.web.broker import ENDED, LATE, BrokerError, command
 from monzen.web.served import Served
 
 RENEWED: Final = 2.0  # seconds between two pages of what changes all the time
@@ -28,6 +31,14 @@ BEAT: Final = 15.0  # seconds after which a silent connection says that it lives
 LISTENERS: Final = 32
 LANGUAGES: Final = ("en", "ja")
 UNKNOWN: Final = (-1, 0.0, "", "")
+QUALITY: Final = re.compile(r"q=([01](?:\.\d{0,3})?)").fullmatch
+ADDRESS: Final = N_("This is no address. Use one such as 203.0.113.7 or 2001:db8::1, or a network such as 203.0.113.0/24")
+NO_TARGET: Final = {
+    "why": ADDRESS,
+    "deny": ADDRESS,
+    "release": N_("Release whom? Use an address or a network such as 203.0.113.0/24, or a number of monzen list"),
+    "allow": N_("Allow whom? Use an address or a network such as 203.0.113.0/24, or a host name"),
+}
 
 
 class Looker(Protocol):
@@ -75,6 +86,7 @@ class Site:
                 Route("/page", self.page),
                 Route("/events", self.events),
                 Route("/why", self.why),
+                Route("/check", self.check),
                 Route("/do", self.do, methods=["POST"]),
             ]
         )
@@ -82,9 +94,7 @@ class Site:
     def language(self, request: Request) -> str:
         """That of `?lang=`, else of the browser."""
         asked = request.query_params.get("lang", "")
-        if asked in LANGUAGES:
-            return asked
-        return "ja" if request.headers.get("accept-language", "").lower().startswith("ja") else "en"
+        return asked if asked in LANGUAGES else preferred(request.headers.get("accept-language", ""))
 
     async def page(self, request: Request) -> Response:
         """All of it."""
@@ -116,7 +126,7 @@ class Site:
             if code != language
         ]
         bar = tag("nav", tag("strong", f"monzen {self.host}"), tag("span", _("connecting"), id="live", role="status"), *other)
-        told = {**drawn(facts, self.zone), "proof": self.proof, "language": language, "may": looker.may, "times": times()}
+        told = {**drawn(facts, self.zone), "proof": self.proof, "language": language, "may": looker.may, "times": lengths()}
         told["words"] = {**told["words"], **words()}
         whole = join([bar, body])
         parts = join([tag("main", whole), tag("script", data(told), id="data", type="application/json")])
@@ -151,8 +161,12 @@ class Site:
         try:
             return JSONResponse({"text": self.looker.why(request.query_params.get("target", "")[:100])})
         except ValueError:
-            said = _("This is no address. Use one such as 203.0.113.7 or 2001:db8::1, or a network such as 203.0.113.0/24")
-            return JSONResponse({"text": said}, status_code=400)
+            return JSONResponse({"text": _(ADDRESS)}, status_code=400)
+
+    async def check(self, request: Request) -> Response:
+        """Before anybody is asked: why a verb cannot be done to what was typed, or nothing."""
+        verb, target = (request.query_params.get(key, "")[:255] for key in ("do", "target"))
+        return JSONResponse({"text": impossible(verb, target, self.language(request))})
 
     async def do(self, request: Request) -> Response:
         """Deny, release, allow."""
@@ -162,19 +176,43 @@ class Site:
             return Response(status_code=400)
         if not isinstance(asked, dict) or not self.looker.may:
             return Response(status_code=403)
-        answer = await self.looker.act({key: str(asked.get(key, ""))[:255] for key in ("do", "target", "for", "language")})
+        order = {key: str(asked.get(key, ""))[:255] for key in ("do", "target", "for", "language")}
+        if order["language"] not in LANGUAGES:
+            order["language"] = self.language(request)
+        said = impossible(order["do"], order["target"], order["language"])
+        if said:
+            return JSONResponse({"status": 2, "text": said})
+        answer = await self.looker.act(order)
+        known = answer.get("text")
+        if known in (ENDED, LATE):
+            speak(order["language"])
+            answer = {**answer, "text": _(known)}
         return JSONResponse(answer)
 
 
-def times() -> list[tuple[str, str]]:
-    """For how long somebody can be denied."""
-    return [
-        ("1h", _("an hour")),
-        ("24h", _("a day")),
-        ("7d", _("7 days")),
-        ("30d", _("30 days")),
-        ("", _("for good")),
-    ]
+def preferred(accepted: str) -> str:
+    """The language that a browser would rather have (Accept-Language, RFC 9110, 12.5.4); English where it names none of ours."""
+    best, weight = "en", 0.0
+    for wanted in accepted[:500].lower().split(","):
+        name, _semicolon, more = wanted.partition(";")
+        found = QUALITY(more.strip())
+        quality = float(found[1]) if found else 1.0 if not more.strip() else 0.0
+        language = name.strip().partition("-")[0]
+        if language in LANGUAGES and quality > weight:
+            best, weight = language, quality
+    return best
+
+
+def impossible(verb: str, target: str, language: str) -> str:
+    """Why a verb cannot be done to this, in this language; nothing where it can be, or where there is no such verb."""
+    if verb not in NO_TARGET:
+        return ""
+    try:
+        command(verb, target)
+    except BrokerError:
+        speak(language)
+        return _(NO_TARGET[verb])
+    return ""
 
 
 def words() -> dict[str, str]:

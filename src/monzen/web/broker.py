@@ -14,12 +14,15 @@ from typing import Any, Final
 
 from monzen.config import HOST, LENGTH, prefix_of
 from monzen.services import command as program
+from monzen.show.words import N_
 
 LONGEST: Final = 1 << 25  # bytes of an answer
 DENIED: Final = 200_000  # networks that are told of, and
 LASTING: Final = 2_000  # denials that are told of one by one, the newest: with their reasons some 2 MB
 VERBS: Final = ("deny", "release", "allow")
 PATIENCE: Final = 60.0  # seconds: the ledger may be busy
+LATE: Final = N_("It took longer than a minute and was stopped. See what became of it: monzen gate status")
+ENDED: Final = N_("Nothing was done: the half of monzen serve that may do it has ended. Start monzen serve again")
 
 
 class BrokerError(Exception):
@@ -88,7 +91,7 @@ class Broker:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return {"status": 2, "text": "no answer in time"}
+            return {"status": 2, "text": LATE}
         return {"status": done.returncode, "text": done.stdout.decode("utf-8", "replace")[:20_000]}
 
     def gate(self, since: float) -> dict[str, Any]:

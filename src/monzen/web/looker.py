@@ -60,7 +60,7 @@ class LiveLooker:
         answer = await self._ask(asked)
         await self._gate()
         self.version += 1
-        return answer if answer is not None else {"status": 2, "text": "the gate's half has ended"}
+        return answer if answer is not None else {"status": 2, "text": broker.ENDED}
 
     async def run(self) -> None:
         """Look, for ever. Ends where the half with rights has ended."""

@@ -39,9 +39,12 @@
     const found = await answer.json();
     told(target, found.text);
   };
-  const act = (verb, target, shown = target) => {
+  const act = async (verb, target, shown = target) => {
     if (!target) return;
     if (verb === "why") { explain(target); return; }
+    const checked = await ask(`/check?${new URLSearchParams({ do: verb, target, lang: known.language })}`);
+    const wrong = checked.ok ? (await checked.json()).text : words("refused", { status: checked.status });
+    if (wrong) { told(words(verb), wrong); return; }
     document.getElementById("detail")?.close();
     const time = make("select", known.times.map(([value, label]) => make("option", label, { value })));
     const box = dialog("sure", [make("h2", words(`sure-${verb}`, { target: shown })), make("p", words(`what-${verb}`))]);
