@@ -1,9 +1,11 @@
 """The live page in a real browser, over a real gate: look, filter, explain, deny, release, allow; and who is refused."""
 
 import http.client
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,17 +25,17 @@ NEEDS = ("nft", "ss", "setpriv", "useradd", "chromium")
 class Served:
     """`monzen serve` as root, in the sandbox, and what it printed."""
 
-    def __init__(self, *options, user=None):
+    def __init__(self, *options, user=None, language="en"):
         self.out = Path("/run/serve.out")
         before = [] if user is None else ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
         command = [*before, sys.executable, "-m", "monzen", "serve", *map(str, options)]
-        given = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        given = {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": language, "TZ": "UTC"}
         self.process = subprocess.Popen(command, stdout=self.out.open("w"), stderr=subprocess.STDOUT, env=given)
 
     def address(self):
-        found = until(lambda: re.search(r"(?:Open|Listening at) (\S+?)(?: in|\. From)", self.out.read_text()) or self.ended(), 30, what="the address")
+        found = until(lambda: re.search(r"(?:Open|Listening at) (\S+?)(?: in|\. From)|(http://\S+)", self.out.read_text()) or self.ended(), 30, what="the address")
         assert found is not True, self.out.read_text()
-        return found[1]
+        return found[1] or found[2]
 
     def ended(self):
         return self.process.poll() is not None
@@ -75,8 +77,8 @@ def guess(client, name, at):
 def everything(language):
     """As an admin would use it, in one language."""
     words = {
-        "en": {"deny": "Deny", "release": "Release", "allow": "Allow", "why": "Explain", "away": "Turn 203.0.113.0/24 away?", "nobody": "Nobody is denied"},
-        "ja": {"deny": "拒否", "release": "解除", "allow": "許可", "why": "説明", "away": "203.0.113.0/24 を拒否しますか", "nobody": "拒否されているものはありません"},
+        "en": {"deny": "Deny", "release": "Release", "allow": "Allow", "why": "Explain", "away": "Turn 203.0.113.0/24 away?", "nobody": "Nobody is denied", "address": "This is no address", "host": "or a host name"},
+        "ja": {"deny": "拒否", "release": "解除", "allow": "許可", "why": "説明", "away": "203.0.113.0/24 を拒否しますか", "nobody": "拒否されているものはありません", "address": "アドレスではありません", "host": "ホスト名"},
     }[language]
     now = time.time()
     machine("".join(guess(f"203.0.113.{n}", f"n{n}x{k}", now - 600 + 5 * n + k) for n in range(1, 7) for k in range(4)))
@@ -129,6 +131,13 @@ def everything(language):
         shown(page, "#told pre", name.partition("/")[0])
         assert name.partition("/")[0] in monzen("allow")
         page.keyboard.press("Escape")
+        # ---- what is no address is refused before anybody is asked
+        for verb, text, said in (("deny", "hello", words["address"]), ("release", "hello", "monzen list"), ("allow", "-x", words["host"])):
+            page.locator("#act input").fill(text)
+            page.get_by_role("button", name=words[verb], exact=True).click()
+            shown(page, "#told pre", said)
+            assert page.locator("#sure").count() == 0
+            page.keyboard.press("Escape")
         # ---- a refusal is said
         page.locator("#act input").fill("127.0.0.1")
         page.get_by_role("button", name=words["deny"], exact=True).click()
@@ -161,6 +170,93 @@ def asked(method, path, headers=(), body=None):
     text = answer.read()
     link.close()
     return answer.status, text, dict(answer.getheaders())
+
+
+def session(served):
+    """The headers of a browser that has opened the address."""
+    ours = {"Host": f"127.0.0.1:{PORT}"}
+    token = served.address().partition("token=")[2]
+    return {**ours, "Cookie": asked("GET", f"/?token={token}", ours)[2]["set-cookie"].partition(";")[0]}
+
+
+@live(needs=("nft", "useradd"), seconds=120, net=False)
+def test_the_page_speaks_the_language_of_its_reader():
+    """Also what the ledger keeps, and what root's half says: whatever language the process has, and though both read at once."""
+    now = time.time()
+    machine("".join(guess(f"203.0.113.{n}", f"n{n}x{k}", now - 600 + 5 * n + k) for n in range(1, 7) for k in range(4)))
+    monzen("scan", "--apply", "--yes", "--firewall", "nftables")
+    monzen("deny", "198.51.100.9", "--port", "25/tcp", "--note", "seen before")
+    said = {
+        "en": ("typed by hand; seen before", "198.51.100.9 port 25/tcp"),
+        "ja": ("手動; seen before", "198.51.100.9 ポート 25/tcp"),
+    }
+    wrong = {"en": "This is no address", "ja": "アドレスではありません"}
+    accepted = {"en": ("en-GB,en;q=0.9", "fr, en;q=0.5, ja;q=0.1", "", "*"), "ja": ("ja", "ja-JP,ja;q=0.9,en;q=0.8", "en;q=0.3, JA;q=0.7")}
+    for process in ("en", "ja"):
+        with Served(language=process) as served:
+            known = session(served)
+            until(lambda known=known: b"198.51.100.9" in asked("GET", "/", known)[1], 20, what="the gate on the page")
+            for header, language in [(text, code) for code, texts in accepted.items() for text in texts] * 2:
+                spoken = {**known, "Accept-Language": header}
+                page = asked("GET", "/", spoken)[1].decode()
+                assert f'<html lang="{language}"' in page, header
+                for code, texts in said.items():
+                    assert [t in page for t in texts] == [code == language] * 2, (process, header, code)
+                assert wrong[language] in json.loads(asked("GET", "/check?do=deny&target=hello", spoken)[1])["text"]
+                proof = re.search(r'"proof":"([^"]+)"', page)[1]
+                order = {"do": "deny", "target": "hello"}
+                good = {**spoken, "X-Monzen": proof, "Origin": f"http://127.0.0.1:{PORT}", "Content-Type": "application/json"}
+                assert wrong[language] in json.loads(asked("POST", "/do", good, json.dumps(order).encode())[1])["text"]
+            assert json.loads(asked("GET", "/check?do=release&target=17", known)[1])["text"] == ""
+
+
+CROWD = """
+import select, socket, sys, time
+held, opened, end = [], 0, time.monotonic() + float(sys.argv[1])
+print("at it", flush=True)
+while time.monotonic() < end:
+    link = socket.socket()
+    link.setblocking(False)
+    link.connect_ex(("127.0.0.1", 8765))
+    held.append(link)
+    opened += 1
+    if len(held) > 400:
+        held.pop(0).close()
+    time.sleep(0.001)
+print(opened)
+"""
+
+
+@live(needs=("nft", "setpriv", "useradd"), seconds=120, net=False)
+def test_nobody_keeps_out_another_user_of_this_machine():
+    """A user who takes every seat, and takes it again as soon as it is free, is in his own way only."""
+    machine(WEEK.read_text())
+    with Served() as served:
+        known = session(served)
+        until(lambda: asked("GET", "/", known)[0] == 200, 20, what="the page")
+        crowd = subprocess.Popen(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", CROWD, "8"], stdout=subprocess.PIPE, text=True
+        )
+        assert crowd.stdout.readline() == "at it\n"
+        time.sleep(1)
+        took, pages = [], 0
+        while crowd.poll() is None:
+            begun = time.monotonic()
+            slow = socket.create_connection(("127.0.0.1", PORT), timeout=10)  # through ssh, a second passes before it asks
+            time.sleep(0.5)
+            slow.sendall("".join(["GET /page HTTP/1.1\r\n", *(f"{k}: {v}\r\n" for k, v in known.items()), "Connection: close\r\n\r\n"]).encode())
+            answer = slow.makefile("rb").read()
+            slow.close()
+            assert answer.startswith(b"HTTP/1.1 200"), answer[:100]
+            took.append(time.monotonic() - begun - 0.5)
+            pages += 1
+        opened = int(crowd.stdout.read())
+        assert opened > 1000, "it was no crowd"
+        assert pages > 2
+        assert max(took) < 4, took
+        held = [socket.create_connection(("127.0.0.1", PORT), timeout=10) for _ in range(5)]
+        assert all(link.recv(10) == b"" for link in held), "who asks for nothing is sent away"
+        assert asked("GET", "/", known)[0] == 200
 
 
 @live(needs=("nft", "setpriv", "useradd"), seconds=120, net=False)
@@ -228,8 +324,6 @@ def test_who_is_refused():
 
 @live(needs=("nft", "useradd"), seconds=60, net=False)
 def test_a_socket_for_the_same_user_only():
-    import socket
-
     machine()
     with Served("--listen", "unix:/run/monzen-serve.sock") as served:
         served.address()

@@ -38,11 +38,10 @@ LOADED: Final = (
     "encodings.latin_1", "encodings.unicode_escape", "h11", "inspect", "json", "multiprocessing", "starlette.applications",
     "uvicorn", "uvicorn.config", "uvicorn.lifespan.off", "uvicorn.logging", "uvicorn.loops.asyncio",
     "uvicorn.protocols.http.h11_impl", "uvicorn.server", "zoneinfo", "monzen.places", "monzen.show.html.page",
-    "monzen.verbs.looking", "monzen.verbs.report", "monzen.web.app", "monzen.web.doors", "monzen.web.looker",
+    "monzen.verbs.looking", "monzen.verbs.report", "monzen.web.app", "monzen.web.doors", "monzen.web.looker", "monzen.web.seats",
 )  # fmt: skip
 NO_NEW_PRIVS: Final = 38  # prctl(2), PR_SET_NO_NEW_PRIVS
 SAYS: Final = 1_000  # lines that the half without rights may say
-LATE: Final = 10.0  # seconds in which a client must have asked for something
 SHORTEST: Final = 20  # letters of a token that somebody chose
 
 
@@ -317,23 +316,30 @@ def _page(
     from monzen.web.app import Site
     from monzen.web.doors import Doors
     from monzen.web.looker import LiveLooker
+    from monzen.web.seats import SEATS, WAITING, protocol
 
     live = look()
     zone = local_zone()
     looker = LiveLooker(live, zone, link, names=options.names, place=_places(options.places))
     local = address.startswith("/")
 
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets=sockets)
+            if not self.should_exit:
+                listener.listen(WAITING)  # `backlog` is also how many are taken in at once, each with a file of ours
+
     async def serve() -> None:
         doors = Doors(_none, token, hosts, local=local)
         site = Site(looker, zone, proof=doors.proof, names=options.names, host=socket.gethostname())
         doors.app = site.app()
         wanted: dict[str, Any] = {
-            "loop": "asyncio", "http": _patient(), "ws": "none", "lifespan": "off", "log_level": "warning",
-            "server_header": False, "limit_concurrency": 64, "timeout_keep_alive": 20, "proxy_headers": False,
+            "loop": "asyncio", "http": protocol(), "ws": "none", "lifespan": "off", "log_level": "warning",
+            "server_header": False, "backlog": SEATS, "timeout_keep_alive": 20, "proxy_headers": False,
             "timeout_graceful_shutdown": 1, "h11_max_incomplete_event_size": 16_384,  # not in Debian 12's
         }  # fmt: skip
         known = inspect.signature(uvicorn.Config).parameters
-        server = uvicorn.Server(uvicorn.Config(doors, **{key: value for key, value in wanted.items() if key in known}))
+        server = Server(uvicorn.Config(doors, **{key: value for key, value in wanted.items() if key in known}))
         site.ended = lambda: server.should_exit
         looking = asyncio.create_task(looker.run())
         looking.add_done_callback(lambda _task: setattr(server, "should_exit", True))
@@ -355,23 +361,6 @@ def _page(
     finally:
         live.close()
     return 0
-
-
-def _patient() -> Any:  # noqa: ANN401  # a class of uvicorn's
-    """uvicorn's way of HTTP/1.1, but that a client who asks for nothing is sent away."""
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-
-    class Patient(H11Protocol):
-        def connection_made(self, transport: Any) -> None:  # noqa: ANN401  # as asyncio has it
-            super().connection_made(transport)
-            self.loop.call_later(LATE, self.late)
-
-        def late(self) -> None:
-            cycle: Any = self.cycle  # None before the first request, whatever its type says
-            if cycle is None and not self.transport.is_closing():
-                self.transport.close()
-
-    return Patient
 
 
 async def _none(_scope: Any, _receive: Any, _send: Any) -> None:  # noqa: ANN401  # what ASGI has

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
 
+from monzen.web.seats import PROVEN
+
 COOKIE: Final = "monzen"
 HEADER: Final = b"x-monzen"  # of what changes something: no form and no image of another page can send it
 LONGEST: Final = 4096  # bytes of a body
@@ -62,6 +64,7 @@ class Doors:
         if not self._known(headers):
             await self._greet(scope, send)
             return
+        _proven(scope)
 
         async def spoken(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -114,12 +117,20 @@ class Doors:
         if scope["method"] not in SAFE or not hmac.compare_digest(given.encode(), self.token.encode()):
             await _refuse(send, 401)
             return
+        _proven(scope)
         cookie = f"{COOKIE}={self.session}; HttpOnly; SameSite=Strict; Path=/"
         rest = urlencode({name: values[0] for name, values in asked.items()})
         place = "/" + ("?" + rest if rest else "")
         headers = [(b"location", place.encode()), (b"set-cookie", cookie.encode()), (b"content-length", b"0"), *SPOKEN]
         await send({"type": "http.response.start", "status": 303, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
+
+
+def _proven(scope: Scope) -> None:
+    """Whose connection it is: somebody's who may ask."""
+    tell = scope.get(PROVEN)
+    if tell is not None:
+        tell()
 
 
 REFUSALS: Final = {
@@ -134,6 +145,7 @@ REFUSALS: Final = {
 
 async def _refuse(send: Send, status: int) -> None:
     body = f"{status} {REFUSALS[status]}\n".encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()), *SPOKEN]
+    about = (b"content-length", str(len(body)).encode()), (b"connection", b"close")  # a stranger holds no seat
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), *about, *SPOKEN]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
