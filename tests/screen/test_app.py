@@ -20,7 +20,7 @@ from monzen.looking import Live
 from monzen.mode import Mode, write_mode
 from monzen.screen import app as app_module
 from monzen.screen.app import Watching
-from monzen.screen.asking import Asking, Choosing, Reading, Typing
+from monzen.screen.asking import Asking, Choosing, Lasting, Reading, Typing
 from monzen.screen.lines import Look
 from monzen.screen.pane import Pane
 from monzen.screen.seer import Seer
@@ -34,7 +34,7 @@ MARKUP = ["[red]x[/]", "[@click=app.quit]go[/]", "[/]", "[bold", "]", "[link=jav
 
 
 @pytest.fixture(autouse=True)
-def language():
+def spoken():
     yield
     speak("en")
     speak()
@@ -121,6 +121,11 @@ def test_every_size_in_both_languages(tmp_path, language, size, what):
         if what == "many":
             await hand.until(lambda: hand.app.sight.would >= 5_000)
             assert len(hand.app.sight.denied) == 500
+            listed = {"en": f" {hand.app.sight.would:,}, the newest 500", "ja": f" {hand.app.sight.would:,}, 新しい順に500件まで"}[language]
+            assert listed in hand.text()
+            await hand.press("tab")
+            assert f" 1/{hand.app.sight.would:,}, " in hand.text()
+            await hand.press("shift+tab")
         rows = hand.rows()
         assert len(rows) == size[1]
         assert {cell_len(row) for row in rows} == {size[0]}
@@ -128,8 +133,13 @@ def test_every_size_in_both_languages(tmp_path, language, size, what):
         titles = {"en": ("Attempts", "Would be denied", "Near a denial"), "ja": ("試行", "拒否の対象", "拒否に近い")}[language]
         assert [t for t in titles if t not in text] == []
         assert ("203.0.113.7" in text) == (what == "one")
+        colours = {s.style.color.name for strip in hand.app.screen._compositor.render_strips() for s in strip if s.style and s.style.color}
+        assert colours <= {"default", "red"}, "on white and on black: yellow, green and cyan cannot be read on both"
         keys = {"en": "e explain", "ja": "e 理由"}[language]
         assert keys in rows[-1]
+        last = {"en": ("Tab next list", "? help  q quit"), "ja": ("Tab 次の一覧", "? ヘルプ  q 終了")}[language]
+        assert [k for k in last if k not in rows[-1]] == []
+        assert "…" not in rows[-1]
         for key in ("?", "e", "f", "!"):
             if key == "e" and what == "nothing":
                 continue
@@ -204,6 +214,13 @@ def test_keys_that_look(tmp_path):
         await hand.press(*"198.51", "enter")
         assert [r.client for r in hand.pane("attempts").rows] == ["198.51.100.2", "198.51.100.1"]
         assert "198.51" in hand.rows()[0]
+        await hand.press("tab", "f", "ctrl+u", *"nobody else", "enter")
+        assert [len(hand.pane(n).rows) for n in ("attempts", "denied", "suspects")] == [0, 0, 0]
+        assert hand.text().count("nobody with this text") == 3
+        await hand.press("escape")
+        assert "nobody else" not in hand.text()
+        assert len(hand.pane("attempts").rows) == 32
+        await hand.press("shift+tab")
         await hand.press("f", "ctrl+u", "enter")
         assert len(hand.pane("attempts").rows) == 32
         await hand.press("q")
@@ -257,7 +274,7 @@ def test_hostile_text_is_text(tmp_path):
         assert hand.app.is_running
         assert hand.app.export_screenshot()
 
-    drive(log, work, (200, 120))
+    drive(log, work, (240, 120))
 
 
 def with_ledger(tmp_path):
@@ -297,6 +314,8 @@ def test_only_root_changes_anything(tmp_path, monkeypatch, key):
         await hand.press(key)
         assert len(hand.app.screen_stack) == 1
         assert "root" in hand.foot()
+        hand.app._untell(hand.app.said)
+        assert "deny" not in hand.foot(), "a key that only refuses is not offered"
 
     drive(log, work)
 
@@ -306,6 +325,10 @@ def test_only_root_changes_anything(tmp_path, monkeypatch, key):
     (["a", "y"], "Never deny 203.0.113.1 from now on?", [("allow", "203.0.113.1")]),
     (["d", "1", "y"], "Deny 203.0.113.1?", [("deny", "203.0.113.1")]),
     (["d", "2", "y"], "Deny 203.0.113.0/24?", [("deny", "203.0.113.0/24")]),
+    (["d", "1", "1"], "y: for good   1: an hour   2: a day   3: a week   n: no", [("deny", "203.0.113.1", "1h")]),
+    (["d", "2", "2"], "Deny 203.0.113.0/24?", [("deny", "203.0.113.0/24", "24h")]),
+    (["d", "1", "3"], "Deny 203.0.113.1?", [("deny", "203.0.113.1", "7d")]),
+    (["d", "1", "escape"], "Deny 203.0.113.1?", []),
     (["d", "2", "n"], "Deny 203.0.113.0/24?", []),
     (["d", "1", "enter"], "Deny 203.0.113.1?", []),
     (["r", "escape"], "Release 203.0.113.1?", []),
@@ -316,8 +339,8 @@ def test_it_asks_and_names_what_it_does(tmp_path, monkeypatch, keys, asked, orde
     log = written(tmp_path, *gang(1))
     given = []
 
-    async def decide(verb, target, config=None):
-        given.append((verb, target))
+    async def decide(verb, target, config=None, length=""):
+        given.append((verb, target, *([length] if length else [])))
         return 1, ["not denied: because", "second line"]
 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -328,7 +351,7 @@ def test_it_asks_and_names_what_it_does(tmp_path, monkeypatch, keys, asked, orde
         await hand.until(lambda: hand.pane("attempts").rows)
         for key in keys[:-1]:
             await hand.press(key)
-        assert isinstance(hand.app.screen, (Asking, Choosing))
+        assert isinstance(hand.app.screen, (Asking, Choosing, Lasting))
         assert asked in hand.text()
         assert given == []
         await hand.press(keys[-1])
@@ -354,3 +377,98 @@ def test_of_files_nothing_is_changed(tmp_path, monkeypatch):
         assert "only files" in hand.foot()
 
     drive(log, work, refusal="only files")
+
+
+def login(user, client):
+    return f"dovecot: imap-login: Login: user=<{user}>, method=PLAIN, rip={client}, lip=192.0.2.200, mpid=7, session=<s>"
+
+
+def broken_into():
+    """Guesses, a login of the same client, and later an alarm that is less."""
+    guesses = [(20 * n, failed(f"name{n}", "203.0.113.7")) for n in range(30)]
+    return [*guesses, (4000, login("office@example.net", "203.0.113.7")), *((5000 + n, failed(f"x{n}", "198.51.100.7")) for n in range(9))]
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "! 09-04 11:06 GOT IN: 203.0.113.7 "), ("ja", "! 09-04 11:06 侵入：")])
+@pytest.mark.parametrize("size", SIZES)
+def test_nobody_overlooks_a_break_in(tmp_path, language, word, size):
+    """It stands above all else, with its day, whatever came later; so does it where all alarms are listed."""
+    speak(language)
+    log = written(tmp_path, *broken_into())
+
+    async def work(hand):
+        await hand.until(lambda: hand.app.sight.alarms)
+        assert hand.rows()[2].startswith(word)
+        styles = [s.style for s in hand.app.screen._compositor.render_strips()[2] if s.style and s.text.strip()]
+        assert all(style.reverse and style.bold for style in styles)
+        with log.open("a") as file:
+            said = "postfix/smtpd[7]: warning: unknown[192.0.2.7]: SASL LOGIN authentication failed: Connection lost to authentication server"
+            file.write(lines(*((9000 + n, said) for n in range(9))))
+        await hand.until(lambda: len(hand.app.sight.alarms) > 1)
+        assert hand.rows()[2].startswith(word)
+        assert hand.rows()[3].startswith("! 09-04 12:30 ")
+        assert hand.app.sight.alarms[0].grave
+        await hand.press("exclamation_mark")
+        assert word.split(" ")[3] in hand.rows()[2]
+
+    drive(log, work, size, names=False)
+
+
+def test_what_is_not_of_today_has_its_date(tmp_path):
+    """Of a log that goes on: yesterday's rows; of one that has ended long ago: all of them, and the head says when."""
+    now = time.time()
+    today = dt.datetime.fromtimestamp(now, dt.UTC)
+    log = tmp_path / "mail.log"
+
+    def at(seconds, name, client):
+        return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00 mail ") + failed(name, client) + "\n"
+
+    log.write_text(at(now - 400 * 86400, "old", "203.0.113.6") + at(now - 86400, "info", "203.0.113.7") + at(now, "info", "203.0.113.8"))
+
+    async def work(hand):
+        await hand.until(lambda: len(hand.app.sight.latest) == 3)
+        await hand.until(lambda: hand.text().count("password") == 3)
+        one, two, three = (r.split("203.0.113.")[0].strip() for r in hand.rows() if "203.0.113." in r and "password" in r)
+        assert one == f"{today:%H:%M:%S}"
+        assert two == f"{today - dt.timedelta(days=1):%m-%d %H:%M}"
+        assert three == f"{today - dt.timedelta(days=400):%Y-%m-%d}"
+        assert "up to" not in hand.rows()[0]
+
+    drive(log, work, (100, 30))
+    log.write_text(at(now - 40 * 86400, "info", "203.0.113.7"))
+
+    async def ended(hand):
+        await hand.until(lambda: len(hand.app.sight.latest) == 1)
+        then = today - dt.timedelta(days=40)
+        assert f"up to {then:%Y-%m-%d %H:%M}" in hand.rows()[0]
+        assert f"{then:%m-%d %H:%M} 203.0.113.7" in hand.text()
+
+    drive(log, ended, (100, 30))
+
+
+def test_the_last_line_fits_again_after_a_resize(tmp_path):
+    log = written(tmp_path, *gang(3))
+
+    async def work(hand):
+        for width in (120, 60, 80, 45, 120):
+            await hand.pilot.resize_terminal(width, 24)
+            await hand.pilot.pause()
+            assert "q quit" in hand.foot(), width
+            assert "…" not in hand.foot()
+        assert "p pause" in hand.foot()
+
+    drive(log, work)
+
+
+def test_long_text_says_that_there_is_more(tmp_path):
+    log = written(tmp_path, *gang(3))
+
+    async def work(hand):
+        await hand.press("question_mark")
+        await hand.until(lambda: "PgDn" in hand.rows()[-1])
+        await hand.press("end")
+        assert "only looks" in hand.text()
+        await hand.pilot.resize_terminal(130, 60)
+        await hand.until(lambda: "PgDn" not in hand.rows()[-1])
+
+    drive(log, work, (60, 20))

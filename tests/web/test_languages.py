@@ -12,7 +12,7 @@ from monzen.web.app import impossible, preferred
 
 
 @pytest.fixture(autouse=True)
-def language():
+def spoken():
     yield
     speak()
 

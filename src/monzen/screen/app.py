@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,7 +16,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from monzen.screen import lines
-from monzen.screen.asking import Asking, Choosing, Reading, Typing
+from monzen.screen.asking import Asking, Choosing, Lasting, Reading, Typing
 from monzen.screen.deciding import decide
 from monzen.screen.frame import parts
 from monzen.screen.lines import Look, fit
@@ -29,6 +30,7 @@ PANES: Final = ("attempts", "denied", "suspects")
 WIDE: Final = 130  # columns from which on the lists stand side by side
 SHORT: Final = 24  # lines below which the list with the cursor gets most of the room
 KEY: Final = 10  # columns of a key in the help
+LEAST: Final = ("p", "f", "a", "!", "r", "Tab")  # keys that a narrow last line leaves out, in this order; the help has them
 HINTED: Final = 8.0  # seconds that an answer stays in the last line
 
 
@@ -38,7 +40,8 @@ class Watching(App[None]):
     CSS = """
     * { scrollbar-size-vertical: 1; }
     Screen { background: ansi_default; color: ansi_default; layers: base; }
-    #head, #spark, #news, #foot { height: 1; }
+    #head, #spark, #foot { height: 1; }
+    #news { height: auto; max-height: 2; }
     #news.none { display: none; }
     #lists { layout: vertical; height: 1fr; }
     #lists.wide { layout: grid; grid-size: 2 2; grid-columns: 3fr 4fr; grid-gutter: 0 2; }
@@ -66,6 +69,7 @@ class Watching(App[None]):
         Binding("f,slash", "filter", show=False),
         Binding("question_mark,h", "help", show=False),
         Binding("exclamation_mark", "alarms", show=False),
+        Binding("escape", "all", show=False),
     ]
 
     class Seen(Message):
@@ -134,6 +138,7 @@ class Watching(App[None]):
         lists = self.query_one("#lists")
         lists.set_class(self.size.width >= WIDE, "wide")
         lists.set_class(self.size.height < SHORT and self.size.width < WIDE, "short")
+        self._foot()
         self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
@@ -142,25 +147,28 @@ class Watching(App[None]):
             return
         screen = self.screen_stack[0]
         width = self.size.width
-        head = lines.headline(sight)
-        if self.wanted:
-            head.append("  ")
-            head.append(_("filter: {text}").format(text=self.wanted), style="reverse")
+        head = lines.headline(sight, width, self.look)
+        if self.wanted:  # what an empty list would be for, so it stands before all else
+            said = _("only: {text} (Esc: all)").format(text=self.wanted)
+            head = Text.assemble(("monzen", "bold"), "  ", (said, "reverse"), head[len("monzen") :])
         screen.query_one("#head", Static).update(cut(head, width))
         screen.query_one("#spark", Static).update(lines.spark(sight, width, self.look))
-        found = lines.news(sight, width)
-        screen.query_one("#news", Static).update(found if found is not None else "")
-        screen.query_one("#news").set_class(found is None, "none")
-        for name, (title, rows, draw, none) in zip(PANES, parts(sight), strict=True):
+        found = lines.news(sight, width, self.look)
+        screen.query_one("#news", Static).update(Text("\n").join(found))
+        screen.query_one("#news").set_class(not found, "none")
+        self._foot()
+        for name, part in zip(PANES, parts(sight), strict=True):
             pane = screen.query_one(f"#{name}", Pane)
-            pane.note = ""
+            pane.note, rows = "", part.rows
             if name == "attempts" and self.paused is not None:
                 before = self.paused[0]
                 new = sum(1 for a in rows if not before.latest or a.at > before.latest[0].at)
                 pane.note = _("paused, {n} new").format(n=new)
-                rows = before.latest
-            shown = [r for r in rows if self._wants(r)] if self.wanted else rows
-            pane.put(title, shown, draw, none, sight)
+                part = part._replace(rows=before.latest, total=len(before.latest))
+            if self.wanted:
+                shown = [r for r in part.rows if self._wants(r)]
+                part = part._replace(rows=shown, total=len(shown), bounds="", none=_("nobody with this text"))
+            pane.put(part, sight)
 
     def _wants(self, row: tuple[Any, ...]) -> bool:
         """Whether a row has the text of the filter in any of what it shows."""
@@ -173,14 +181,22 @@ class Watching(App[None]):
         if self.said:
             self.screen_stack[0].query_one("#foot", Static).update(Text(fit(self.said, width), style="reverse"))
             return
-        keys = (
+        keys = [
             ("e", _("explain")), ("d", _("deny")), ("r", _("release")), ("a", _("allow")), ("p", _("pause")),
-            ("f", _("filter")), ("Tab", _("next list")), ("?", _("help")), ("q", _("quit")),
-        )  # fmt: skip
-        line = Text(no_wrap=True)
-        for key, does in keys:
-            line.append(key, style="bold")
-            line.append(f" {does}  ", style="dim")
+            ("f", _("filter")), ("!", _("alarms")), ("Tab", _("next list")), ("?", _("help")), ("q", _("quit")),
+        ]  # fmt: skip
+        out = set() if self.sight is not None and (self.sight.alarms or self.sight.troubles) else {"!"}
+        out |= {"d", "r", "a"} if self.refusal or os.geteuid() != 0 else set()
+        for least in ("", *LEAST):
+            out.add(least)
+            line = Text(no_wrap=True)
+            for key, does in keys:
+                if key not in out:
+                    line.append("  " if line else "")
+                    line.append(key, style="bold")
+                    line.append(f" {does}", style="dim")
+            if cell_len(line.plain) <= width:
+                break
         self.screen_stack[0].query_one("#foot", Static).update(cut(line, width))
 
     def tell(self, said: str) -> None:
@@ -241,6 +257,11 @@ class Watching(App[None]):
 
         self.push_screen(Typing(_("Show only rows with this text: an address or its beginning, a service"), self.wanted), take)
 
+    def action_all(self) -> None:
+        """No filter any more."""
+        self.wanted = ""
+        self._draw()
+
     def action_help(self) -> None:
         """The keys in sentences."""
         self.push_screen(
@@ -248,8 +269,9 @@ class Watching(App[None]):
                 "monzen watch",
                 [
                     _("Attempts: who guesses passwords or probes, the newest first; denied: turned away by then."),
-                    _("Denied: who is turned away now, the newest first, how often they knocked since, and why."),
-                    _("Near a denial: who is under suspicion, and how near to the limit that it is nearest to."),
+                    _("Denied: who is turned away now, the newest first; since when, how often they knocked since, and why."),
+                    _("Would be denied: the same, but the gate is not armed (monzen arm), or cannot be asked without root."),
+                    _("Near a denial: who is under suspicion. 3/6: three were counted, six deny. A full bar: see e."),
                     "",
                     *(
                         fit(key, KEY) + does
@@ -261,7 +283,7 @@ class Watching(App[None]):
                             ("r", _("release it")),
                             ("a", _("never deny it")),
                             ("p", _("stop the list of attempts, or let it go on")),
-                            ("f", _("show only rows with some text")),
+                            ("f, /", _("show only rows with some text; Esc: all again")),
                             ("!", _("what you should look at")),
                             ("q", _("quit")),
                         )
@@ -309,8 +331,12 @@ class Watching(App[None]):
         def chosen(number: int | None) -> None:
             if number is not None and number >= 0:
                 name = names[number]
-                more = _("On every port, for good, without an answer. Undo: monzen release {target}").format(target=name)
-                self._ask("deny", name, _("Deny {target}?").format(target=name), more)
+                more = _("On every port, without an answer. Undo: monzen release {target}").format(target=name)
+
+                def answered(length: str | None) -> None:
+                    self._answered("deny", name, length)
+
+                self.push_screen(Lasting(_("Deny {target}?").format(target=name), more), answered)
 
         if len(names) == 1:
             chosen(0)
@@ -328,16 +354,17 @@ class Watching(App[None]):
         return self._row()
 
     def _ask(self, verb: str, target: str, question: str, more: str) -> None:
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.run_worker(self._decide(verb, target), exclusive=False)
-            else:
-                self.tell(_("Nothing was changed."))
+        self.push_screen(Asking(question, more), lambda yes: self._answered(verb, target, "" if yes else None))
 
-        self.push_screen(Asking(question, more), answered)
+    def _answered(self, verb: str, target: str, length: str | None) -> None:
+        """`length` is None where it shall not be done."""
+        if length is not None:
+            self.run_worker(self._decide(verb, target, length), exclusive=False)
+        else:
+            self.tell(_("Nothing was changed."))
 
-    async def _decide(self, verb: str, target: str) -> None:
-        status, said = await decide(verb, target, self.config)
+    async def _decide(self, verb: str, target: str, length: str) -> None:
+        status, said = await decide(verb, target, self.config, length)
         self.seer.wake()
         if status == 0 and len(said) == 1:
             self.tell(said[0])

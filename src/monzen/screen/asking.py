@@ -12,6 +12,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from monzen.show.lengths import LENGTHS, lengths
 from monzen.show.text import safe
 from monzen.show.words import _
 
@@ -49,6 +50,15 @@ class Reading(ModalScreen[None]):
                 yield Static(words(*self.said))
             yield Static(words(_("Esc: back"), style="dim"), classes="foot")
 
+    def on_resize(self) -> None:
+        """How to see the rest, where there is one."""
+        self.call_after_refresh(self._more)
+
+    def _more(self) -> None:
+        rest = self.query_one(VerticalScroll).max_scroll_y > 0
+        said = _("Esc: back") + ("   " + _("↓ ↑ PgDn PgUp: the rest") if rest else "")
+        self.query_one(".foot", Static).update(words(said, style="dim"))
+
     def action_roll(self, where: str) -> None:
         """Turn the page."""
         getattr(self.query_one(VerticalScroll), f"scroll_{where}")(animate=False)
@@ -76,6 +86,31 @@ class Asking(ModalScreen[bool]):
     def action_answer(self, yes: bool) -> None:
         """Said."""
         self.dismiss(yes)
+
+
+class Lasting(ModalScreen[str]):
+    """For how long: as `monzen deny --for` takes it, "" without it; None: not at all."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(n) if n else "y", f"take({n})", show=False) for n in range(len(LENGTHS))),
+        Binding("n,escape,q,enter", "dismiss(None)", show=False),
+    ]
+
+    def __init__(self, question: str, *more: str) -> None:
+        super().__init__()
+        self.question, self.more = question, more
+
+    def compose(self) -> ComposeResult:
+        """The question and its answers."""
+        answers = [f"{n or 'y'}: {name}" for n, (_length, name) in enumerate(lengths())]
+        with Vertical(classes="paper question"):
+            yield Static(words(self.question, style="bold"))
+            yield Static(words(*self.more))
+            yield Static(words("   ".join([*answers, _("n: no")]), style="bold"), classes="foot")
+
+    def action_take(self, number: int) -> None:
+        """Said."""
+        self.dismiss(LENGTHS[number][0])
 
 
 class Choosing(ModalScreen[int]):

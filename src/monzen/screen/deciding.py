@@ -17,9 +17,9 @@ PATIENCE: Final = 60.0  # seconds: ufw's lock, and its rules
 LINES: Final = 40  # that are shown of what it said
 
 
-async def decide(verb: str, target: str, config: str | None = None) -> tuple[int, list[str]]:
-    """`monzen deny|release|allow TARGET`: its exit status, and what it said."""
-    given = [verb, *(("--config", config) if config else ()), "--", target]
+async def decide(verb: str, target: str, config: str | None = None, length: str = "") -> tuple[int, list[str]]:
+    """`monzen deny|release|allow TARGET`, for a time where a `length` is given: its exit status, and what it said."""
+    given = [verb, *(("--config", config) if config else ()), *(("--for", length) if length else ()), "--", target]
     process = await asyncio.create_subprocess_exec(
         *command(*given),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,

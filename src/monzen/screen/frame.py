@@ -3,46 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live as Drawn
 from rich.text import Text
 
 from monzen.screen import lines
-from monzen.screen.lines import Look
+from monzen.screen.lines import Look, fit
 from monzen.screen.seer import Seer
-from monzen.screen.sight import Sight
+from monzen.screen.sight import SUSPECTS, Sight
+from monzen.show.chronicle import LATEST as ATTEMPTS
 from monzen.show.words import _, ngettext
 
 Rows = Callable[[Sequence[Any], Sight, int, Look], list[Text]]  # rows of one kind as lines
 
 
-def parts(sight: Sight) -> list[tuple[str, Sequence[Any], Rows, str]]:
-    """The three lists: title, rows, how they are drawn, and what is said where there are none."""
+class Part(NamedTuple):
+    """One of the three lists."""
+
+    title: str
+    columns: str  # what stands in them
+    rows: Sequence[Any]
+    total: int  # there are so many, as far as it is known; the rows are the first of them
+    bounds: str  # which ones the rows are, where they are not all
+    draw: Rows
+    none: str  # what is said where there are none
+
+
+def parts(sight: Sight) -> list[Part]:
+    """The three lists."""
     denied = _("Denied") if sight.mode is not None and not sight.would else _("Would be denied")
     if sight.really and sight.would:
         denied = _("Denied, and would be")
+    newest, nearest = _("the newest {n:,}"), _("the nearest {n:,}")
+    rows: tuple[Sequence[Any], ...] = (sight.latest, sight.denied, sight.suspects)
+    seen, shown, near = map(len, rows)
+    total = sight.really + sight.would
+    bounds = (
+        newest.format(n=seen) if seen >= ATTEMPTS else "",
+        newest.format(n=shown) if shown < total else "",
+        nearest.format(n=near) if near >= SUSPECTS else "",
+    )
+    what = (_("(time, who, service, what)"), _("(since, who, knocks since, why)"), _("(counted of the limit, who, last, limit)"))
     return [
-        (_("Attempts"), sight.latest, lines.attempts, _("nobody so far")),
-        (denied, sight.denied, lines.denials, _("nobody")),
-        (_("Near a denial"), sight.suspects, lines.suspects, _("nobody")),
+        Part(_("Attempts"), what[0], rows[0], seen, bounds[0], lines.attempts, _("nobody so far")),
+        Part(denied, what[1], rows[1], total, bounds[1], lines.denials, _("nobody")),
+        Part(_("Near a denial"), what[2], rows[2], near, bounds[2], lines.suspects, _("nobody")),
     ]
+
+
+def heading(mark: str, title: str, columns: str, width: int, style: str = "bold") -> Text:
+    """The title, and behind it what stands in the columns, where there is room for all of that."""
+    text = Text(no_wrap=True)
+    text.append(fit(mark + title, min(width, cell_len(mark + title))), style=style)
+    tail = f"  {columns}"
+    if columns and cell_len(text.plain) + cell_len(tail) <= width:
+        text.append(tail, style="dim")
+    return text
 
 
 def frame(sight: Sight, width: int, look: Look, height: int | None = None) -> list[Text]:
     """The whole screen in lines of this width; in no more than `height` of them, where it is given."""
-    head = [lines.headline(sight), lines.spark(sight, width, look)]
-    found = lines.news(sight, width)
-    if found is not None:
-        head.append(found)
+    head = [lines.headline(sight, width, look), lines.spark(sight, width, look)]
+    head += lines.news(sight, width, look)
     room = 10 if height is None else max(1, (height - len(head) - 3) // 3)
-    for title, rows, draw, none in parts(sight):
-        head.append(Text(title, style="bold"))
-        shown = rows[: room - 1] if len(rows) > room else rows
-        head += draw(shown, sight, width, look) or [Text(none, style="dim")]
-        if len(rows) > len(shown):
-            head.append(Text(ngettext("and {n} more", "and {n} more", len(rows) - len(shown)), style="dim"))
+    for part in parts(sight):
+        head.append(heading("", part.title, part.columns if part.rows else "", width))
+        shown = part.rows[: room - 1] if part.total > room else part.rows
+        head += part.draw(shown, sight, width, look) or [Text(part.none, style="dim")]
+        if part.total > len(shown):
+            head.append(Text(ngettext("and {n} more", "and {n} more", part.total - len(shown)), style="dim"))
     return head if height is None else head[:height]
 
 

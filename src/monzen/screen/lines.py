@@ -11,14 +11,17 @@ from typing import Final, NamedTuple
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from monzen.screen.sight import Attempt, Denied, Near, Sight
-from monzen.show.text import in_zone
+from monzen.screen.sight import Alarm, Attempt, Denied, Near, Sight
+from monzen.show.text import in_zone, stamp
 from monzen.show.words import N_, _, ngettext
 
 LEVELS: Final = "▁▂▃▄▅▆▇█"
 PLAIN_LEVELS: Final = ".:-=+*#@"
 BAR: Final = 8  # cells of a bar
+ROOMY: Final = 100  # columns from which on there is room for all of them
 NARROW: Final = 76  # columns below which the less important ones are left out
+TIME: Final = 11  # columns of a time with its date
+AGES: Final = 300 * 86400  # seconds after which the year says more than the time
 ADDRESS: Final = 15  # columns of an IPv4 address
 MODES: Final = {
     "watch": N_("watch-only"),
@@ -26,7 +29,8 @@ MODES: Final = {
     "paused": N_("paused"),
     "panic": N_("open in a panic"),
 }
-COLOURS: Final = {"watch": "yellow", "armed": "green", "paused": "red", "panic": "red"}
+# Readable on a light ground too: no yellow, cyan or green letters; red is both ways.
+COLOURS: Final = {"watch": "bold", "armed": "bold", "paused": "bold reverse red", "panic": "bold reverse red"}
 LIMITS: Final = {
     "ghosts": N_("names without an account"),
     "known_ghosts": N_("names without an account"),
@@ -66,14 +70,16 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     return " " * (width - size) + text if right else text + " " * (width - size)
 
 
-def clock(at: float, end: float, zone: dt.tzinfo) -> str:
-    """`16:59:45`; of another day `09-04 16h`, as wide."""
-    then, now = in_zone(at, zone), in_zone(end, zone)
-    return f"{then:%H:%M:%S}" if then.date() == now.date() else f"{then:%m-%d}   "
+def clock(at: float, sight: Sight, zone: dt.tzinfo) -> str:
+    """`16:59:45`; of another day than today `09-04 16:59`, of long ago `2024-09-04`."""
+    then, now = in_zone(at, zone), in_zone(sight.end, zone)
+    if then.date() == now.date() and not sight.past:
+        return f"{then:%H:%M:%S}"
+    return f"{then:%m-%d %H:%M}" if abs(sight.end - at) < AGES else f"{then:%Y-%m-%d}"
 
 
-def headline(sight: Sight) -> Text:
-    """The mode, how many are denied, how fast they come."""
+def headline(sight: Sight, width: int, look: Look) -> Text:
+    """The mode, how many are denied, how fast they come; of a log that ended long ago, when."""
     line = Text("monzen", style="bold")
     mode = _("files only") if sight.files else _("the gate cannot be asked")
     if sight.mode in MODES:
@@ -89,6 +95,10 @@ def headline(sight: Sight) -> Text:
     for text, style in parts:
         line.append("  ")
         line.append(text, style=style)
+    if sight.past:
+        ends = "  " + _("up to {time}").format(time=stamp(sight.end, look.zone, seconds=False))
+        if cell_len(line.plain + ends) <= width:
+            line.append(ends)
     return line
 
 
@@ -102,7 +112,7 @@ def spark(sight: Sight, width: int, look: Look) -> Text:
     levels = PLAIN_LEVELS if look.plain else LEVELS
     # a minute with one attempt is to be seen beside one with thousands: only none is none
     drawn = "".join(" " if not n else levels[min(len(levels) - 1, n * len(levels) // (most + 1))] for n in shown)
-    line = Text(" " * (room - len(drawn)) + drawn, style="cyan")
+    line = Text(" " * (room - len(drawn)) + drawn)
     line.append(fit(tail, width - room), style="dim")
     return line
 
@@ -134,10 +144,10 @@ class Columns:
 
 def attempts(rows: Sequence[Attempt], sight: Sight, width: int, look: Look) -> list[Text]:
     """Each attempt a line: when, who, where, what, and whether it was denied by then."""
-    denied = _("denied")
+    denied = _("denied") if sight.mode == "armed" else _("would be")
     cells = [
         (
-            clock(a.at, sight.end, look.zone),
+            clock(a.at, sight, look.zone),
             a.client,
             a.service,
             denied if a.denied else "",
@@ -146,42 +156,50 @@ def attempts(rows: Sequence[Attempt], sight: Sight, width: int, look: Look) -> l
         for a in rows
     ]
     narrow = width < NARROW
-    columns = Columns(width, cells, (8, 39 if not narrow else ADDRESS + 4, 10, cell_len(denied), 0 if narrow else 4))
+    longest = ADDRESS + 4 if narrow else 24 if width < ROOMY else 39  # the /64 of IPv6 is to be seen in any case
+    columns = Columns(width, cells, (TIME, longest, 10, cell_len(denied), 0 if narrow else 4))
     return [
         columns.line(
             (
                 (c[0], "dim"),
                 (c[1], "" if a.denied else "bold"),
                 (c[2], ""),
-                (c[3], "green"),
+                (c[3], ""),
                 (c[4], ">"),
             ),
-            (a.what + (f": {a.name}" if a.name else ""), "dim" if a.denied else "yellow"),
+            (a.what + (f": {a.name}" if a.name else ""), "dim" if a.denied else ""),
         )
         for a, c in zip(rows, cells, strict=True)
     ]
 
 
 def denials(rows: Sequence[Denied], sight: Sight, width: int, look: Look) -> list[Text]:
-    """Each denial a line: since when, whom, how often they knocked since, why."""
+    """Each denial a line: since when, whom, how often they knocked since, why; where there is room, until when."""
     real, would = _("denied"), _("would be")
     mixed = any(not d.real for d in rows) and sight.mode is not None
     cells = [
         (
-            clock(d.at, sight.end, look.zone),
+            clock(d.at, sight, look.zone),
             d.name,
             f"{d.knocks:,}" if d.knocks else "",
             "" if not mixed else real if d.real else would,
+            "" if width < ROOMY else until(d, sight, look.zone),
         )
         for d in rows
     ]
-    columns = Columns(width, cells, (8, 43 if width >= NARROW else 24, 7, max(cell_len(real), cell_len(would))))
+    columns = Columns(width, cells, (TIME, 43 if width >= NARROW else 24, 7, max(cell_len(real), cell_len(would)), 20))
     return [
         columns.line(
-            ((c[0], "dim"), (c[1], "bold" if d.real else ""), (c[2], ">cyan"), (c[3], "green" if d.real else "dim")), (d.why, "")
+            ((c[0], "dim"), (c[1], "bold" if d.real else ""), (c[2], ">"), (c[3], "" if d.real else "dim"), (c[4], "dim")),
+            (d.why, ""),
         )
         for d, c in zip(rows, cells, strict=True)
     ]
+
+
+def until(d: Denied, sight: Sight, zone: dt.tzinfo) -> str:
+    """When it ends."""
+    return _("for good") if d.until is None else _("until {time}").format(time=clock(d.until, sight, zone))
 
 
 def suspects(rows: Sequence[Near], sight: Sight, width: int, look: Look) -> list[Text]:
@@ -191,15 +209,15 @@ def suspects(rows: Sequence[Near], sight: Sight, width: int, look: Look) -> list
             bar(s.near, look),
             f"{s.have}/{s.need}",
             s.name,
-            clock(s.at, sight.end, look.zone) if width >= NARROW else "",
+            clock(s.at, sight, look.zone) if width >= NARROW else "",
         )
         for s in rows
     ]
-    columns = Columns(width, cells, (BAR, 7, 43 if width >= NARROW else 24, 8))
+    columns = Columns(width, cells, (BAR, 7, 43 if width >= NARROW else 24, TIME))
     return [
         columns.line(
             (
-                (c[0], "red" if s.near >= 0.75 else "yellow" if s.near >= 0.5 else ""),
+                (c[0], "red" if s.near >= 0.75 else ""),
                 (c[1], ">"),
                 (c[2], "bold"),
                 (c[3], "dim"),
@@ -210,12 +228,23 @@ def suspects(rows: Sequence[Near], sight: Sight, width: int, look: Look) -> list
     ]
 
 
-def news(sight: Sight, width: int) -> Text | None:
-    """The newest of what a person should look at, in one line; None where there is nothing."""
+def news(sight: Sight, width: int, look: Look) -> list[Text]:
+    """What a person should look at, a line each: the newest break-in; then what cannot be read, or the newest alarm."""
+    found = []
+    grave = [a for a in sight.alarms if a.grave]
+    other = [a for a in sight.alarms if not a.grave]
+    if grave:
+        found.append(_first(grave, sight, width, look, "bold reverse red"))
     if sight.troubles:
-        return Text(fit("! " + sight.troubles[0], width), style="red")
-    if sight.alarms:
-        more = len(sight.alarms) - 1
-        tail = " " + ngettext("(and {n} more)", "(and {n} more)", more) if more else ""
-        return Text(fit("! " + sight.alarms[0].text, width - cell_len(tail)) + tail, style="bold yellow")
-    return None
+        found.append(Text(fit("! " + sight.troubles[0], width), style="red"))
+    elif other:
+        found.append(_first(other, sight, width, look, "bold"))
+    return found
+
+
+def _first(alarms: Sequence[Alarm], sight: Sight, width: int, look: Look, style: str) -> Text:
+    """The first of these, and how many more there are."""
+    more = len(alarms) - 1
+    tail = " " + ngettext("({n} more: key !)", "({n} more: key !)", more) if more else ""
+    said = f"! {clock(alarms[0].at, sight, look.zone)} {alarms[0].text}"
+    return Text(fit(said, width - cell_len(tail)) + tail, style=style)

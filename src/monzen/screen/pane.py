@@ -14,8 +14,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from monzen.screen.frame import Rows
-from monzen.screen.lines import Look, fit
+from monzen.screen.frame import Part, Rows, heading
+from monzen.screen.lines import Look
 from monzen.screen.sight import Sight
 
 CURSOR: Final = Style(reverse=True)
@@ -58,6 +58,9 @@ class Pane(Widget, can_focus=True):
         self.rows: Sequence[Row] = ()
         self.draw_rows: Rows | None = None
         self.sight: Sight | None = None
+        self.columns = ""  # what stands in them
+        self.total = 0
+        self.bounds = ""  # which ones are shown, where not all are
         self.note = ""  # behind the title
         self.cursor = self.top = 0
 
@@ -66,11 +69,12 @@ class Pane(Widget, can_focus=True):
         """The row under the cursor."""
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
 
-    def put(self, title: str, rows: Sequence[Row], draw: Rows, none: str, sight: Sight) -> None:
+    def put(self, part: Part, sight: Sight) -> None:
         """Show these rows."""
         was, moved = self.row, self.cursor - self.top
-        self.title, self.none, self.draw_rows, self.sight = title, none, draw, sight
-        self.rows = rows
+        self.title, self.none, self.draw_rows, self.sight = part.title, part.none, part.draw, sight
+        self.rows, self.total, self.bounds, self.columns = part.rows, part.total, part.bounds, part.columns
+        rows = part.rows
         if was is not None and self.cursor:
             same = _same(was)
             self.cursor = next((n for n, r in enumerate(rows) if _same(r) == same), min(self.cursor, max(0, len(rows) - 1)))
@@ -147,11 +151,11 @@ class Pane(Widget, can_focus=True):
     def _title(self, width: int) -> Text:
         here = self.has_focus
         mark = "  " if not here else "> " if self.look.plain else "▸ "
-        place = f" {self.cursor + 1}/{len(self.rows)}" if here and self.rows else f" {len(self.rows)}" if self.rows else ""
+        place = f" {self.cursor + 1:,}/{self.total:,}" if here and self.rows else f" {self.total:,}" if self.rows else ""
+        place += f", {self.bounds}" if self.bounds else ""
         note = f"  {self.note}" if self.note else ""
-        text = Text(fit(mark + self.title + place + note, width), style="bold underline" if here else "bold")
-        text.no_wrap = True
-        return text
+        style = "bold underline" if here else "bold"
+        return heading(mark, self.title + place + note, self.columns if self.rows else "", width, style)
 
     def _strip(self, text: Text, width: int) -> Strip:
         text.end = ""

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from monzen.gated import because, door
 from monzen.judge.client import Sentence
+from monzen.judge.tables import Breach
 from monzen.ledger import Entry
 from monzen.looking import Live, Suspect
 from monzen.parse.address import text as address
@@ -76,12 +77,14 @@ class Alarm(NamedTuple):
 
     at: float
     text: str
+    grave: bool  # somebody got in
 
 
 class Sight(NamedTuple):
     """One moment. `mode` is None where the gate cannot be asked; `end` is now, or where the log ends if that is long ago."""
 
     end: float
+    past: bool  # it is long ago
     mode: str | None
     files: bool  # only files are looked at, no gate
     reading: bool  # what was written before is not read to its end yet
@@ -89,11 +92,11 @@ class Sight(NamedTuple):
     rate: int  # attempts within the last minute
     minutes: tuple[int, ...]  # attempts of each minute, the last one ending at `end`
     latest: tuple[Attempt, ...]  # newest first
-    denied: tuple[Denied, ...]  # newest first
+    denied: tuple[Denied, ...]  # the newest of `really` and `would`, newest first
     really: int  # denied by the gate
     would: int  # would be denied, were it armed
     suspects: tuple[Near, ...]  # nearest first
-    alarms: tuple[Alarm, ...]  # newest first
+    alarms: tuple[Alarm, ...]  # break-ins first, each newest first
     troubles: tuple[str, ...]  # what cannot be read
 
 
@@ -107,6 +110,7 @@ def see(live: Live, now: float, *, names: bool, before: Sight | None = None) -> 
     denied, really, would, near = found
     return Sight(
         end=end,
+        past=end != now,
         mode=live.gate.mode if live.gate is not None else None,
         files=not live.ledger,
         reading=not live.caught_up,
@@ -179,13 +183,19 @@ def _near(s: Suspect) -> Near:
 
 
 def _alarms(live: Live, names: bool) -> list[Alarm]:
-    """Break-ins and alarms of the judge, and what else the ledger has, newest first."""
+    """Break-ins, then alarms of the judge, each newest first."""
     judge = live.judge
-    found = [Alarm(b.at, broken_in(b if names else b._replace(user=None))) for b in judge.breaches]
+    found = [Alarm(b.at, _got_in(b if names else b._replace(user=None)), True) for b in judge.breaches]
     for a in judge.alarmed()[-ALARMS:]:
         user = account(judge, a, names)
-        found.append(Alarm(a.until, alarming(a, " " + _("as {name}").format(name=safe(user, 80)) if user else "")))
-    return sorted(found, key=lambda a: -a.at)[:ALARMS]
+        found.append(Alarm(a.until, alarming(a, " " + _("as {name}").format(name=safe(user, 80)) if user else ""), False))
+    return sorted(found, key=lambda a: (not a.grave, -a.at))[:ALARMS]
+
+
+def _got_in(breach: Breach) -> str:
+    """The sentence of a break-in, with a word before it that nobody overlooks; another one where it may have been a user."""
+    said = _("GOT IN: {what}") if breach.why in ("guessed", "denied") else _("LOGGED IN: {what}")
+    return said.format(what=broken_in(breach))
 
 
 def as_values(sight: Sight, *, names: bool) -> dict[str, Any]:
