@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("textual", reason="textual is not installed (the extra watch)")
 
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.widgets import Static
 
@@ -19,8 +21,10 @@ from monzen.ledger import LEDGER, Ledger, Order
 from monzen.looking import Live
 from monzen.mode import Mode, write_mode
 from monzen.screen import app as app_module
+from monzen.screen import lines as lines_module
 from monzen.screen.app import Watching
-from monzen.screen.asking import Asking, Choosing, Lasting, Reading, Typing
+from monzen.screen.asking import Asking, Choosing, Lasting, Reading, Typing, Words
+from monzen.screen.frame import Part, rooms
 from monzen.screen.lines import Look
 from monzen.screen.pane import Pane
 from monzen.screen.seer import Seer
@@ -472,3 +476,22 @@ def test_long_text_says_that_there_is_more(tmp_path):
         await hand.until(lambda: "PgDn" not in hand.rows()[-1])
 
     drive(log, work, (60, 20))
+
+
+@given(st.lists(st.text("ab 日本、。「[/\\", max_size=200).map(lambda t: "  " * (len(t) % 3) + t), max_size=5), st.integers(2, 90))
+def test_sentences_fit_and_lose_no_letter(said, width):
+    """Whatever the words, each line is as wide as the place or less, and only blanks are lost."""
+    drawn = Words(*said, hang=10)._lines(width)
+    assert max(map(cell_len, drawn), default=0) <= max(width, 2 + 10)
+    assert "".join(drawn).replace(" ", "") == "".join(said).replace(" ", "")
+
+
+def test_what_one_list_does_not_need_is_anothers():
+    def part(total):
+        return Part("", "", (), total, "", lines_module.attempts, "")
+
+    assert rooms([part(0), part(0), part(0)], 15) == [1, 1, 1]
+    assert rooms([part(900), part(900), part(900)], 15) == [5, 5, 5]
+    assert rooms([part(900), part(0), part(2)], 15) == [12, 1, 2]
+    assert rooms([part(900), part(3), part(900)], 2) == [1, 1, 1]
+    assert rooms([part(900), part(900), part(900)], None) == [10, 10, 10]

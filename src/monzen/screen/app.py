@@ -29,7 +29,7 @@ from monzen.show.words import _
 PANES: Final = ("attempts", "denied", "suspects")
 WIDE: Final = 130  # columns from which on the lists stand side by side
 SHORT: Final = 24  # lines below which the list with the cursor gets most of the room
-KEY: Final = 10  # columns of a key in the help
+KEY: Final = 10  # columns of a key in the help, and of the margin behind it
 LEAST: Final = ("p", "f", "a", "!", "r", "Tab")  # keys that a narrow last line leaves out, in this order; the help has them
 HINTED: Final = 8.0  # seconds that an answer stays in the last line
 
@@ -51,10 +51,10 @@ class Watching(App[None]):
     ModalScreen { align: center middle; background: ansi_default; }
     .paper { width: 100%; max-width: 130; height: 100%; padding: 0 1; background: ansi_default; }
     .question { height: auto; max-width: 76; border: solid ansi_default; padding: 0 1; }
-    .paper Static { width: 100%; height: auto; color: ansi_default; background: ansi_default; }
-    .paper VerticalScroll { height: 1fr; background: ansi_default; }
+    .paper Words { width: 100%; height: auto; color: ansi_default; background: ansi_default; }
+    .paper VerticalScroll { height: 1fr; scrollbar-gutter: stable; background: ansi_default; }
     .heading { margin-bottom: 1; }
-    .question > Static { margin-bottom: 1; }
+    .question > Words { margin-bottom: 1; }
     .question .foot { margin-bottom: 0; }
     Input { border: none; height: 1; padding: 0; background: ansi_default; color: ansi_default; text-style: reverse; }
     """
@@ -291,6 +291,7 @@ class Watching(App[None]):
                     "",
                     _("d, r and a ask before they change anything. They need root. Everything else only looks."),
                 ],
+                hang=KEY,
             )
         )
 

@@ -9,26 +9,58 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.geometry import Size
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widget import Widget
+from textual.widgets import Input
 
 from monzen.show.lengths import LENGTHS, lengths
+from monzen.show.page import folded
 from monzen.show.text import safe
 from monzen.show.words import _
 
 LETTERS: Final = 100  # of a filter
 
 
-def words(*said: str, style: str = "") -> Text:
-    """Sentences as they are: none of their letters is markup."""
-    return Text("\n".join(said), style=style)
+class Words(Widget):
+    """Sentences as they are: none of their letters is markup. They break as the language does, and hang behind their margin."""
+
+    def __init__(self, *said: str, style: str = "", hang: int = 0, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
+        self.said, self.letters, self.hang = said, style, hang
+
+    def say(self, *said: str) -> None:
+        """Others instead."""
+        self.said = said
+        self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # as Textual has it
+        """As many lines as it takes."""
+        return len(self._lines(width))
+
+    def render(self) -> Text:
+        """All of it."""
+        return Text("\n".join(self._lines(self.size.width)), style=self.letters, no_wrap=True)
+
+    def _lines(self, width: int) -> list[str]:
+        found = []
+        for text in self.said:
+            margin = len(text) - len(text.lstrip(" "))
+            if margin:
+                margin += 2
+            elif self.hang and text[self.hang - 2 : self.hang] == "  ":
+                margin = self.hang
+            first, *_none = folded(text, max(2, width))
+            rest = text[len(first) :].lstrip(" ")
+            found += [first.rstrip(), *(" " * margin + line.rstrip() for line in folded(rest, max(2, width - margin)) if rest)]
+        return found
 
 
 class Reading(ModalScreen[None]):
     """Text that is longer than a line, to be read and put away."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,e,enter,question_mark,exclamation_mark", "dismiss", show=False),
+        Binding("escape,q,e,h,enter,question_mark,exclamation_mark", "dismiss", show=False),
         *(
             Binding(key, action, show=False)
             for key, action in (
@@ -38,17 +70,17 @@ class Reading(ModalScreen[None]):
         ),
     ]  # fmt: skip
 
-    def __init__(self, title: str, said: Sequence[str]) -> None:
+    def __init__(self, title: str, said: Sequence[str], *, hang: int = 0) -> None:
         super().__init__()
-        self.heading, self.said = title, said
+        self.heading, self.said, self.hang = title, said, hang
 
     def compose(self) -> ComposeResult:
         """The title, the text, how to go back."""
         with Vertical(classes="paper"):
-            yield Static(words(self.heading, style="bold"), classes="heading")
+            yield Words(self.heading, style="bold", classes="heading")
             with VerticalScroll(can_focus=False):
-                yield Static(words(*self.said))
-            yield Static(words(_("Esc: back"), style="dim"), classes="foot")
+                yield Words(*self.said, hang=self.hang)
+            yield Words(_("Esc: back"), style="dim", classes="foot")
 
     def on_resize(self) -> None:
         """How to see the rest, where there is one."""
@@ -57,7 +89,7 @@ class Reading(ModalScreen[None]):
     def _more(self) -> None:
         rest = self.query_one(VerticalScroll).max_scroll_y > 0
         said = _("Esc: back") + ("   " + _("↓ ↑ PgDn PgUp: the rest") if rest else "")
-        self.query_one(".foot", Static).update(words(said, style="dim"))
+        self.query_one(".foot", Words).say(said)
 
     def action_roll(self, where: str) -> None:
         """Turn the page."""
@@ -79,9 +111,9 @@ class Asking(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """The question and its answers."""
         with Vertical(classes="paper question"):
-            yield Static(words(self.question, style="bold"))
-            yield Static(words(*self.more))
-            yield Static(words(_("y: yes   n: no"), style="bold"), classes="foot")
+            yield Words(self.question, style="bold")
+            yield Words(*self.more)
+            yield Words(_("y: yes   n: no"), style="bold", classes="foot")
 
     def action_answer(self, yes: bool) -> None:
         """Said."""
@@ -104,9 +136,9 @@ class Lasting(ModalScreen[str]):
         """The question and its answers."""
         answers = [f"{n or 'y'}: {name}" for n, (_length, name) in enumerate(lengths())]
         with Vertical(classes="paper question"):
-            yield Static(words(self.question, style="bold"))
-            yield Static(words(*self.more))
-            yield Static(words("   ".join([*answers, _("n: no")]), style="bold"), classes="foot")
+            yield Words(self.question, style="bold")
+            yield Words(*self.more)
+            yield Words("   ".join([*answers, _("n: no")]), style="bold", classes="foot")
 
     def action_take(self, number: int) -> None:
         """Said."""
@@ -128,9 +160,9 @@ class Choosing(ModalScreen[int]):
     def compose(self) -> ComposeResult:
         """The question and the choices."""
         with Vertical(classes="paper question"):
-            yield Static(words(self.question, style="bold"))
-            yield Static(words(*(f"{n}: {said}" for n, said in enumerate(self.choices, 1))))
-            yield Static(words(_("Esc: none of them"), style="bold"), classes="foot")
+            yield Words(self.question, style="bold")
+            yield Words(*(f"{n}: {said}" for n, said in enumerate(self.choices, 1)))
+            yield Words(_("Esc: none of them"), style="bold", classes="foot")
 
     def action_take(self, number: int) -> None:
         """Chosen, if there is such a one."""
@@ -150,9 +182,9 @@ class Typing(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         """The question and a line to type in."""
         with Vertical(classes="paper question"):
-            yield Static(words(self.question, style="bold"))
+            yield Words(self.question, style="bold")
             yield Input(value=self.before, max_length=LETTERS)
-            yield Static(words(_("Enter: take it   empty: show all   Esc: back")), classes="foot")
+            yield Words(_("Enter: take it   empty: show all   Esc: back"), classes="foot")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Typed to the end."""

@@ -68,14 +68,26 @@ def frame(sight: Sight, width: int, look: Look, height: int | None = None) -> li
     """The whole screen in lines of this width; in no more than `height` of them, where it is given."""
     head = [lines.headline(sight, width, look), lines.spark(sight, width, look)]
     head += lines.news(sight, width, look)
-    room = 10 if height is None else max(1, (height - len(head) - 3) // 3)
-    for part in parts(sight):
+    three = parts(sight)
+    for part, room in zip(three, rooms(three, None if height is None else height - len(head) - len(three)), strict=True):
         head.append(heading("", part.title, part.columns if part.rows else "", width))
         shown = part.rows[: room - 1] if part.total > room else part.rows
         head += part.draw(shown, sight, width, look) or [Text(part.none, style="dim")]
         if part.total > len(shown):
             head.append(Text(ngettext("and {n} more", "and {n} more", part.total - len(shown)), style="dim"))
     return head if height is None else head[:height]
+
+
+def rooms(parts: Sequence[Part], lines: int | None) -> list[int]:
+    """How many lines each list has of so many: what one does not need is another's."""
+    if lines is None:
+        return [10] * len(parts)
+    found = [1] * len(parts)
+    needs = [part.total for part in parts]
+    while sum(found) < lines and any(has < need for has, need in zip(found, needs, strict=True)):
+        n = min((n for n in range(len(parts)) if found[n] < needs[n]), key=lambda n: found[n])
+        found[n] += 1
+    return found
 
 
 def draw(seer: Seer, look: Look, said: str) -> None:
