@@ -62,7 +62,7 @@ def test_without_keys(log, start, tmp_path, how):
         (tmp_path / "path/textual-0.1.13.dist-info").mkdir(parents=True)
         (tmp_path / "path/textual-0.1.13.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: textual\nVersion: 0.1.13\n")
         environment["PYTHONPATH"] = str(tmp_path / "path")
-    screen = start("watch", str(log), "--names", *(["--plain"] if how == "--plain" else []), **environment)
+    screen = start("watch", str(log), "--names", *(["--plain"] if how == "--plain" else []), size=(60, 20), **environment)
     screen.until("[red]x[/]")
     screen.until("Ctrl-C: end")
     assert ("monzen[watch]" in screen.text) == (how == "old")

@@ -15,6 +15,7 @@ from monzen.screen.lines import Look, fit
 from monzen.screen.seer import Seer
 from monzen.screen.sight import SUSPECTS, Sight
 from monzen.show.chronicle import LATEST as ATTEMPTS
+from monzen.show.page import folded
 from monzen.show.words import _, ngettext
 
 Rows = Callable[[Sequence[Any], Sight, int, Look], list[Text]]  # rows of one kind as lines
@@ -91,15 +92,16 @@ def rooms(parts: Sequence[Part], lines: int | None) -> list[int]:
 
 
 def draw(seer: Seer, look: Look, said: str) -> None:
-    """Until somebody interrupts it. `said` is the last line: what is missing, and how to end it."""
+    """Until somebody interrupts it. `said` stands below: what is missing, and how to end it."""
     console = Console(highlight=False, markup=False, emoji=False)
     with Drawn(console=console, screen=console.is_terminal, auto_refresh=False, vertical_overflow="crop") as drawn:
         while True:
             sight = seer.step()
             if sight is not None:
                 size = console.size
-                shown = frame(sight, size.width, look, size.height - 1)
-                drawn.update(Group(*(_one_line(t) for t in shown), _one_line(Text(said, style="dim"))), refresh=True)
+                foot = [Text(line, style="dim") for line in folded(said, size.width)]
+                shown = frame(sight, size.width, look, size.height - len(foot))
+                drawn.update(Group(*(_one_line(t) for t in (*shown, *foot))), refresh=True)
 
 
 def _one_line(text: Text) -> Text:
