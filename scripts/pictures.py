@@ -1,4 +1,6 @@
-"""Draws docs/pictures: what the program prints as SVG, its report page as PNG; --check only says whether the SVGs are current.
+"""Draws docs/pictures: what the program prints and its live screen as SVG, its report page as PNG.
+
+--check only says whether the SVGs are current.
 
     python scripts/pictures.py [--check]
 
@@ -8,6 +10,8 @@ Debian's Chromium (tests/browser). Pixels depend on fonts, so of a PNG nothing i
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 import html
 import io
 import os
@@ -30,6 +34,7 @@ WIDTH = 112  # columns: of a window that fills half a screen
 COMMAND = f"monzen scan {WEEK} --top 3"
 BLOCKS = 8  # parted by empty lines: from what was read to whether users were hurt; what follows is also about this machine's ufw
 LANGUAGES = ("en", "ja")
+SCREEN = (112, 30)  # columns and rows of the live screen
 PAGE = (1180, 850)  # CSS pixels: what a reader sees first
 COLOURS = 96  # of a PNG: charts on one ground
 LARGEST = 200_000  # bytes: a README with four of them still opens at once
@@ -82,11 +87,42 @@ def printed(language: str) -> str:
     return "\n\n".join([*said.split("\n\n")[:BLOCKS], "  …"])
 
 
-def terminal(language: str, theme: TerminalTheme) -> str:
-    """The scan as an SVG."""
-    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
-    console.print(Text.from_ansi(printed(language).rstrip("\n")))
-    svg = console.export_svg(title=COMMAND, theme=theme, unique_id="monzen")
+async def screened(language: str) -> Text:
+    """The live screen at the end of the sample, as Textual draws it."""
+    from monzen.config import Sources
+    from monzen.judge.policy import Policy, frugal
+    from monzen.looking import Live
+    from monzen.screen.app import Watching
+    from monzen.screen.lines import Look
+    from monzen.screen.seer import Seer
+    from monzen.show.words import speak
+
+    speak(language)
+    seer = Seer(Live(frugal(Policy()), Sources((str(ROOT / WEEK),), False), dt.UTC, ledger=False), dt.UTC, names=True)
+    app = Watching(seer, Look(dt.UTC, False))
+    text = Text()
+    try:
+        async with app.run_test(size=SCREEN) as pilot:
+            while app.sight is None or app.sight.reading:
+                await pilot.pause(0.05)
+            await pilot.press("home")
+            await pilot.pause(0.5)
+            for strip in app.screen._compositor.render_strips():  # noqa: SLF001  # as Textual's own screenshots
+                for segment in strip:
+                    text.append(segment.text, segment.style)
+                text.append("\n")
+    finally:
+        app.looking.join(5)
+        seer.close()
+        speak()
+    return text
+
+
+def drawn(words: Text, title: str, width: int, theme: TerminalTheme) -> str:
+    """What stands on a terminal as an SVG."""
+    console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, highlight=False, color_system="truecolor")
+    console.print(words, end="", no_wrap=True)
+    svg = console.export_svg(title=title, theme=theme, unique_id="monzen")
     svg = PIECE.sub(placed, svg)
     svg = FACES.sub("", svg).replace("Fira Code, monospace", LETTERS).replace("font-family: arial", "font-family: sans-serif")
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
@@ -133,12 +169,17 @@ def main() -> None:
     """The command."""
     HERE.mkdir(exist_ok=True)
     for language in LANGUAGES:
+        scan, watch = Text.from_ansi(printed(language).rstrip("\n")), asyncio.run(screened(language))
         for name, theme in THEMES.items():
-            path, svg = HERE / f"scan.{language}.{name}.svg", terminal(language, theme)
-            if "--check" not in sys.argv:
-                path.write_text(svg, encoding="utf-8")
-            elif not path.exists() or said(path.read_text(encoding="utf-8")) != said(svg):
-                sys.exit(f"docs/pictures/{path.name} is not what the program prints: run make pictures")
+            for what, svg in (
+                ("scan", drawn(scan, COMMAND, WIDTH, theme)),
+                ("watch", drawn(watch, "monzen watch", SCREEN[0], theme)),
+            ):
+                path = HERE / f"{what}.{language}.{name}.svg"
+                if "--check" not in sys.argv:
+                    path.write_text(svg, encoding="utf-8")
+                elif not path.exists() or said(path.read_text(encoding="utf-8")) != said(svg):
+                    sys.exit(f"docs/pictures/{path.name} is not what the program prints: run make pictures")
         if "--check" not in sys.argv:
             for name, png in page(language):
                 (HERE / f"report.{language}.{name}.png").write_bytes(png)
