@@ -21,6 +21,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -107,7 +108,7 @@ async def screened(language: str) -> Text:
                 await pilot.pause(0.05)
             await pilot.press("home")
             await pilot.pause(0.5)
-            for strip in app.screen._compositor.render_strips():  # noqa: SLF001  # as Textual's own screenshots
+            for strip in app.screen._compositor.render_strips():  # as Textual takes its own
                 for segment in strip:
                     text.append(segment.text, segment.style)
                 text.append("\n")
@@ -120,7 +121,8 @@ async def screened(language: str) -> Text:
 
 def drawn(words: Text, title: str, width: int, theme: TerminalTheme) -> str:
     """What stands on a terminal as an SVG."""
-    console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, highlight=False, color_system="truecolor")
+    options: dict[str, Any] = {"force_terminal": True, "highlight": False, "color_system": "truecolor"}
+    console = Console(record=True, width=width, file=io.StringIO(), **options)
     console.print(words, end="", no_wrap=True)
     svg = console.export_svg(title=title, theme=theme, unique_id="monzen")
     svg = PIECE.sub(placed, svg)
