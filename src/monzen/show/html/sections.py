@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from monzen.show.html.pieces import Pieces, details, folded
 from monzen.show.html.tags import Markup, join, tag
 from monzen.show.html.words import headline, number, period, until
 from monzen.show.text import stamp
 from monzen.show.words import _, ngettext
 
 ROWS: Final = 30  # of a list that the script can show whole
-SHORT: Final = 15  # of a list of bars
 
 
-class Sections:
+class Sections(Pieces):
     """All sections of one page. `zone`: of the times that are shown."""
 
     def __init__(self, facts: dict[str, Any], zone: dt.tzinfo) -> None:
-        self.facts, self.zone = facts, zone
+        super().__init__(zone)
+        self.facts = facts
 
     def all(self) -> Markup:
         """From the headline to the last table."""
@@ -30,43 +31,6 @@ class Sections:
         return join([part() for part in parts])
 
     # ---- pieces
-
-    def _when(self, time: float) -> str:
-        return stamp(time, self.zone, seconds=False)
-
-    def _section(self, anchor: str, title: str, *children: object) -> Markup:
-        return tag("section", tag("h2", title, id=f"{anchor}-title"), *children, id=anchor, aria_labelledby=f"{anchor}-title")
-
-    def _table(
-        self, headings: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = (), **more: object
-    ) -> Markup:
-        numbers = set(right)
-        more.setdefault("class_", "cards")
-        head = tag("tr", *(tag("th", h, scope="col", class_="n" if i in numbers else None) for i, h in enumerate(headings)))
-        body = [tag("tr", *(tag("td", cell, class_="n" if i in numbers else None) for i, cell in enumerate(row))) for row in rows]
-        return tag("div", tag("table", tag("thead", head), tag("tbody", *body), **more), class_="scroll")
-
-    def _bars(self, rows: Sequence[Sequence[Any]], heading: str, counted: str) -> Markup:
-        """Names with a bar each: a table for who hears it, bars for who sees it."""
-        most = max((row[1] for row in rows), default=1) or 1
-        lines = [
-            tag(
-                "tr",
-                tag("th", tag("bdi", name), scope="row"),
-                tag("td", _bar(n / most), class_="bar", aria_hidden="true"),
-                tag("td", number(n), class_="n"),
-            )
-            for name, n in rows[:SHORT]
-        ]
-        head = tag(
-            "tr", tag("th", heading, scope="col"), tag("td", "", class_="bar"), tag("th", counted, scope="col", class_="n")
-        )
-        more = len(rows) - SHORT
-        note = tag("p", ngettext("and {n} more", "and {n} more", more), class_="dim") if more > 0 else None
-        return tag("div", tag("table", tag("thead", head), tag("tbody", *lines), class_="bars"), note)
-
-    def _chart(self, name: str, says: str) -> Markup:
-        return tag("div", id=f"chart-{name}", class_="chart", role="img", aria_label=says)
 
     def _first(self, row: dict[str, Any]) -> str:
         """When it was denied first, and how often."""
@@ -97,7 +61,7 @@ class Sections:
             return None
         title = ngettext("{n} of them got in", "{n} of them got in", len({b["client"] for b in found}))
         rows = [
-            tag("li", tag("time", self._when(b["at"])), " ", b["why"], _details(_("the line"), [b["line"]])) for b in found[:ROWS]
+            tag("li", tag("time", self._when(b["at"])), " ", b["why"], details(_("the line"), [b["line"]])) for b in found[:ROWS]
         ]
         advice = tag("p", _("Change the passwords of these accounts now, and look at what they sent."))
         return tag("section", tag("h2", title), advice, tag("ul", *rows), class_="alarm", role="alert")
@@ -177,7 +141,7 @@ class Sections:
         says = _("Attempts over time, with the denials that began; the same by day in the table below.")
         title = _("Attempts by hour") if hours["step"] == 3600 else _("Attempts by day")
         return self._section(
-            "hours", title, self._chart("hours", says), _folded(_("by day"), self._table(headings, rows, range(1, 7)))
+            "hours", title, self._chart("hours", says), folded(_("by day"), self._table(headings, rows, range(1, 7)))
         )
 
     def targets(self) -> Markup | None:
@@ -194,7 +158,7 @@ class Sections:
                 until(t, self.zone),
                 number(t["attempts"]),
                 number(t["knocks"]),
-                join([t["why"], _details(_("evidence"), t["evidence"])]),
+                join([t["why"], details(_("evidence"), t["evidence"])]),
             ]
             for i, t in enumerate(targets[:ROWS])
         ]
@@ -241,7 +205,7 @@ class Sections:
             _("Where they are in the address space"),
             tag("p", says, class_="dim"),
             self._chart("map", says),
-            _folded(_("as a table"), self._table(headings, rows, (1, 2))),
+            folded(_("as a table"), self._table(headings, rows, (1, 2))),
         )
 
     def tried(self) -> Markup | None:
@@ -384,19 +348,3 @@ class Sections:
 
 def _STATES() -> tuple[str, str, str]:  # noqa: N802  # a table that needs the language
     return (_("attacked"), _("clients denied"), _("network denied"))
-
-
-def _bar(share: float) -> Markup:
-    width = max(1.0, round(100 * share, 1))
-    return tag("svg", tag("rect", width=f"{width:g}%", height="100%"), class_="meter", focusable="false")
-
-
-def _folded(title: str, *children: object) -> Markup:
-    return tag("details", tag("summary", title), *children)
-
-
-def _details(title: str, lines: Sequence[str]) -> Markup | None:
-    """Log lines, folded."""
-    if not lines:
-        return None
-    return _folded(title, tag("ul", *(tag("li", tag("code", tag("bdi", line))) for line in lines), class_="lines"))
