@@ -28,11 +28,12 @@ from monzen.parse.join import Joiner
 from monzen.parse.line import read_line
 from monzen.parse.program import FAMILIES
 from monzen.parse.reader import Reader
-from monzen.show.page import Page, console
+from monzen.show.page import Page
 from monzen.show.reading import Reading
 from monzen.show.report import report
 from monzen.show.terminal import Terminal
 from monzen.show.text import as_json
+from monzen.show.wrap import cells
 from monzen.sources import unfold
 from monzen.types import Event
 
@@ -119,10 +120,11 @@ def one_round(seed: int) -> None:
     assert json.loads(said)["lines"] == len(ends)
     assert controls(said) == [], "JSON with control characters"
     out, page, width = io.StringIO(), io.StringIO(), chance.choice((120, 120, chance.randrange(40, 200)))
-    Terminal(zone, names=names, console=console(width, out)).print(result)
+    Terminal(zone, names=names, console=Page(width, out, styled=True)).print(result)
     Terminal(zone, names=names, console=Page(width, page)).print(result)
-    laid_out = "".join(line.rstrip(" ") + "\n" for line in out.getvalue().split("\n")[:-1])  # rich's rows end in blanks, a page's do not
-    assert page.getvalue() == laid_out, "a page is laid out otherwise than rich does"
+    laid_out = "".join(line.rstrip(" ") + "\n" for line in out.getvalue().split("\n")[:-1])
+    assert page.getvalue() == laid_out, "a terminal gets other words than a file"
+    assert all(cells(line) <= width for line in page.getvalue().split("\n")), "a line is wider than the page"
     assert controls(out.getvalue()) == [], "control characters for the terminal"
     for number, line in enumerate(log[:-1].split(b"\n")):
         fact, at = read_line(line, Clock(NOW, zone))

@@ -9,10 +9,11 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from monzen.show.page import folded
+from monzen.show.speech import columns
 from monzen.show.words import _
+from monzen.show.wrap import GLUE, LEAST, cells, margined, wrap
 
 RELATIVE = re.compile(r"(\d{1,6}) ?([smhdw])").fullmatch
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -84,17 +85,6 @@ def moment(text: str, now: float, local: dt.tzinfo) -> float:
     return (at if at.tzinfo else at.replace(tzinfo=local)).timestamp()
 
 
-def columns() -> int:
-    """The columns of the terminal, as shutil.get_terminal_size tells them."""
-    asked = os.environ.get("COLUMNS", "")
-    if asked.isdecimal() and int(asked) > 0:
-        return int(asked)
-    try:
-        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80 if sys.__stdout__ else 80
-    except (OSError, ValueError):
-        return 80
-
-
 class Help(argparse.RawDescriptionHelpFormatter):
     """Help in columns as they look: argparse counts letters, and breaks lines at blanks only, which Japanese has not."""
 
@@ -102,7 +92,45 @@ class Help(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, width=columns() - 2)  # without a width it imports shutil, for each option anew
 
     def _split_lines(self, text: str, columns: int) -> list[str]:
-        return folded(text.lstrip(), columns)
+        return wrap(text.lstrip(), columns)
+
+    def _format_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Iterable[argparse._MutuallyExclusiveGroup],
+        prefix: str | None,
+    ) -> str:
+        """In one line by argparse, and broken between options here."""
+        width, self._width = self._width, 1 << 20
+        text = super()._format_usage(usage, actions, groups, prefix).strip("\n")
+        self._width = width
+        depth, said = 0, ""
+        for letter in text:
+            depth += (letter in "[{") - (letter in "]}")
+            said += GLUE if letter == " " and depth and said[-1:] != "|" else letter
+        said = said.replace(f"{GLUE}|", " |")
+        margin = " " * min(cells(text.partition(" [")[0]) + 1, 24)
+        return f"\n{margin}".join(wrap(said, width, max(width - len(margin), LEAST))) + "\n\n"
+
+    def _format_action(self, action: argparse.Action) -> str:
+        """As argparse has it, which counts letters; what the option does stands in its column also behind a Japanese name."""
+        text = super()._format_action(action)
+        name = self._format_action_invocation(action)
+        if cells(name) == len(name) or not action.help:
+            return text
+        first, _line, rest = text.partition("\n")
+        margin = " " * self._current_indent
+        says = first.removeprefix(margin + name).strip()
+        if not says:
+            return text
+        column = min(self._action_max_length + 2, self._max_help_position)
+        room = column - len(margin) - cells(name)
+        first = margin + name + (" " * room if room >= 2 else "\n" + " " * column) + says
+        return f"{first}\n{rest}"
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + line for line in margined(text, width - len(indent)))
 
 
 class progress_bar:  # noqa: N801  # used like a function: with progress_bar(total) as advance

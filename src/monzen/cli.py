@@ -16,8 +16,9 @@ from collections.abc import Callable, Sequence
 
 from monzen.arguments import Help, count, local_zone, moment, progress_bar, year, zone
 from monzen.show.command import remember
+from monzen.show.speech import complain, say
 from monzen.show.words import _, speak_also
-from monzen.verbs.judging import EXIT_USE, complain, files_argument, judge_of, policy_options
+from monzen.verbs.judging import EXIT_USE, files_argument, judge_of, policy_options
 
 TYPE_CHECKING = False  # `typing` costs a start that needs it for nothing else
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
 
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn; exit() does not return
-            self.exit(EXIT_USE, f"monzen: {message}\n" + _("See: {command} --help").format(command=self.prog) + "\n")
+            complain(message)
+            self.exit(EXIT_USE, _("See: {command} --help").format(command=self.prog) + "\n")
 
         def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # argparse's own
             """What the innermost verb does not know is said by that verb, with its own help."""
@@ -355,10 +357,10 @@ def run_why(options: argparse.Namespace) -> int:
         print(as_json({**as_values(subject, names=options.names), **more}))
     else:
         for line in remembered.in_words(local, names=options.names) if remembered is not None else ():
-            print(line)
+            say(line)
     if not options.json and (reading.inputs or not reading.errors):
         for line in in_words(subject, local, names=options.names, top=options.top or 10):
-            print(line)
+            say(line)
     sys.stdout.flush()
     if remembered is not None and remembered.trouble:
         complain(remembered.trouble)

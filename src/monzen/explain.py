@@ -14,8 +14,10 @@ from monzen.parse.clock import Clock
 from monzen.parse.header import split
 from monzen.parse.line import read_line
 from monzen.show.refused import refused
+from monzen.show.speech import columns
 from monzen.show.text import as_json, iso, safe, stamp
 from monzen.show.words import _, ngettext
+from monzen.show.wrap import margined, wrap
 from monzen.sources import SourceError, blocks, plan
 from monzen.types import Fact, Kind, Service, Weight
 
@@ -62,13 +64,18 @@ def run(what: list[str], *, year: int | None, zone: dt.tzinfo, as_json_lines: bo
     now = time.time()
     status = number = 0
     out = sys.stdout
+    width = columns() if out.isatty() and not as_json_lines else 0
 
     def say(line: bytes, newest: float) -> None:
         nonlocal number
         number += 1
         line = line.removesuffix(b"\r")
         fact, at = read_line(line, Clock(newest if year is None else float("inf"), zone, year))
-        out.write((answer(number, fact, at) if as_json_lines else describe(line, fact, at, zone)) + "\n")
+        said = answer(number, fact, at) if as_json_lines else describe(line, fact, at, zone)
+        if width:
+            whole, how = said.split("\n")
+            said = "\n  ".join(wrap(whole, width, width - 2)) + "\n" + "\n".join(margined(how, width))
+        out.write(said + "\n")
 
     for argument in what or ["-"]:
         if argument != "-" and not os.path.lexists(argument) and is_line(os.fsencode(argument)):

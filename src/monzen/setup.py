@@ -27,8 +27,10 @@ from monzen.services import USER, executable
 from monzen.show.command import remedy
 from monzen.show.text import network
 from monzen.show.words import _
+from monzen.show.wrap import wrap
 from monzen.survey import Survey
 
+WIDTH: Final = 74  # columns of its comments: with their # and a margin they fit a terminal of 80
 CONFIG: Final = "etc/monzen/monzen.toml"
 HOME: Final = "/var/lib/monzen-run"
 GROUPS: Final = ("adm", "systemd-journal")  # who may read the logs of Debian and Ubuntu, and the journal
@@ -75,29 +77,35 @@ def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 def text_of(found: Survey) -> str:
     """A short configuration, with a word on each key."""
     out = [
-        "# " + _("The configuration of monzen. Every key may be left out; what is wrong with it says: monzen check"),
+        *_comment(_("The configuration of monzen. Every key may be left out; what is wrong with it says: monzen check")),
         "",
         "[shield]",
-        "# " + _("Never denied: addresses, networks, host names."),
+        *_comment(_("Never denied: addresses, networks, host names.")),
     ]
     if found.admin:
-        out.append("# " + _("From here you were logged in when this was written; take it out if it is not yours for long."))
+        out += _comment(_("From here you were logged in when this was written; take it out if it is not yours for long."))
     out.append(f"allow = {_list(network(a, 8 * len(a)) for a in found.admin)}")
-    out += ["", "[sources]", "# " + _("The logs that are followed, with whatever rotation leaves of them.")]
+    out += ["", "[sources]", *_comment(_("The logs that are followed, with whatever rotation leaves of them."))]
     if found.files or found.journald:
         out.append(f"files = {_list(found.files)}")
     else:
         out.append('# files = ["/var/log/mail.log", "/var/log/auth.log", "/var/log/ufw.log"]')
-    out.append("# " + _('The journal too: true, false, or "auto": where the files do not say the same.'))
+    out += _comment(_('The journal too: true, false, or "auto": where the files do not say the same.'))
     out.append(f"journal = {json.dumps('auto' if found.journal is None else found.journal)}")
     if found.timezone:
-        out.append("# " + _("What their stamps mean, which say no zone themselves and are not in this machine's."))
+        out += _comment(_("What their stamps mean, which say no zone themselves and are not in this machine's."))
         out.append(f"timezone = {json.dumps(found.timezone)}")
     said = _("Who is told of alarms, within a minute, and gets the digest: nobody, until one of these is set.")
-    out += ["", "[tell]", "# " + said]
+    out += ["", "[tell]", *_comment(said)]
     out += ['# mail = "root"', '# digest = "weekly"', '# hook = ["/usr/local/bin/on-alarm"]', '# post = "https://example.org/alarms"']
-    out += ["", "# [policy], [gate], [ledger]: " + _("see docs/policy.md, docs/gate.md, docs/ledger.md; every default works")]
+    said = _("see docs/policy.md, docs/gate.md, docs/ledger.md; every default works")
+    out += ["", *_comment("[policy], [gate], [ledger]: " + said)]
     return "\n".join(out) + "\n"
+
+
+def _comment(said: str) -> list[str]:
+    """Lines that a terminal of 80 columns shows whole, also behind a margin."""
+    return ["# " + line for line in wrap(said, WIDTH)]
 
 
 def _list(texts: Iterable[str]) -> str:

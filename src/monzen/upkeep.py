@@ -27,6 +27,7 @@ from monzen.lock import held
 from monzen.mode import OPENED, Mode, mark_opened, read_mode, unmark_opened
 from monzen.resolver import resolve_apart
 from monzen.show.command import remedy
+from monzen.show.speech import complain
 from monzen.show.stored import CHANGES, CLOSED, FULL, READ_BACK, RESTORED, UFW_FULL
 from monzen.show.text import safe, stamp
 from monzen.show.words import _
@@ -84,7 +85,7 @@ class Upkeep:
             self._ledger.close()
         for warning in self.warnings:  # whatever verb it was, and after what it said
             sys.stdout.flush()
-            print("monzen: " + warning, file=sys.stderr)
+            complain(warning)
 
     @property
     def nft(self) -> Nftables:

@@ -188,7 +188,7 @@ def test_the_page_speaks_the_language_of_its_reader():
     monzen("deny", "198.51.100.9", "--port", "25/tcp", "--note", "seen before")
     said = {
         "en": ("typed by hand; seen before", "198.51.100.9 port 25/tcp"),
-        "ja": ("手動; seen before", "198.51.100.9 ポート 25/tcp"),
+        "ja": ("手動　seen before", "198.51.100.9 ポート25/tcp"),
     }
     wrong = {"en": "This is no address", "ja": "アドレスではありません"}
     accepted = {"en": ("en-GB,en;q=0.9", "fr, en;q=0.5, ja;q=0.1", "", "*"), "ja": ("ja", "ja-JP,ja;q=0.9,en;q=0.8", "en;q=0.3, JA;q=0.7")}

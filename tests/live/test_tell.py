@@ -124,7 +124,7 @@ def test_mail_hook_and_post_say_the_same():
     assert sorted(once) == sorted(set(once)), "no header twice"
     assert mail.get_content_type() == "text/plain"
     assert mail.get_content_charset() == "utf-8"
-    said = mail.get_content()
+    said = re.sub(r"\n    ", " ", mail.get_content())  # an alarm goes on further in: no line begins with what an attacker chose
     assert "eve\\r\\nBcc: victim@example.org\\r\\n\\r\\n.\\r\\nQUIT \\x1b[2J\\u202e日本: $(id) `id` %s {0} From here" in said
     assert "QUIT" in said
     assert "sudo monzen status" in said, "nothing was cut off"

@@ -44,7 +44,7 @@ def test_what_the_ledger_keeps_is_told_to_each_reader():
     gate = Gate("armed", (), 0, (), (row,), (alarm,), 1)
     for language, target, why, text in (
         ("en", "203.0.113.9 port 25/tcp", "typed by hand: 2 attempts; seen", "the gate was armed by root"),
-        ("ja", "203.0.113.9 ポート 25/tcp", "手動: 試行2回; seen", "root が拒否を有効にしました"),
+        ("ja", "203.0.113.9 ポート25/tcp", "手動：試行2回　seen", "root が拒否を有効にしました"),
     ):
         speak(language)
         told = _told(gate)

@@ -15,9 +15,9 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from monzen.show.lengths import LENGTHS, lengths
-from monzen.show.page import folded
 from monzen.show.text import safe
 from monzen.show.words import _
+from monzen.show.wrap import wrap
 
 LETTERS: Final = 100  # of a filter
 
@@ -50,9 +50,8 @@ class Words(Widget):
                 margin += 2
             elif self.hang and text[self.hang - 2 : self.hang] == "  ":
                 margin = self.hang
-            first, *_none = folded(text, max(2, width))
-            rest = text[len(first) :].lstrip(" ")
-            found += [first.rstrip(), *(" " * margin + line.rstrip() for line in folded(rest, max(2, width - margin)) if rest)]
+            first, *rest = wrap(text, width, width - margin)
+            found += [first, *(" " * margin + line for line in rest)]
         return found
 
 

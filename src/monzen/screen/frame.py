@@ -15,8 +15,8 @@ from monzen.screen.lines import Look, fit
 from monzen.screen.seer import Seer
 from monzen.screen.sight import SUSPECTS, Sight
 from monzen.show.chronicle import LATEST as ATTEMPTS
-from monzen.show.page import folded
 from monzen.show.words import _, ngettext
+from monzen.show.wrap import wrap
 
 Rows = Callable[[Sequence[Any], Sight, int, Look], list[Text]]  # rows of one kind as lines
 
@@ -99,7 +99,7 @@ def draw(seer: Seer, look: Look, said: str) -> None:
             sight = seer.step()
             if sight is not None:
                 size = console.size
-                foot = [Text(line, style="dim") for line in folded(said, size.width)]
+                foot = [Text(line, style="dim") for line in wrap(said, size.width)]
                 shown = frame(sight, size.width, look, size.height - len(foot))
                 drawn.update(Group(*(_one_line(t) for t in (*shown, *foot))), refresh=True)
 

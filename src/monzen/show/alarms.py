@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from monzen.judge.tables import Alarm, Breach
 from monzen.show.text import network, safe
-from monzen.show.words import N_, _
+from monzen.show.words import N_, _, joined
 
 ALARMS = {
     "outage": N_("our own authentication server did not answer: failures of that time count for nobody"),
@@ -40,4 +40,4 @@ def alarming(alarm: Alarm, user: str = "", told: Callable[[str], str] = _) -> st
 def broken_in(breach: Breach, told: Callable[[str], str] = _) -> str:
     """The sentence of a break-in; `told` translates."""
     user = safe(breach.user.decode("utf-8", "replace"), 80) if breach.user else told(SOMEBODY)
-    return told(BREACHES[breach.why]).format(who=network(breach.client, len(breach.client) * 8), user=user)
+    return joined(told(BREACHES[breach.why]).format(who=network(breach.client, len(breach.client) * 8), user=user))

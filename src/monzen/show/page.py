@@ -1,22 +1,25 @@
-"""Text and tables for people. What goes into a file or a pipe is laid out here, in the same places as by rich, which is asked for
-the rest: a terminal, letters that are wider or narrower than one column, several columns to be narrowed. To import rich takes
-longer than to read 40,000 lines."""
+"""Text and tables for people, laid out the same on a terminal, in a file and in a pipe. Only colours need rich, and
+to import it takes longer than to read 40,000 lines."""
 
 from __future__ import annotations
 
-import re
+import datetime as dt
 import sys
-from typing import IO, TYPE_CHECKING, Literal
+from collections.abc import Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Final
+
+from monzen.show.text import stamp
+from monzen.show.words import _
+from monzen.show.wrap import GLUE, INDENT, LEAST, cells, command, cut, hanging, margined, pieces, wrap
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.padding import Padding
-    from rich.text import Text as RichText
 
-INDENT = 2  # columns before a table
-GAP = 2  # columns between two of its columns
-PIECE = re.compile(r" *(?:[!-~]+|.)[、。，．）」』】：]*").finditer
-WORD = re.compile(r"\s*\S+\s*").finditer  # rich's own words (rich/_wrap.py)
+GAP: Final = 2  # columns between two of a table
+FLEXIBLE: Final = 24  # columns: a text that is wider may be broken where its table is too wide
+NARROW: Final = 20  # columns: a text in fewer is hard to read
+TIGHT, STACKED = 1.2, 1.15  # how many lines more it may take to do without
+SAMPLE: Final = 60  # rows by which the layout of a table is chosen: one of 50,000 is printed as soon as it is read
 
 
 class Text:
@@ -27,171 +30,192 @@ class Text:
     def __init__(self, plain: str, style: str = "") -> None:
         self.plain, self.style = plain, style
 
-    def __rich__(self) -> RichText:
-        from rich.text import Text as Rich
 
-        return Rich(self.plain, style=self.style)
+class Moment(Text):
+    """A time in a table: where that is narrow without its seconds, then without its year."""
+
+    __slots__ = ("forms",)
+
+    def __init__(self, time: float, zone: dt.tzinfo, *, seconds: bool = True) -> None:
+        whole = stamp(time, zone)
+        super().__init__(whole if seconds else whole[:16])
+        self.forms = (self.plain, whole[:16], whole[5:16])
+
+
+Cell = str | Text
+Piece = tuple[str, str]  # words, style
+Row = Sequence[str]
 
 
 class Table:
-    """Rows under headings; of the first column nothing is broken, the numbers of `right` are columns of numbers."""
+    """Rows under headings; the numbers of `right` are columns of numbers. Of the first column nothing is broken."""
 
     def __init__(self, columns: tuple[str, ...], right: set[int]) -> None:
         self.columns, self.right = columns, right
-        self.rows: list[tuple[str | Text, ...]] = []
+        self.rows: list[tuple[Cell, ...]] = []
 
-    def add_row(self, *cells: str | Text) -> None:
+    def add_row(self, *cells_: Cell) -> None:
         """One more row."""
-        self.rows.append(cells)
+        self.rows.append(cells_)
 
-    def __rich__(self) -> Padding:
-        from rich.padding import Padding
-        from rich.table import Table as Rich
+    def lines(self, width: int) -> Iterator[list[Piece]]:
+        """The table in lines of at most `width` columns: of all ways to lay it out the one that needs the fewest."""
+        timed = any(isinstance(cell, Moment) for row in self.rows[:SAMPLE] for cell in row)
+        best: tuple[float, int, list[int], str] | None = None
+        for form in range(3 if timed else 1):
+            sample = self._texts(form, self.rows[:SAMPLE])
+            natural = self._natural(form)
+            if _whole(natural) <= width:
+                best = min(best, (len(sample) * (1 + form / 8), form, natural, "rows")) if best else (0, form, natural, "rows")
+                break
+            for how, sizes in (("rows", self._narrowed(sample, natural, width)), ("stacked", self._stacked(natural, width))):
+                if sizes is not None:
+                    lines = sum(1 for _line in self._laid_out(sample, sizes, how, width))
+                    worse = STACKED if how == "stacked" else TIGHT if sizes[-1] < NARROW else 1
+                    way = (lines * worse * (1 + form / 8), form, sizes, how)
+                    best = way if best is None or way[0] < best[0] else best
+        form, sizes, how = best[1:] if best is not None else (2, [], "records")
+        texts = (text for at in range(0, len(self.rows), SAMPLE) for text in self._texts(form, self.rows[at : at + SAMPLE]))
+        styles = (tuple("" if isinstance(cell, str) else cell.style for cell in row) for row in self.rows)
+        yield from self._placed(self.columns, ("dim",) * len(self.columns), sizes, how, width)
+        for text, style in zip(texts, styles, strict=True):
+            yield from self._placed(text, style, sizes, how, width)
 
-        table = Rich(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim", show_edge=False)
-        for i, column in enumerate(self.columns):
-            table.add_column(column, justify="right" if i in self.right else "left", overflow="fold", no_wrap=i == 0)
-        for row in self.rows:
-            table.add_row(*row)
-        return Padding(table, (0, 0, 0, INDENT))
+    def _texts(self, form: int, rows: Sequence[tuple[Cell, ...]]) -> list[tuple[str, ...]]:
+        return [
+            tuple(c if isinstance(c, str) else c.forms[form] if isinstance(c, Moment) else c.plain for c in row) for row in rows
+        ]
 
-    def stacked(self, width: int) -> list[str]:
-        """The table for a narrow page: what stands in the last column comes below its row."""
-        rows = [self.columns, *(tuple(c if isinstance(c, str) else c.plain for c in row) for row in self.rows)]
-        rows = [tuple(cell.replace("\n", " ") for cell in row) for row in rows]
-        widths = [max(map(cells, column)) for column in zip(*rows, strict=True)][:-1]
-        found: list[str] = []
-        for row in rows:
-            placed = [
-                " " * (size - cells(cell)) + cell if n in self.right else cell + " " * (size - cells(cell))
-                for n, (cell, size) in enumerate(zip(row[:-1], widths, strict=True))
-            ]
-            found.append((" " * INDENT + (" " * GAP).join(placed)).rstrip())
-            if row[-1]:
-                found += [" " * 3 * INDENT + line for line in folded(row[-1], max(width - 3 * INDENT, 16))]
+    def _natural(self, form: int) -> list[int]:
+        """How wide each column is by itself."""
+        found = [max(cells(line) for line in heading.split("\n")) for heading in self.columns]
+        for at in range(0, len(self.rows), SAMPLE):
+            for row in self._texts(form, self.rows[at : at + SAMPLE]):
+                for n, text in enumerate(row):
+                    if len(text) * 2 > found[n]:
+                        found[n] = max(found[n], cells(text))
         return found
 
-    def lines(self, width: int) -> list[str] | None:
-        """The table as lines of this width; None where rich must say how."""
-        rows = [self.columns, *(tuple(c if isinstance(c, str) else c.plain for c in row) for row in self.rows)]
-        if not all(simple(cell) for row in rows for cell in row):
-            return None
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        over = INDENT + sum(widths) + GAP * (len(widths) - 1) - width
-        if over > 0:  # the last column takes it all, if it is by far the widest
-            widths[-1] -= over
-            if widths[-1] <= max(widths[1:-1], default=0) + GAP:
+    def _narrowed(self, sample: list[tuple[str, ...]], natural: list[int], width: int) -> list[int] | None:
+        """The same with headings over several lines and long texts broken, so that all of it fits; None where it does not."""
+        sizes = list(natural)
+        least = [max((cells(p) for row in sample for p in pieces(row[n])), default=0) for n in range(len(sizes))]
+        for n, heading in enumerate(self.columns):
+            if n in self.right or n == 0:  # only its heading may be broken
+                widest = max((cells(row[n]) for row in sample), default=0)
+                least[n] = max([widest if len(self.rows) <= SAMPLE else natural[n], *map(cells, pieces(heading))])
+            elif natural[n] <= FLEXIBLE and n + 1 < len(sizes):
+                least[n] = natural[n]
+            else:
+                least[n] = max(least[n], FLEXIBLE // 2)
+        while (over := _whole(sizes) - width) > 0:
+            free = [n for n in range(len(sizes)) if sizes[n] > least[n]]
+            if not free:
                 return None
-        found: list[str] = []
-        for row in rows:
-            last = broken(row[-1], widths[-1])
-            if last is None:
-                return None
-            for i, end in enumerate(last):
-                cells = [*(row[:-1] if i == 0 else [""] * (len(row) - 1)), end]
-                placed = [
-                    cell.rstrip().rjust(size) if n in self.right else cell.ljust(size)
-                    for n, (cell, size) in enumerate(zip(cells, widths, strict=True))
-                ]
-                found.append((" " * INDENT + (" " * GAP).join(placed)).rstrip())
-        return found
+            widest_ = max(free, key=lambda n: sizes[n])
+            sizes[widest_] -= min(over, max(1, sizes[widest_] - least[widest_]) if len(free) == 1 else 1)
+        return sizes
+
+    def _stacked(self, natural: list[int], width: int) -> list[int] | None:
+        """What stands in the last column below its row; None where that makes nothing narrower."""
+        last = len(natural) - 1
+        return natural[:-1] if last not in self.right and last and _whole(natural[:-1]) <= width else None
+
+    def _laid_out(self, rows: list[tuple[str, ...]], sizes: list[int], how: str, width: int) -> Iterator[list[Piece]]:
+        for row in (self.columns, *rows):
+            yield from self._placed(row, ("",) * len(row), sizes, how, width)
+
+    def _placed(self, row: Row, styles: Sequence[str], sizes: list[int], how: str, width: int) -> Iterator[list[Piece]]:
+        """The lines of one row."""
+        if how == "records":
+            yield from self._record(row, styles, width)
+            return
+        below = row[-1] if how == "stacked" else ""
+        if how == "stacked":
+            row = row[:-1]
+        broken = [text.split("\n") if cells(text) <= size else wrap(text, size) for text, size in zip(row, sizes, strict=True)]
+        for i in range(max(map(len, broken))):
+            line: list[Piece] = [(" " * INDENT, "")]
+            left = 0
+            for n, (lines, size) in enumerate(zip(broken, sizes, strict=True)):
+                text = lines[i].replace(GLUE, " ").rstrip(" ") if i < len(lines) else ""
+                blanks = size - cells(text)
+                if n in self.right:
+                    left, blanks = left + blanks, 0
+                if text:
+                    line += [(" " * left, ""), (text, styles[n])]
+                    left = 0
+                left += blanks + GAP
+            yield [piece for piece in line if piece[0]]
+        if below:
+            margin = 3 * INDENT
+            for text in wrap(below.replace("\n", " "), max(width - margin, 2)):
+                yield [(" " * margin, ""), (text, styles[-1])]
+
+    def _record(self, row: Row, styles: Sequence[str], width: int) -> Iterator[list[Piece]]:
+        """A row of a table for which the page is too narrow: its name, and below it what the other columns say."""
+        if row is self.columns:
+            return
+        for line in margined(" " * INDENT + row[0], width):
+            yield [(line, styles[0])]
+        said = [f"{heading} {text}".replace("\n", " ") for heading, text in zip(self.columns[1:], row[1:], strict=True) if text]
+        for line in wrap(_("; ").join(said), max(width - 3 * INDENT, LEAST)):
+            yield [(" " * 3 * INDENT + line, "")]
 
 
-def simple(text: str) -> bool:
-    """Whether each letter takes one column."""
-    return (text.isascii() or text.replace("…", "").replace("–", "").isascii()) and text.isprintable()
-
-
-def broken(text: str, width: int) -> list[str] | None:
-    """The text in lines, broken between words; None where a word is longer than a line."""
-    if len(text) <= width:
-        return [text]
-    starts, at = [0], 0
-    for word in WORD(text):
-        size = len(word[0].rstrip())
-        if size > width:
-            return None
-        if size > width - at and at:
-            starts.append(word.start())
-            at = 0
-        at += len(word[0])
-    lines = [text[a:b] for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
-    return [line if len(line) <= width else line[:width] + line[width:].rstrip() for line in lines]
-
-
-def cells(text: str) -> int:
-    """The columns that a text takes on a terminal: Japanese letters take two."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import combining, east_asian_width
-
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def folded(text: str, width: int) -> list[str]:
-    """The text in lines of so many columns, broken at blanks and between Japanese letters; a longer word is cut."""
-    lines = [""]
-    for word in PIECE(text):
-        piece = word[0]
-        if lines[-1] and cells(lines[-1] + piece) > width:
-            lines.append("")
-        piece = piece if lines[-1] or len(lines) == 1 else piece.lstrip(" ")
-        while cells(piece) > width:
-            fits = next(n for n in range(len(piece), 0, -1) if cells(piece[:n]) <= max(width, 2))
-            lines[-1:] = [lines[-1] + piece[:fits], ""]
-            piece = piece[fits:]
-        lines[-1] += piece
-    return lines
-
-
-def hanging(text: str, width: int, indent: int = INDENT) -> str:
-    """The text behind a margin; where it is longer than a line, or a translation breaks it, its other lines stand further in."""
-    room = max(width - 2 * indent - 1, 16)
-    first, *rest = [line for part in text.split("\n") for line in folded(part.strip(" "), room)]
-    return "\n".join([" " * indent + first, *(" " * 2 * indent + line for line in rest)])
+def _whole(sizes: Sequence[int]) -> int:
+    """The columns of a table."""
+    return INDENT + sum(sizes) + GAP * (len(sizes) - 1)
 
 
 class Page:
-    """Where to print what is neither a terminal's nor coloured; the part of rich's Console that Terminal uses."""
+    """Where to print. `styled`: with colours, if rich finds that there may be some."""
 
-    def __init__(self, width: int, file: IO[str] | None = None) -> None:
+    def __init__(self, width: int, file: IO[str] | None = None, *, styled: bool = False) -> None:
         self.width, self.file = width, file
-        self.rich: Console | None = None
+        self.rich: Console | None = console(width, file) if styled else None
 
-    def print(
-        self,
-        what: str | Text | Table = "",
-        *,
-        soft_wrap: bool = False,
-        no_wrap: bool = False,
-        overflow: Literal["ellipsis"] | None = None,
-        crop: bool = True,
-    ) -> None:
-        """Prints a line or a table."""
-        lines = self.lines(what, soft_wrap=soft_wrap, cut=no_wrap)
-        if lines is not None:
-            (self.file or sys.stdout).write("".join(line.rstrip(" ") + "\n" for line in lines))
-            return
-        if self.rich is None:
-            self.rich = console(self.width, self.file)
-        with self.rich.capture() as laid_out:
-            self.rich.print(what, soft_wrap=soft_wrap, no_wrap=no_wrap, overflow=overflow, crop=crop)
-        # rows of rich's end in blanks, which a file or a mail would keep
-        (self.file or sys.stdout).write("".join(line.rstrip(" ") + "\n" for line in laid_out.get().splitlines()))
-
-    def lines(self, what: str | Text | Table, *, soft_wrap: bool, cut: bool) -> list[str] | None:
-        """What there is to write; None where rich must say."""
+    def print(self, what: str | Text | Table = "") -> None:
+        """A text, broken between words, or a table. A text that has a margin keeps it."""
         if isinstance(what, Table):
-            return what.lines(self.width)
-        text = what if isinstance(what, str) else what.plain
-        if not simple(text):
-            return None
-        if soft_wrap or len(text) <= self.width:
-            return [text]
-        if cut:
-            text = text[: self.width] + text[self.width :].rstrip()
-            return [text if len(text) <= self.width else text[: self.width - 1] + "…"]
-        return broken(text, self.width)
+            for line in what.lines(self.width):
+                self._write(line)
+            return
+        text, style = (what, "") if isinstance(what, str) else (what.plain, what.style)
+        for part in margined(text, self.width):
+            self._write([(part, style)])
+
+    def item(self, text: str, style: str = "") -> None:
+        """A sentence of a list: where it is longer than a line, the rest stands further in."""
+        for line in hanging(text, self.width).split("\n"):
+            self._write([(line, style)])
+
+    def offer(self, said: str, text: str, style: str = "", margin: int = INDENT) -> None:
+        """A command behind what it does; on a line of its own where both are too long for one."""
+        blank = " " if said.isascii() else ""
+        if margin + cells(said + blank + text) <= self.width:
+            self._write([(" " * margin + said + blank + text, style)])
+        else:
+            for line in margined(" " * margin + said, self.width):
+                self._write([(line, style)])
+            self.command(text)
+
+    def command(self, text: str, style: str = "") -> None:
+        """A command that can be copied."""
+        for line in command(text, self.width):
+            self._write([(line, style)])
+
+    def cut(self, text: str, style: str = "") -> None:
+        """One line; what is too long for it is left out."""
+        self._write([(cut(text, self.width), style)])
+
+    def _write(self, line: list[Piece]) -> None:
+        if self.rich is None:
+            (self.file or sys.stdout).write("".join(words for words, _style in line).rstrip(" ") + "\n")
+            return
+        from rich.text import Text as Rich
+
+        self.rich.print(Rich.assemble(*line), soft_wrap=True)
 
 
 def console(width: int | None, file: IO[str] | None = None) -> Console:

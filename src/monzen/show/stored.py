@@ -13,7 +13,7 @@ from typing import Final
 from monzen.show.alarms import ALARMS, BREACHES, SOMEBODY
 from monzen.show.reasons import COUNTS, SPANS, TEXTS
 from monzen.show.text import safe
-from monzen.show.words import N_, _, ngettext
+from monzen.show.words import N_, _, joined, ngettext
 
 PROTOCOLS: Final = {6: "tcp", 17: "udp"}  # numbers of IANA
 RULES: Final = {
@@ -58,16 +58,15 @@ def door(number: int, protocol: int) -> str:
 
 def because(rule: str, origin: str, note: str, attempts: int, clients: int) -> str:
     """Why somebody was denied, in a few words, of what the ledger has of it."""
-    parts = [_(RULES[rule]) if rule in RULES else safe(rule, 40)]
     if origin in ("scan", "run") and note:  # the judge's own words, with its numbers
-        return parts[0] + ": " + safe(retold(note), 300)
+        return safe(retold(note), 300)
+    said = _(RULES[rule]) if rule in RULES else safe(rule, 40)
     if attempts:
-        parts[0] += ": " + ngettext("{n} attempt", "{n} attempts", attempts)
+        counted = [ngettext("{n} attempt", "{n} attempts", attempts)]
         if clients > 1:
-            parts[0] += ", " + ngettext("{n} client", "{n} clients", clients)
-    if note:
-        parts.append(safe(note, 120))
-    return "; ".join(parts)
+            counted.append(ngettext("{n} client", "{n} clients", clients))
+        said = _("{rule}: {counted}").format(rule=said, counted=_(", ").join(counted))
+    return _("; ").join([said, safe(note, 120)] if note else [said])
 
 
 def retold(text: str) -> str:
@@ -76,7 +75,7 @@ def retold(text: str) -> str:
         found = pattern.fullmatch(text)
         if found is not None:
             facts = {name: _fact(name, value) for name, value in found.groupdict().items()}
-            return re.sub(r"\{(\w+):[^}]*\}", r"{\1}", _(template)).format(**facts)
+            return joined(re.sub(r"\{(\w+):[^}]*\}", r"{\1}", _(template)).format(**facts))
     return _counted(text) or text
 
 

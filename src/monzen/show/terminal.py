@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import sys
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from monzen.judge.client import Client, Sentence
 from monzen.judge.judge import Alarm, Breach, Judge
@@ -15,26 +13,20 @@ from monzen.parse.address import text as address
 from monzen.show.alarms import alarming
 from monzen.show.command import as_root
 from monzen.show.deeds import deeds
-from monzen.show.page import Page, Table, Text, hanging
-from monzen.show.page import console as rich_console
+from monzen.show.page import Moment, Page, Table, Text
 from monzen.show.reading import Reading
 from monzen.show.reasons import reason, spared_as
 from monzen.show.reasons import spared as why_spared
 from monzen.show.report import account, commands, standing, users
+from monzen.show.speech import page
 from monzen.show.text import client_name, in_zone, masked, network, port, safe, stamp
 from monzen.show.words import _, ngettext
+from monzen.show.wrap import glued
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from monzen.judge.compare import Row
 
 EMULATED = ("fail2ban", "crowdsec", "sshguard")
-
-RICH_ASKS = ("FORCE_COLOR", "TTY_COMPATIBLE")  # what makes rich take a pipe for a terminal
-
-
-NARROW = 80  # columns: below, times lose year and seconds, and what a row says last comes below it
 
 
 def ufw_sleeps() -> str:
@@ -42,20 +34,30 @@ def ufw_sleeps() -> str:
     return _("ufw is not active here, so its rules turn nobody away yet. To turn it on safely: sudo monzen gate enable")
 
 
+def policies(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """What each policy would have done, side by side."""
+    headings = (
+        _("policy"), _("let\nthrough"), _("never\ndenied"), _("before\ndenial"), _("denials"), _("targets"),
+        _("IPv4\naddresses"), _("users\nhurt"),
+    )  # fmt: skip
+    table = Table(headings, set(range(1, 8)))
+    for row in rows:
+        name = safe(row["policy"].rstrip("/").rpartition("/")[2], 16)
+        numbers = (row[key] for key in ("through", "never", "before", "denials", "targets", "addresses", "hurt"))
+        table.add_row(name, *("–" if n is None else f"{n:,}" for n in numbers))
+    return table
+
+
 class Terminal:
     """Prints a reading to a console. `names`: user names are shown; `top`: rows of each table."""
 
     def __init__(
-        self, zone: dt.tzinfo, *, names: bool = False, top: int = 10, console: Console | Page | None = None, sleeps: bool = False
+        self, zone: dt.tzinfo, *, names: bool = False, top: int = 10, console: Page | None = None, sleeps: bool = False
     ) -> None:
         self.zone, self.names, self.top = zone, names, top
         self.ufw_sleeps = sleeps  # ufw is there and not active
         self.standing: list[tuple[Sentence, float]] = []
-        asked = os.environ.get("COLUMNS", "")
-        seen = sys.stdout.isatty() or any(os.environ.get(name) for name in RICH_ASKS)
-        width = int(asked) if asked.isdecimal() and 0 < int(asked) < 10_000 else None if sys.stdout.isatty() else 120
-        self.console: Console | Page = console or (rich_console(width) if seen or width is None else Page(width))
-        self.narrow = self.console.width < NARROW
+        self.console = console or page()
 
     def print(self, reading: Reading) -> None:
         """Everything."""
@@ -100,21 +102,21 @@ class Terminal:
         return Table(columns, set(right))
 
     def _show(self, table: Table) -> None:
-        if self.narrow and len(table.columns) - 1 not in table.right:
-            for line in table.stacked(self.console.width):
-                self.console.print(Text(line), soft_wrap=True)
-        else:
-            self.console.print(table)
+        self.console.print(table)
 
     def _item(self, text: str, style: str) -> None:
         """A sentence of a list: where it is longer than a line, the rest stands further in."""
-        self.console.print(Text(hanging(text, self.console.width), style=style), soft_wrap=True)
+        self.console.item(text, style)
 
     def _when(self, time: float) -> str:
-        return stamp(time, self.zone)[5:16] if self.narrow else stamp(time, self.zone)
+        return stamp(time, self.zone)
 
-    def _line(self, line: bytes) -> Text:
-        return Text("    " + safe(line if self.names else masked(line)), style="dim")
+    def _moment(self, time: float) -> Moment:
+        """The same in a table, shorter where that is narrow."""
+        return Moment(time, self.zone)
+
+    def _line(self, line: bytes) -> None:
+        self.console.cut("    " + safe(line if self.names else masked(line)), "dim")
 
     def _read(self, reading: Reading) -> None:
         judge = reading.judge
@@ -198,7 +200,7 @@ class Terminal:
             before = ngettext("after {n} attempt", "after {n} attempts", b.attempts)
             said = _("{before}: {why}").format(before=before, why=reasons[b.why])
             self._item(f"{address(b.client)}  {self._when(b.at)}  {who}  {said}", "red")
-            self.console.print(self._line(b.line), no_wrap=True, overflow="ellipsis", crop=True)
+            self._line(b.line)
         self._more(len(breaches) - self.top)
         self._item(_("Change the passwords of these accounts now, and look at what they sent."), "bold red")
 
@@ -219,8 +221,8 @@ class Terminal:
                 table.add_row(
                     Text(network(prefix, 24 if len(prefix) == 3 else 56), style="bold"),
                     Text(f"{sum(c.attempts for _k, c in members):,}", style="bold"),
-                    self._when(min(c.first for _k, c in members)),
-                    self._when(max(c.last for _k, c in members)),
+                    self._moment(min(c.first for _k, c in members)),
+                    self._moment(max(c.last for _k, c in members)),
                     Text(ngettext("{n} client", "{n} clients", len(members)), style="bold"),
                 )
             for key, client in members[: self.top]:
@@ -228,8 +230,8 @@ class Terminal:
                 table.add_row(
                     "  " + name if len(members) > 1 else name,
                     f"{client.attempts:,}",
-                    self._when(client.first),
-                    self._when(client.last),
+                    self._moment(client.first),
+                    self._moment(client.last),
                     Text(deeds(client, self.names)),
                 )
             if len(members) > self.top:
@@ -246,7 +248,7 @@ class Terminal:
         own.sort(key=lambda m: (-m[1].attempts, -m[1].weak, m[0]))
         for key, client in own[: self.top]:
             table.add_row(
-                client_name(key, client.addresses), f"{client.attempts:,}", f"{client.good:,}", self._when(client.last),
+                client_name(key, client.addresses), f"{client.attempts:,}", f"{client.good:,}", self._moment(client.last),
                 Text(deeds(client, self.names)),
             )  # fmt: skip
         self._show(table)
@@ -261,8 +263,8 @@ class Terminal:
         for s, at in sentences[: self.top]:
             table.add_row(
                 Text(network(s.target, s.bits), style="bold"),
-                self._when(at),
-                self._when(s.until),
+                self._moment(at),
+                self._moment(s.until),
                 f"{s.knocks:,}",
                 reason(s, judge.policy, _, ngettext),
             )
@@ -276,7 +278,7 @@ class Terminal:
         self._title(_("Who was spared, and why"))
         table = self._table(_("who"), _("when"), _("attempts"), _("why"), right=(2,))
         for s in spared[: self.top]:
-            table.add_row(network(s.target, s.bits), self._when(s.at), f"{s.attempts:,}", why_spared(spared_as(s, judge), _))
+            table.add_row(network(s.target, s.bits), self._moment(s.at), f"{s.attempts:,}", why_spared(spared_as(s, judge), _))
         self._show(table)
         self._more(len(spared) - self.top)
 
@@ -290,30 +292,14 @@ class Terminal:
         self._title(_("Users who would have been turned away"))
         table = self._table(_("who"), _("by the denial of"), _("from"))
         for s, key in hurt[: self.top]:
-            table.add_row(Text(client_name(key, None), style="yellow"), network(s.target, s.bits), self._when(s.at))
+            table.add_row(Text(client_name(key, None), style="yellow"), network(s.target, s.bits), self._moment(s.at))
         self._show(table)
         self._more(len(hurt) - self.top)
         self._item(_("They logged in while the denial lasted."), "yellow")
 
     def _compared(self, rows: list[Row]) -> None:
         self._title(_("What if: the same log under other policies"))
-        table = self._table(
-            _("policy"),
-            _("let\nthrough"),
-            _("never\ndenied"),
-            _("before\ndenial"),
-            _("denials"),
-            _("targets"),
-            _("IPv4\naddresses"),
-            _("users\nhurt"),
-            right=range(1, 8),
-        )
-        for row in rows:
-            before = "–" if row.before is None else f"{row.before:,}"
-            name = safe(row.policy.rstrip("/").rpartition("/")[2], 16)
-            numbers = (row.denials, row.targets, row.addresses, row.hurt)
-            table.add_row(name, f"{row.through:,}", f"{row.never:,}", before, *(f"{n:,}" for n in numbers))
-        self._show(table)
+        self._show(policies(row._asdict() for row in rows))
         first = rows[0]
         tries = ngettext("{n} attempt", "{n} attempts", first.attempts)
         attackers = ngettext("{n} attacker", "{n} attackers", first.attackers)
@@ -357,13 +343,13 @@ class Terminal:
         ordered = sorted(judge.knockers.items(), key=lambda k: (-k[1].count, k[0]))
         for key, k in ordered[: self.top]:
             ports = sorted(k.ports.items(), key=lambda p: (-p[1], p[0]))
-            shown = ", ".join(port(p) for p, _n in ports[:5]) + (" …" if len(ports) > 5 else "")
-            table.add_row(network(key, len(key) * 8), f"{k.count:,}", self._when(k.first), self._when(k.last), shown)
+            shown = ", ".join(glued(port(p)) for p, _n in ports[:5]) + (glued(" …") if len(ports) > 5 else "")
+            table.add_row(network(key, len(key) * 8), f"{k.count:,}", self._moment(k.first), self._moment(k.last), shown)
         self._show(table)
         self._more(len(ordered) - self.top)
         ports = sorted(judge.ports.items(), key=lambda p: (-p[1], p[0]))[:8]
         if ports:
-            self._item(_("Ports: ") + ", ".join(f"{port(p)} {n:,}" for p, n in ports), "dim")
+            self._item(_("Ports: ") + ", ".join(glued(f"{port(p)} {n:,}") for p, n in ports), "dim")
 
     def _proposals(self, judge: Judge) -> None:
         found = proposals(judge)
@@ -377,15 +363,15 @@ class Terminal:
                 f"{p.days:,}",
                 f"{p.clients:,}",
                 f"{p.attempts:,}",
-                self._when(p.first),
-                self._when(p.last),
+                self._moment(p.first),
+                self._moment(p.last),
             )
         self._show(table)
         self._more(len(found) - self.top)
         for p in found[: self.top]:
             name = network(p.target, p.bits)
-            other = _("or: {command}").format(command=f"sudo ufw prepend deny from {name}")
-            self.console.print(Text(f"  sudo monzen deny {name}  ({other})"), soft_wrap=True)
+            self.console.command(f"sudo monzen deny {name}")
+            self._item(_("or: {command}").format(command=f"sudo ufw prepend deny from {name}"), "")
 
     def _commands(self, judge: Judge) -> None:
         found = commands(judge, self.standing)
@@ -393,20 +379,12 @@ class Terminal:
             return
         self._title(_("To do it by hand"))
         for command in found[: self.top]:
-            self.console.print(Text("  sudo " + command), soft_wrap=True)
+            self.console.command("sudo " + command)
         self._more(len(found) - self.top)
-        self.console.print(
-            Text(
-                "  " + _("They last at the end of the log. ufw ends no rule by itself: delete it when it is quiet."),
-                style="dim",
-            )
-        )
+        self._item(_("They last at the end of the log. ufw ends no rule by itself: delete it when it is quiet."), "dim")
         if self.ufw_sleeps:
-            self.console.print(Text("  " + ufw_sleeps(), style="yellow"), soft_wrap=True)
-        self.console.print(
-            Text("  " + _("monzen does, and asks first: {command}").format(command=as_root("--apply")), style="dim"),
-            soft_wrap=True,
-        )
+            self._item(ufw_sleeps(), "yellow")
+        self.console.offer(_("monzen does, and asks first:"), as_root("--apply"), "dim")
 
     def _unread(self, reading: Reading) -> None:
         silent = max(reading.lines - reading.understood - reading.suspects - reading.undated, 0)
@@ -468,4 +446,4 @@ class Terminal:
     def _samples(self, said: str, samples: list[bytes]) -> None:
         self.console.print(Text(said, style="yellow"))
         for sample in samples[: min(self.top, 5)]:
-            self.console.print(self._line(sample), no_wrap=True, overflow="ellipsis", crop=True)
+            self._line(sample)

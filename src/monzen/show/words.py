@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gettext
 import os
+import re
 from types import ModuleType
 
 LOCALE = os.path.join(os.path.dirname(__file__), "locale")
@@ -37,6 +38,11 @@ def _(message: str) -> str:
 def ngettext(one: str, many: str, n: int) -> str:
     """The message for this number, in the reader's language; `{n}` in it is the number."""
     return _translations().ngettext(one, many, n).format(n=f"{n:,}")
+
+
+def joined(text: str) -> str:
+    """The sentence without blanks between Japanese words: around what was filled in, which may have been a name, there is one."""
+    return re.sub(r"(?<=[ぁ-ヶ一-鿿]) (?=[ぁ-ヶ一-鿿])", "", text)
 
 
 def N_(message: str) -> str:  # noqa: N802  # gettext's own name for: translated where it is shown

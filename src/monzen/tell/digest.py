@@ -127,14 +127,15 @@ def _own(users: Users | None) -> list[str]:
 def _next(digest: Digest) -> list[str]:
     out = []
     if digest.wrong:
-        out.append("  monzen status          " + _("what is wrong, and how to mend it"))
+        out.append(("monzen status", _("what is wrong, and how to mend it")))
     if digest.mode == "watch":
-        out.append("  monzen list --watched  " + _("whom it would have denied"))
-        out.append("  sudo monzen arm        " + _("when you are content: deny them"))
+        out.append(("monzen list --watched", _("whom it would have denied")))
+        out.append(("sudo monzen arm", _("when you are content: deny them")))
     entries = largest((*digest.begun, *digest.watched))
     if entries:
-        out.append(f"  monzen why {network(*entries[0].prefix)}  " + _("why, with the log lines"))
-    return out or ["  " + _("Nothing.")]
+        out.append((f"monzen why {network(*entries[0].prefix)}", _("why, with the log lines")))
+    width = max((len(command) for command, _says in out), default=0)
+    return [f"  {command.ljust(width)}  {says}" for command, says in out] or ["  " + _("Nothing.")]
 
 
 def as_values(digest: Digest) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from typing import Any, Final, NamedTuple
 from monzen.show.stored import retold
 from monzen.show.text import iso, safe, stamp
 from monzen.show.words import _, ngettext
+from monzen.show.wrap import margined
 from monzen.tell.topics import TOPICS
 
 SHOWN: Final = 20  # alarms in one message: who wants more asks the ledger
 LETTERS: Final = 500  # of one alarm, as the ledger keeps them
+WIDTH: Final = 76  # columns of a mail: RFC 5322, 2.1.1 has 78
 NAME: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?").fullmatch  # RFC 1123, 2.1
 
 
@@ -75,12 +77,18 @@ def subject(message: Message) -> str:
 def body(message: Message, zone: dt.tzinfo) -> str:
     """The text of the mail."""
     out = [_("monzen on {host}: {what}.").format(host=message.host or "?", what=_(TOPICS[message.topic])), ""]
-    out += [f"{stamp(row.at, zone, seconds=False)}  {safe(retold(row.text), LETTERS)}" for row in message.rows[:SHOWN]]
+    out += [f"  {stamp(row.at, zone, seconds=False)}  {safe(retold(row.text), LETTERS)}" for row in message.rows[:SHOWN]]
     if len(message.rows) > SHOWN:
-        out.append(ngettext("and {n} more: monzen gate status", "and {n} more: monzen gate status", len(message.rows) - SHOWN))
+        left = len(message.rows) - SHOWN
+        out.append("  " + ngettext("and {n} more: monzen gate status", "and {n} more: monzen gate status", left))
     out += [
         "",
         _("What is wrong now, and what to do: sudo monzen status"),
         _("No more than one mail an hour is sent about this; what comes meanwhile is in the next."),
     ]
-    return "\n".join(out) + "\n"
+    return lined("\n".join(out) + "\n")
+
+
+def lined(text: str) -> str:
+    """The text of a mail in lines that every reader shows whole."""
+    return "\n".join(margined(text, WIDTH))

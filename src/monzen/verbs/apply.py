@@ -17,7 +17,17 @@ from monzen.show.report import got_in, standing
 from monzen.show.stored import retold
 from monzen.show.text import network, safe
 from monzen.show.words import _, ngettext
-from monzen.verbs.common import EXIT_USE, agreed, configuration, guarded, local_zone, named, say, until
+from monzen.verbs.common import (
+    EXIT_USE,
+    agreed,
+    complain,
+    configuration,
+    guarded,
+    local_zone,
+    named,
+    say,
+    until,
+)
 
 Deny = Callable[[list[Order]], list[Outcome]]  # Keeper.deny, or the same in steps
 
@@ -39,7 +49,7 @@ class Imposing:
 def with_keeper(options: argparse.Namespace, scan: Callable[[argparse.Namespace, Imposing], int]) -> int:
     """`monzen scan --apply`: rights and configuration are looked at before a long log is read."""
     if options.json and not (options.yes or options.dry_run):
-        print("monzen: " + _("--json asks nobody: with --apply give --yes or --dry-run"), file=sys.stderr)
+        complain(_("--json asks nobody: with --apply give --yes or --dry-run"))
         return EXIT_USE
 
     def run(options: argparse.Namespace) -> int:
@@ -138,6 +148,6 @@ def _show(outcomes: list[Outcome], most: int | None) -> None:
 def _asked(count: int) -> bool:
     """Whether the person at the terminal says yes."""
     if not sys.stdin.isatty():
-        print("monzen: " + _("nobody can be asked here, so nothing was denied. To do it unasked: --yes"), file=sys.stderr)
+        complain(_("nobody can be asked here, so nothing was denied. To do it unasked: --yes"))
         return False
     return agreed(ngettext("Turn {n} target away now? [y/N] ", "Turn these {n} targets away now? [y/N] ", count))

@@ -9,21 +9,18 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from monzen.arguments import Help, columns, local_zone
+from monzen.arguments import Help, local_zone
 from monzen.config import LENGTH, UNITS, Config, ConfigError, load, prefix_of
 from monzen.gate.target import PROTOCOLS, TCP, UDP, GateError
 from monzen.gated import because, door
 from monzen.ledger import Entry, LedgerError
 from monzen.show.command import remedy
-from monzen.show.page import Page, Table, Text, hanging
-from monzen.show.page import console as rich_console
+from monzen.show.page import Moment, Table
+from monzen.show.speech import complain, item, page, say
 from monzen.show.text import PORTS, as_json, iso, network, safe, stamp
 from monzen.show.words import _
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 CONFIG: Final = "/etc/monzen/monzen.toml"
 PORT = re.compile(r"(\d{1,5}|[a-z][a-z0-9-]{0,30})(?:/(tcp|udp))?").fullmatch
@@ -122,8 +119,8 @@ def configuration_or_none(options: argparse.Namespace) -> Config:
         return configuration(options)
     except ConfigError as error:
         sys.stdout.flush()
-        print(f"monzen: {error}", file=sys.stderr)
-        print("monzen: " + _("going on without the configuration, for this lets somebody in"), file=sys.stderr)
+        complain(str(error))
+        complain(_("going on without the configuration, for this lets somebody in"))
         return Config(broken=str(error))
 
 
@@ -173,33 +170,15 @@ def guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Name
             return run(options)
         except (ConfigError, GateError, LedgerError) as error:
             sys.stdout.flush()
-            print(f"monzen: {error}", file=sys.stderr)
+            complain(str(error))
             return EXIT_USE
 
     return inner
 
 
-def page() -> Page | Console:
-    """Where to print tables."""
-    return rich_console(None) if sys.stdout.isatty() else Page(columns() if os.environ.get("COLUMNS") else 120)
-
-
 def table(*headings: str, right: Iterable[int] = ()) -> Table:
     """A table of ours."""
     return Table(headings, set(right))
-
-
-def say(text: str, style: str = "") -> None:
-    """A line for people, wrapped by the terminal."""
-    if style and sys.stdout.isatty():
-        rich_console(None).print(Text(text, style=style), soft_wrap=True)
-    else:
-        print(text)
-
-
-def item(text: str, style: str = "") -> None:
-    """A sentence of a list: where it is longer than a line, the rest stands further in."""
-    say(hanging(text, page().width), style)
 
 
 def named(entry: Entry) -> str:
@@ -210,6 +189,16 @@ def named(entry: Entry) -> str:
 def until(entry: Entry, zone: dt.tzinfo) -> str:
     """When it ends, for people."""
     return _("for good") if entry.until is None else stamp(entry.until, zone, seconds=False)
+
+
+def moment(time: float, zone: dt.tzinfo) -> Moment:
+    """A time in a table, to the minute."""
+    return Moment(time, zone, seconds=False)
+
+
+def ends(entry: Entry, zone: dt.tzinfo) -> str | Moment:
+    """When it ends, in a table."""
+    return until(entry, zone) if entry.until is None else moment(entry.until, zone)
 
 
 def values(entry: Entry) -> dict[str, Any]:
@@ -236,7 +225,7 @@ def values(entry: Entry) -> dict[str, Any]:
 
 
 __all__ = [
-    "CONFIG", "EXIT_NO", "EXIT_USE", "Adder", "Port", "agreed", "as_json", "because", "configuration", "configuration_or_none",
-    "door", "gate_options", "guarded", "item", "local_zone", "named", "only_root", "page", "part", "port", "prefix", "say",
-    "seconds", "table", "until", "values",
+    "CONFIG", "EXIT_NO", "EXIT_USE", "Adder", "Port", "agreed", "as_json", "because", "complain", "configuration",
+    "configuration_or_none", "door", "ends", "gate_options", "guarded", "item", "local_zone", "moment", "named", "only_root",
+    "page", "part", "port", "prefix", "say", "seconds", "table", "until", "values",
 ]  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 
 from monzen.config import HOST, prefix_of
@@ -20,12 +19,14 @@ from monzen.verbs.common import (
     EXIT_USE,
     Adder,
     Port,
+    complain,
     configuration,
     configuration_or_none,
     door,
     gate_options,
     guarded,
     local_zone,
+    moment,
     named,
     page,
     port,
@@ -198,7 +199,7 @@ def run_release(options: argparse.Namespace) -> int:
             try:
                 packed, bits = prefix(text)
             except argparse.ArgumentTypeError as error:
-                print(f"monzen: {error}", file=sys.stderr)
+                complain(str(error))
                 return EXIT_USE
             networks.append((_full(packed, bits), bits))
     with Keeper(configuration_or_none(options)) as keeper:
@@ -250,7 +251,7 @@ def run_allow(options: argparse.Namespace) -> int:
     if not options.targets and (options.remove or options.note or options.dry_run):
         option = "--remove" if options.remove else "--note" if options.note else "--dry-run"
         said = _("{option} of whom? Name an address, a network or a host name. Who is allowed: monzen allow")
-        print("monzen: " + said.format(option=option), file=sys.stderr)
+        complain(said.format(option=option))
         return EXIT_USE
     config = configuration(options) if options.remove else configuration_or_none(options)
     with Keeper(config) as keeper:
@@ -262,11 +263,11 @@ def run_allow(options: argparse.Namespace) -> int:
             found = prefix_of(text)
             if found is None and not HOST(text):
                 said = _("{text!r} is no address, network or host name")
-                print("monzen: " + said.format(text=safe(text, 60)), file=sys.stderr)
+                complain(said.format(text=safe(text, 60)))
                 return EXIT_USE
             if found is not None and not options.remove and found[1] < (ALLOWED4 if len(found[0]) == 4 else ALLOWED6):
                 said = _("{text} is so wide that hardly anybody would be denied, so it was not allowed. Name narrower networks")
-                print("monzen: " + said.format(text=safe(text, 60)), file=sys.stderr)
+                complain(said.format(text=safe(text, 60)))
                 return EXIT_USE
             name = found is None
             full = None if found is None else (_full(*found), found[1])
@@ -346,7 +347,7 @@ def _listed(keeper: Keeper, options: argparse.Namespace) -> int:
         shown = table(_("allowed"), _("stands for"), _("since"), _("note"))
         for row in rows:
             stands = ", ".join(network(*p) for p in row.prefixes) if row.name else ""
-            shown.add_row(row.text, stands, stamp(row.at, local_zone(), seconds=False), safe(row.note, 120))
+            shown.add_row(row.text, stands, moment(row.at, local_zone()), safe(row.note, 120))
         for text in [*(network(*p) for p in keeper.config.allow), *keeper.config.names]:
             shown.add_row(text, "", "", _("from the configuration"))
         page().print(shown)

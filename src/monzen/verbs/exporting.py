@@ -18,14 +18,14 @@ from monzen.mode import Mode
 from monzen.show.text import safe
 from monzen.show.words import _, ngettext
 from monzen.upkeep import opened, target_of
-from monzen.verbs.common import EXIT_USE
+from monzen.verbs.common import EXIT_USE, complain
 
 MODE = 0o644  # who is denied is no secret, and the mail server that reads it is not root
 
 
 def warn(said: str) -> None:
     """On stderr: standard output is the file."""
-    print("monzen: " + said, file=sys.stderr)
+    complain(said)
 
 
 def allowed(ledger: Ledger, config: Config) -> list[Prefix]:

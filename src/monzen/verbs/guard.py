@@ -13,7 +13,7 @@ from collections.abc import Callable
 from monzen.arguments import local_zone
 from monzen.config import Config
 from monzen.show.words import _
-from monzen.verbs.common import CONFIG, EXIT_USE, Adder, configuration, guarded, part
+from monzen.verbs.common import CONFIG, EXIT_USE, Adder, complain, configuration, guarded, part
 
 
 def add(verb: Adder) -> None:
@@ -94,7 +94,7 @@ def run_run(options: argparse.Namespace) -> int:
             config, _loader(options), zone=zone, routes=routes, version=_version(), once=options.once, state=options.state
         )
     except StoreError as error:
-        print("monzen: " + _("cannot remember anything: {why}").format(why=error), file=sys.stderr)
+        complain(_("cannot remember anything: {why}").format(why=error))
         return EXIT_USE
     return _kept(guard.run)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from functools import partial
 from typing import Any, Final
@@ -16,7 +15,7 @@ from monzen.ledger import Order
 from monzen.show.text import as_json, network, stamp
 from monzen.show.words import _, ngettext
 from monzen.verbs.apply import carry_out
-from monzen.verbs.common import EXIT_USE, LONGEST, Adder, configuration, gate_options, guarded, local_zone, say, seconds
+from monzen.verbs.common import EXIT_USE, LONGEST, Adder, complain, configuration, gate_options, guarded, local_zone, say, seconds
 
 WEEK: Final = 7 * 86_400.0  # seconds: a list that does not say is refreshed within days, and forgotten addresses change hands
 SHOWN: Final = 20  # rows of each kind
@@ -54,17 +53,17 @@ def add(verb: Adder) -> None:
 def run_import(options: argparse.Namespace) -> int:
     """`monzen import`: 0, or 2 where the file cannot be read or nobody can be asked."""
     if options.json and not (options.yes or options.dry_run):
-        print("monzen: " + _("--json asks nobody: give --yes or --dry-run, too"), file=sys.stderr)
+        complain(_("--json asks nobody: give --yes or --dry-run, too"))
         return EXIT_USE
     if options.file == "-" and not (options.yes or options.dry_run):
-        print("monzen: " + _("standard input is the list, so nobody can be asked: give --yes or --dry-run, too"), file=sys.stderr)
+        complain(_("standard input is the list, so nobody can be asked: give --yes or --dry-run, too"))
         return EXIT_USE
     now = time.time()
     config = configuration(options)
     try:
         found = read(options.file, options.kind, now, every=options.every)
     except ListError as error:
-        print(f"monzen: {error}", file=sys.stderr)
+        complain(str(error))
         return EXIT_USE
     with Keeper(config) as keeper:
         told: dict[str, Any] = {

@@ -17,7 +17,7 @@ from monzen.show.words import N_, _
 from monzen.survey import FAULT, GOOD, Finding, Survey, survey
 from monzen.survey.finding import MARKS
 from monzen.upkeep import opened
-from monzen.verbs.common import EXIT_NO, EXIT_USE, Adder, agreed, guarded, page, say, table
+from monzen.verbs.common import EXIT_NO, EXIT_USE, Adder, agreed, complain, guarded, page, say, table
 
 AREAS = {
     "logs": N_("logs"),
@@ -67,7 +67,7 @@ def run_init(options: argparse.Namespace) -> int:
         _next(todo, failed, dry=options.dry_run)
     if failed:
         sys.stdout.flush()
-        print(f"monzen: {failed}", file=sys.stderr)
+        complain(failed)
     return EXIT_USE if failed else 0
 
 
@@ -116,7 +116,7 @@ def _show(found: Survey, todo: list[Step], text: str, unlike: list[str], *, forc
 
 
 def _short(f: Finding) -> str:
-    return f"{_(AREAS.get(f.about, f.about))}: {f.says}"
+    return _("{area}: {says}").format(area=_(AREAS.get(f.about, f.about)), says=f.says)
 
 
 def _wanted(options: argparse.Namespace, todo: list[Step]) -> int | None:
@@ -124,7 +124,7 @@ def _wanted(options: argparse.Namespace, todo: list[Step]) -> int | None:
     if options.yes or all(step.done for step in todo):
         return None
     if options.json or not sys.stdin.isatty():
-        print("monzen: " + _("nobody can be asked here, so nothing was changed. To do it unasked: --yes"), file=sys.stderr)
+        complain(_("nobody can be asked here, so nothing was changed. To do it unasked: --yes"))
         return EXIT_USE
     return None if agreed(_("Do this now? [y/N] ")) else EXIT_NO
 

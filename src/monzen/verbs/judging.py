@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
+from monzen.show.speech import complain
 from monzen.show.words import _
 
 TYPE_CHECKING = False  # `typing` costs a start that needs it for nothing else
@@ -104,6 +104,4 @@ def bounds_of(options: argparse.Namespace, times: int = 1) -> Bounds | None:
     return Bounds(frugal(policy, times), own, allow, private, routes)
 
 
-def complain(message: str) -> None:
-    """One sentence to stderr."""
-    print("monzen: " + message, file=sys.stderr)
+__all__ = ["Bounds", "bounds_of", "complain", "files_argument", "judge_of", "policy_options"]

@@ -16,12 +16,26 @@ from monzen.keeper import Keeper
 from monzen.ledger import LEDGER, Entry, Ledger, LedgerError
 from monzen.show.command import as_root
 from monzen.show.refused import refused
-from monzen.show.text import as_json, iso, network, stamp
+from monzen.show.text import as_json, iso, network
 from monzen.show.text import port as port_name
 from monzen.show.words import _, ngettext
+from monzen.show.wrap import glued
 from monzen.types import Event, Kind
 from monzen.upkeep import covering
-from monzen.verbs.common import EXIT_USE, Adder, configuration, gate_options, guarded, local_zone, page, say, table
+from monzen.verbs.common import (
+    EXIT_USE,
+    Adder,
+    complain,
+    configuration,
+    gate_options,
+    guarded,
+    item,
+    local_zone,
+    moment,
+    page,
+    say,
+    table,
+)
 
 LOGS: Final = ("/var/log/ufw.log*", "/var/log/kern.log*", "/var/log/syslog*")  # the first that is there has them all
 SOURCES: Final = 200_000  # remembered: whoever knocks can forge as many as he likes
@@ -132,10 +146,10 @@ def run_knocks(options: argparse.Namespace) -> int:
             else:
                 said = _("There is no log of the firewall, and no right to ask the kernel. Name a log, or: {command}")
                 said = said.format(command=as_root())
-            print("monzen: " + said, file=sys.stderr)
+            complain(said)
     sys.stdout.flush()
     for error in errors:
-        print("monzen: " + refused(error), file=sys.stderr)
+        complain(refused(error))
     return EXIT_USE if errors or not (seen_kernel or files) else 0
 
 
@@ -214,9 +228,9 @@ def _show(title: str, tally: Tally, denied: Denied, top: int | None) -> None:
     """The same for people."""
     top = top or 20
     packets = ngettext("{n} packet", "{n} packets", sum(s.count for s in tally.sources.values()) + tally.others)
+    clients = ngettext("{n} client", "{n} clients", len(tally.sources))
     say(
-        f"{title}: "
-        + _("{packets} of {clients}.").format(packets=packets, clients=ngettext("{n} client", "{n} clients", len(tally.sources))),
+        _("{title}: {packets} of {clients}.").format(title=title, packets=packets, clients=clients),
         "bold",
     )
     if not tally.sources:
@@ -225,11 +239,11 @@ def _show(title: str, tally: Tally, denied: Denied, top: int | None) -> None:
     for client, source in _ordered(tally)[:top]:
         entry = _by(client, denied)
         doors = sorted(source.ports.items(), key=lambda p: (-p[1], p[0]))
-        shown = ", ".join(port_name(d) for d, _n in doors[:5]) + (" …" if len(doors) > 5 else "")
+        shown = ", ".join(glued(port_name(d)) for d, _n in doors[:5]) + (glued(" …") if len(doors) > 5 else "")
         rows.add_row(
             network(client, 8 * len(client)),
             f"{source.count:,}",
-            stamp(source.last, local_zone(), seconds=False),
+            moment(source.last, local_zone()),
             _("no") if entry is None else _("number {n}").format(n=entry.number),
             shown,
         )
@@ -237,4 +251,4 @@ def _show(title: str, tally: Tally, denied: Denied, top: int | None) -> None:
     left = len(tally.sources) - top
     if left > 0:
         say("  " + ngettext("and {n} more (--top shows more)", "and {n} more (--top shows more)", left))
-    say("  " + _("Ports: ") + ", ".join(f"{port_name(d)} {n:,}" for d, n in _ports(tally)[:10]))
+    item(_("Ports: ") + ", ".join(glued(f"{port_name(d)} {n:,}") for d, n in _ports(tally)[:10]))

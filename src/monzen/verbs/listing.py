@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 
 from monzen.arguments import count
@@ -18,7 +17,9 @@ from monzen.verbs.common import (
     EXIT_USE,
     Adder,
     because,
+    complain,
     configuration,
+    ends,
     gate_options,
     guarded,
     local_zone,
@@ -26,7 +27,6 @@ from monzen.verbs.common import (
     page,
     say,
     table,
-    until,
     values,
 )
 from monzen.verbs.exporting import allowed, export, put, warn
@@ -68,7 +68,7 @@ def run_list(options: argparse.Namespace) -> int:
     """`monzen list`: 0, or 2 where what was asked for does not go together."""
     wrong = _does_not_go(options)
     if wrong:
-        print("monzen: " + wrong, file=sys.stderr)
+        complain(wrong)
         return EXIT_USE
     now, none_yet = time.time(), False
     asked = options.format not in (None, "json")
@@ -120,7 +120,7 @@ def run_list(options: argparse.Namespace) -> int:
     }
     for entry in shown:
         lasts = entry.ended is None or options.watched
-        ending = until(entry, zone) if lasts else endings.get(entry.ending, entry.ending)
+        ending = ends(entry, zone) if lasts else endings.get(entry.ending, entry.ending)
         rows.add_row(str(entry.number), named(entry), ending, f"{entry.knocks:,}", because(entry))
     page().print(rows)
     if len(entries) > len(shown):

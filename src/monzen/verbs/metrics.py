@@ -20,7 +20,7 @@ from monzen.metrics.facts import Facts
 from monzen.mode import read_mode
 from monzen.show.text import safe
 from monzen.show.words import _
-from monzen.verbs.common import CONFIG, EXIT_USE, Adder, configuration, guarded
+from monzen.verbs.common import CONFIG, EXIT_USE, Adder, complain, configuration, guarded
 from monzen.verbs.status import STALE, asked, reader
 
 FRESH: Final = 1.0  # seconds for which what was looked up is good: many clients cost no more than one
@@ -141,10 +141,10 @@ def run_metrics(options: argparse.Namespace) -> int:
             sys.stdout.flush()
             sys.stdout.buffer.write(text)
     except MetricsError as error:
-        print(f"monzen: {error}", file=sys.stderr)
+        complain(str(error))
         return EXIT_USE
     for sentence in lookout.complaints:
-        print(f"monzen: {sentence}", file=sys.stderr)
+        complain(sentence)
     return EXIT_USE if lookout.complaints else 0
 
 
@@ -159,7 +159,7 @@ def serve(lookout: Lookout, place: Place) -> int:
         facts = lookout.look()
         if lookout.complaints != said:
             for sentence in lookout.complaints:
-                print(f"monzen: {sentence}", file=sys.stderr, flush=True)
+                complain(sentence)
             said[:] = lookout.complaints
         return expose(facts, accept)
 
@@ -168,7 +168,7 @@ def serve(lookout: Lookout, place: Place) -> int:
         warning = _(
             "{address} can be reached from other machines: whoever reaches it reads the metrics. Close the port to others"
         )
-        print("monzen: " + warning.format(address=place), file=sys.stderr)
+        complain(warning.format(address=place))
     notify = Notify()
     try:
         return server.run(lambda: notify.say("READY=1", f"STATUS={place}"))

@@ -30,8 +30,10 @@ from monzen.verbs.common import (
     Adder,
     agreed,
     because,
+    complain,
     configuration,
     configuration_or_none,
+    ends,
     gate_options,
     guarded,
     local_zone,
@@ -40,7 +42,6 @@ from monzen.verbs.common import (
     page,
     say,
     table,
-    until,
     values,
 )
 from monzen.verbs.status import set_up
@@ -210,7 +211,7 @@ def _show(mode: Mode, wanted: str, lasting: list[Entry], pending: list[Entry], s
     )
     rows = table(_("target"), _("until"), _("why"))
     for entry in pending[:SHOWN]:
-        rows.add_row(named(entry), until(entry, local_zone()), because(entry))
+        rows.add_row(named(entry), ends(entry, local_zone()), because(entry))
     page().print(rows)
     if len(pending) > SHOWN:
         left = len(pending) - SHOWN
@@ -345,7 +346,7 @@ def _failed(words: list[str]) -> None:
     """What could not be done, on stderr."""
     sys.stdout.flush()
     for text in words:
-        print(f"monzen: {safe(text)}", file=sys.stderr)
+        complain(safe(text))
 
 
 def _write(mode: Mode, root: str) -> None:
@@ -359,7 +360,7 @@ def _write(mode: Mode, root: str) -> None:
 def _refused(question: str, *, asked: bool) -> int | None:
     """The exit status where the person does not want it, or nobody can be asked; None where it is wanted."""
     if not asked or not sys.stdin.isatty():
-        print("monzen: " + _("nobody can be asked here, so nothing was changed. To do it unasked: --yes"), file=sys.stderr)
+        complain(_("nobody can be asked here, so nothing was changed. To do it unasked: --yes"))
         return EXIT_USE
     return None if agreed(question) else EXIT_NO
 

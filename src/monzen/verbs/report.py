@@ -22,6 +22,7 @@ from monzen.show.facts import Place, gather
 from monzen.show.text import as_json, iso, safe, stamp
 from monzen.show.words import _, language, ngettext
 from monzen.verbs.common import EXIT_USE, Adder, guarded, item, page, say, table
+from monzen.verbs.common import moment as moment_of
 from monzen.verbs.judging import complain, files_argument, judge_of, policy_options
 
 if TYPE_CHECKING:
@@ -187,13 +188,13 @@ def mailed(text: str, facts: dict[str, Any], to: str, now: float, zone: dt.tzinf
     """The page by mail, its headline as the text. False: it was said why not."""
     from monzen.show.html.words import headline, period
     from monzen.tell.mail import Attachment, compose, hand_over
-    from monzen.tell.message import TellError, host_name
+    from monzen.tell.message import TellError, host_name, lined
 
     said = f"{headline(facts)}\n\n{period(facts, zone)}\n"
     attached = Attachment("monzen.html", "text/html", text.encode())
     host = host_name()
     try:
-        mail = compose(to, f"[monzen] {host}: {headline(facts)}", said, host=host, now=now, attachments=[attached])
+        mail = compose(to, f"[monzen] {host}: {headline(facts)}", lined(said), host=host, now=now, attachments=[attached])
         hand_over(mail, to)
     except TellError as error:
         complain(str(error))
@@ -211,7 +212,7 @@ def show(facts: dict[str, Any], zone: dt.tzinfo, html: str | None) -> None:
         return
     say("  " + period(facts, zone))
     for b in facts["breaches"][:ROWS]:
-        item("  ! " + stamp(b["at"], zone, seconds=False) + "  " + b["why"], "red")
+        item("! " + stamp(b["at"], zone, seconds=False) + "  " + b["why"], "red")
     attempts = ngettext("{n} attempt", "{n} attempts", facts["attempts"])
     clients = ngettext("{n} client attacked", "{n} clients attacked", facts["attackers"])
     users = ngettext("{n} user of yours logged in", "{n} users of yours logged in", facts["users"])
@@ -222,7 +223,7 @@ def show(facts: dict[str, Any], zone: dt.tzinfo, html: str | None) -> None:
         say(_("Who would be turned away, and when"), "bold")
         rows = table(_("target"), _("came"), _("denied"), _("attempts"), _("knocks"), right=(3, 4))
         for t in targets[:ROWS]:
-            when = [stamp(at, zone, seconds=False) for at in (t["first"], t["denials"][0][0])]
+            when = [moment_of(at, zone) for at in (t["first"], t["denials"][0][0])]
             rows.add_row(t["target"], *when, f"{t['attempts']:,}", f"{t['knocks']:,}")
         page().print(rows)
         left = len(targets) - ROWS + facts["more"]
@@ -233,12 +234,12 @@ def show(facts: dict[str, Any], zone: dt.tzinfo, html: str | None) -> None:
         say("")
         say(_("What you should look at"), "bold")
         for at, text in sorted(alarms, reverse=True)[:ROWS]:
-            item("  " + stamp(at, zone, seconds=False) + "  " + text, "yellow")
+            item(stamp(at, zone, seconds=False) + "  " + text, "yellow")
     say("")
     if html is None:
         given = safe(shlex.join(sys.argv[2:]), 400) if sys.argv[1:2] == ["report"] else ""
         command = " ".join(word for word in ("monzen report", given, "--html report.html") if word)
-        say(_("All of it, with charts: {command}").format(command=command))
+        page().offer(_("All of it, with charts:"), command, margin=0)
     else:
         say(_("The page is in {path}: open it in a browser. It needs nothing else.").format(path=safe(html, 4000)))
 

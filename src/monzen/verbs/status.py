@@ -37,6 +37,7 @@ from monzen.verbs.common import (
     guarded,
     item,
     local_zone,
+    moment,
     named,
     page,
     say,
@@ -348,7 +349,7 @@ def show(
         newest = sorted(entries, key=lambda e: -e.number)[:ROWS]
         rows = table(_("n"), _("target"), _("since"), _("knocks"), _("why"), right=(0, 3))
         for e in newest:
-            rows.add_row(str(e.number), named(e), stamp(e.since, zone, seconds=False), f"{e.knocks:,}", because(e))
+            rows.add_row(str(e.number), named(e), moment(e.since, zone), f"{e.knocks:,}", because(e))
         page().print(rows)
         if len(entries) > len(newest):
             more = "monzen list --watched" if mode.name == "watch" else "monzen list"

@@ -10,7 +10,7 @@ from monzen.gate.target import PROTOCOLS
 from monzen.show.text import PORTS, as_json, network, stamp
 from monzen.show.words import N_, _
 from monzen.switch import DAY, SHORTEST, WAIT, Plan, arm, confirm, named, plan, restore
-from monzen.verbs.common import EXIT_NO, EXIT_USE, agreed, guarded, local_zone, only_root, part, port, say, seconds
+from monzen.verbs.common import EXIT_NO, EXIT_USE, agreed, complain, guarded, local_zone, only_root, part, port, say, seconds
 
 MEANS: Final = {
     "allow": (
@@ -95,7 +95,7 @@ def run_enable(options: argparse.Namespace) -> int:
         return 0
     if not options.yes:
         if not sys.stdin.isatty():
-            print("monzen: " + _("nobody can be asked here, so nothing was changed. To do it unasked: --yes"), file=sys.stderr)
+            complain(_("nobody can be asked here, so nothing was changed. To do it unasked: --yes"))
             return EXIT_USE
         if not agreed(_("Turn it on? [y/N] ")):
             return EXIT_NO

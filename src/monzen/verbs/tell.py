@@ -17,9 +17,9 @@ from monzen.mode import Mode, read_mode
 from monzen.show.command import remedy
 from monzen.show.text import as_json, safe
 from monzen.show.words import _, ngettext, speak, speak_also
-from monzen.tell.message import Message, Row, TellError, as_values, host_name
+from monzen.tell.message import Message, Row, TellError, as_values, host_name, lined
 from monzen.tell.topics import topic_of
-from monzen.verbs.common import EXIT_NO, EXIT_USE, Adder, configuration, gate_options, guarded, local_zone, say
+from monzen.verbs.common import EXIT_NO, EXIT_USE, Adder, complain, configuration, gate_options, guarded, local_zone, say
 from monzen.verbs.status import asked, headline, of_ledger, reader, troubles
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def telling(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Name
             return run(options)
         except TellError as error:
             sys.stdout.flush()
-            print(f"monzen: {error}", file=sys.stderr)
+            complain(str(error))
             return EXIT_USE
 
     return guarded(inner)
@@ -142,7 +142,7 @@ def _said(options: argparse.Namespace, ways: list[str], sent: list[Any]) -> int:
         for way, message, error in sent:
             alarms = ngettext("{n} alarm", "{n} alarms", len(message.rows))
             if error:
-                print(f"monzen: {error}", file=sys.stderr)
+                complain(str(error))
             elif options.dry_run:
                 said = _("would be told by {way}: {topic} ({alarms})")
                 say(said.format(way=_(WAYS[way]), topic=message.topic, alarms=alarms))
@@ -195,7 +195,7 @@ def run_digest(options: argparse.Namespace) -> int:
             say(_("would be sent to {address}: {subject}").format(address=safe(to), subject=pages.subject(found, host)))
             return 0
         beside = report_since(config, of_gate(now - length, now), now - length, now, local_zone())
-        mail = compose(to, pages.subject(found, host), text, host=host, now=now, attachments=beside)
+        mail = compose(to, pages.subject(found, host), lined(text), host=host, now=now, attachments=beside)
         hand_over(mail, to)
         if there:
             keeper.ledger.note(NOTED, str(now))

@@ -9,8 +9,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from monzen.arguments import columns, local_zone, moment
+from monzen.arguments import local_zone, moment
 from monzen.config import Config, Sources, prefix_of
+from monzen.show.speech import columns
 from monzen.show.text import as_json
 from monzen.show.words import _
 from monzen.verbs.common import CONFIG, EXIT_USE, Adder, configuration, guarded
@@ -117,12 +118,10 @@ def live_of(options: argparse.Namespace, since: float | None) -> Live | None:
 def once(seer: Seer, look: Look) -> int:
     """One frame: 0, or 2 where none of the sources can be read."""
     from monzen.screen.frame import frame
-    from monzen.show.page import Page
 
     sight = seer.settle()
-    page = Page(columns())
-    for line in frame(sight, page.width, look):
-        page.print(line.plain.rstrip(), soft_wrap=True)
+    for line in frame(sight, columns(), look):
+        print(line.plain.rstrip())
     return EXIT_USE if sight.troubles and not sight.lines else 0
 
 

@@ -63,7 +63,7 @@ class Sections(Pieces):
         rows = [
             tag("li", tag("time", self._when(b["at"])), " ", b["why"], details(_("the line"), [b["line"]])) for b in found[:ROWS]
         ]
-        advice = tag("p", _("Change the passwords of these accounts now, and look at what they sent."))
+        advice = tag("p", _("Look at what these accounts sent."))
         return tag("section", tag("h2", title), advice, tag("ul", *rows), class_="alarm", role="alert")
 
     def numbers(self) -> Markup | None:
