@@ -21,6 +21,7 @@ from monzen.gated import of_gate
 from monzen.show.facts import Place, gather
 from monzen.show.text import as_json, iso, safe, stamp
 from monzen.show.words import _, language, ngettext
+from monzen.show.wrap import cut
 from monzen.verbs.common import EXIT_USE, Adder, guarded, item, page, say, table
 from monzen.verbs.common import moment as moment_of
 from monzen.verbs.judging import complain, files_argument, judge_of, policy_options
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 RIVALS: Final = ("fail2ban", "crowdsec", "sshguard")
 SINCE: Final = "30d"
 ROWS: Final = 10
-TIMES: Final = ("first", "last", "since", "at", "until")
+OWNER: Final = 40  # columns of the name of an owner
+TIMES: Final = ("first", "last", "since", "at", "until", "start")
+DENIAL: Final = ("at", "until", "last_knock")
 INTERRUPTED: Final = 130
 
 
@@ -55,7 +58,7 @@ def add(verb: Adder) -> None:
     )
     p.add_argument(
         "--compare", action="append", metavar=_("POLICY"),
-        help=_("what others would have done: fail2ban, crowdsec, sshguard, a policy file, or none (default: all three)"),
+        help=_("what others would have done: fail2ban, crowdsec, sshguard, a policy file, or none (default: in a page all)"),
     )  # fmt: skip
     p.add_argument("--json", action="store_true", help=_("for programs; never translated"))
     policy_options(p)
@@ -127,7 +130,10 @@ def reading(
     from monzen.show.chronicle import Chronicle
     from monzen.sources import plan
 
-    names = [name for name in (options.compare if options.compare is not None else RIVALS) if name != "none"]
+    # they cost time, and the few lines have none of them unasked
+    whole = options.html is not None or options.mail is not None or options.json
+    asked_for = options.compare if options.compare is not None else RIVALS if whole else ()
+    names = [name for name in asked_for if name != "none"]
     place = places(options.places)
     try:
         comparison = compare(judge, names, since) if names else None
@@ -235,6 +241,13 @@ def show(facts: dict[str, Any], zone: dt.tzinfo, html: str | None) -> None:
         say(_("What you should look at"), "bold")
         for at, text in sorted(alarms, reverse=True)[:ROWS]:
             item(stamp(at, zone, seconds=False) + "  " + text, "yellow")
+    _places(facts["places"])
+    if facts["compare"]:
+        from monzen.show.terminal import policies
+
+        say("")
+        say(_("What another policy would have done"), "bold")
+        page().print(policies(facts["compare"]))
     say("")
     if html is None:
         given = safe(shlex.join(sys.argv[2:]), 400) if sys.argv[1:2] == ["report"] else ""
@@ -244,17 +257,36 @@ def show(facts: dict[str, Any], zone: dt.tzinfo, html: str | None) -> None:
         say(_("The page is in {path}: open it in a browser. It needs nothing else.").format(path=safe(html, 4000)))
 
 
+def _places(found: dict[str, list[list[Any]]]) -> None:
+    """Whose the networks of the attackers are, by the table that the user brought."""
+    titles = {"country": (_("Countries"), _("country")), "owner": (_("Owners of the networks"), _("owner"))}
+    for which, counted in found.items():
+        title, heading = titles[which]
+        say("")
+        say(title, "bold")
+        rows = table(heading, _("clients"), _("attempts"), right=(1, 2))
+        for name, clients, attempts in counted[:ROWS]:
+            rows.add_row(cut(name, OWNER), f"{clients:,}", f"{attempts:,}")
+        page().print(rows)
+        if len(counted) > ROWS:
+            say("  " + ngettext("and {n} more", "and {n} more", len(counted) - ROWS))
+
+
 def values(facts: Any) -> Any:  # noqa: ANN401  # JSON as it comes
     """The facts with times as text. Keys never change their meaning."""
     if isinstance(facts, dict):
-        return {
-            key: iso(value) if key in TIMES and isinstance(value, (int, float)) and not isinstance(value, bool) else values(value)
-            for key, value in facts.items()
-            if key != "map"
-        }
+        return {key: _value(key, value) for key, value in facts.items() if key != "map"}
     if isinstance(facts, (list, tuple)):
         return [values(value) for value in facts]
     return facts.hex() if isinstance(facts, bytes) else facts
+
+
+def _value(key: str, value: Any) -> Any:  # noqa: ANN401  # JSON as it comes
+    if key == "denials" and isinstance(value, list):  # of a target, that is: a policy has a number of them
+        return [{name: iso(at) if at is not None else None for name, at in zip(DENIAL, d, strict=True)} for d in value]
+    if key in TIMES and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return iso(value)
+    return values(value)
 
 
 __all__ = ["ConfigError", "add", "of_gate", "reading", "run_report"]
