@@ -1,8 +1,10 @@
 """What the verbs of the gate print fits the terminal, in both languages, with a filled ledger."""
 
+import os
 import re
 import sqlite3
 import time
+from pathlib import Path
 
 from monzen.ledger import Ledger, Order
 from tests.lab import live
@@ -63,3 +65,27 @@ def test_every_line_fits():
     said = monzen("list", LANGUAGE="ja", COLUMNS="80", LANG="C.UTF-8")
     assert "不正中継の試み：外部の1件のアドレス宛て。" in said
     assert "手動　kept guessing" in said
+
+
+@live(needs=("nft", "ss"))
+def test_import_says_until_when_before_it_asks():
+    filled()
+    said = monzen("import", "/etc/bans.db", "--dry-run", COLUMNS="80", TZ="UTC")
+    rows = re.findall(r"^  198\.51\.100\.1\d\d +(\d{4}-\d\d-\d\d \d\d:\d\d) +fail2ban: postfix-sasl$", said, re.MULTILINE)
+    assert len(rows) == 20
+    assert rows == sorted(set(rows))
+    assert re.search(r"^  and 11 more\n  The shortest until \S+ \S+, the longest for good\.$", said, re.MULTILINE), said
+    Path("/etc/plain").write_text("".join(f"198.51.100.{n}\n" for n in range(40)))
+    said = monzen("import", "/etc/plain", "--until", "2d", "--dry-run", COLUMNS="80", TZ="UTC")
+    (until,) = set(re.findall(r"^  198\.51\.100\.\d+ +(\d\S+ \d\S+)", said, re.MULTILINE))
+    assert f"  All of them until {until}." in said
+
+
+@live(needs=("nft", "ss"))
+def test_a_test_that_failed_is_not_told_to_test():
+    os.makedirs("/etc/monzen", exist_ok=True)
+    Path("/etc/monzen/monzen.toml").write_text('[tell]\nhook = ["/bin/false"]\npost = "http://127.0.0.1:9/"\n')
+    said = monzen("tell", "--test", status=1)
+    assert "the hook /bin/false failed (exit status 1). It runs as nobody" in said
+    assert "the POST to http://127.0.0.1:9 failed (Connection refused). Look at the address" in said
+    assert "tell --test" not in said

@@ -10,7 +10,7 @@ from typing import Final
 from monzen.show.text import safe
 from monzen.show.words import _
 from monzen.tell.apart import Rights, execute
-from monzen.tell.message import TellError
+from monzen.tell.message import TellError, tried
 
 PATIENCE: Final = 10.0  # seconds, then it is killed with all its children
 LINKS: Final = 40  # that are followed, as the kernel does (path_resolution(7))
@@ -21,8 +21,8 @@ def run_hook(command: Sequence[str], user: str, kind: str, data: bytes) -> None:
     check_program(command[0])
     done = execute([*command, kind], data, Rights.of(user), PATIENCE, bounded=True)
     if done.status != 0:
-        said = _("the hook {program} failed ({why}). Try it: sudo monzen tell --test")
-        raise TellError(said.format(program=safe(command[0], 200), why=done.why(PATIENCE)))
+        said = _("the hook {program} failed ({why})").format(program=safe(command[0], 200), why=done.why(PATIENCE))
+        raise TellError(said, tried(), _("It runs as {user}, and its input is JSON: docs/telling.md").format(user=user))
 
 
 def check_program(path: str) -> None:

@@ -21,7 +21,17 @@ NAME: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9]
 
 
 class TellError(Exception):
-    """Somebody could not be told: what failed, why, what to do, in a sentence."""
+    """Somebody could not be told: what failed, why, what to do, in a sentence. `tested`: what to do where that was a test."""
+
+    def __init__(self, said: str, advice: str = "", tested: str = "") -> None:
+        whole = _("{said}. {advice}")
+        super().__init__(whole.format(said=said, advice=advice) if advice else said)
+        self.of_a_test = whole.format(said=said, advice=tested) if tested else str(self)
+
+
+def tried() -> str:
+    """What to do where an alarm could not be told."""
+    return _("Try it: sudo monzen tell --test")
 
 
 class Row(NamedTuple):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from monzen.show.text import safe
 from monzen.show.words import _
 from monzen.tell.apart import Rights, ask_apart
-from monzen.tell.message import TellError
+from monzen.tell.message import TellError, tried
 
 PATIENCE: Final = 10.0  # seconds for all of it
 
@@ -64,4 +64,5 @@ def post(url: str, user: str, data: bytes) -> None:
             why += _(", which is another address: name that one in [tell] post")
     else:
         why = safe(answer, 200)
-    raise TellError(_("the POST to {where} failed ({why}). Try it: sudo monzen tell --test").format(where=where, why=why))
+    said = _("the POST to {where} failed ({why})").format(where=where, why=why)
+    raise TellError(said, tried(), _("Look at the address in [tell] post, and at the log of that server"))

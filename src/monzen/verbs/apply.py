@@ -15,7 +15,7 @@ from monzen.pardons import Pardons
 from monzen.show.reasons import reason
 from monzen.show.report import got_in, standing
 from monzen.show.stored import retold
-from monzen.show.text import network, safe
+from monzen.show.text import network, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.verbs.common import (
     EXIT_USE,
@@ -24,8 +24,11 @@ from monzen.verbs.common import (
     configuration,
     guarded,
     local_zone,
+    moment,
     named,
+    page,
     say,
+    table,
     until,
 )
 
@@ -134,15 +137,32 @@ def _show(outcomes: list[Outcome], most: int | None) -> None:
     """Whom it would deny, then whom not and why; at most so many of each."""
     good, refused = [o for o in outcomes if not o.refused], [o for o in outcomes if o.refused]
     say(_("To be turned away now, on every port:") if good else _("There is nobody to turn away now."), "bold")
-    for outcome in outcomes if most is None else good[:most] + refused[:most]:
+    rows = table(_("target"), _("until"), _("why"))
+    for outcome in good[:most]:
         order = outcome.order
-        if outcome.refused:
-            say("  " + _("not {target}: {why}").format(target=network(order.network, order.bits), why=outcome.refused), "yellow")
-        else:
-            say(f"  {network(order.network, order.bits)}  {safe(retold(order.note), 120)}")
+        end = _("for good") if order.until is None else moment(order.until, local_zone())
+        rows.add_row(network(order.network, order.bits), end, safe(retold(order.note), 120))
+    if rows.rows:
+        page().print(rows)
+    for outcome in refused[:most]:
+        name = network(outcome.order.network, outcome.order.bits)
+        say("  " + _("not {target}: {why}").format(target=name, why=outcome.refused), "yellow")
     left = 0 if most is None else max(0, len(good) - most) + max(0, len(refused) - most)
     if left:
         say("  " + ngettext("and {n} more", "and {n} more", left))
+        ends = [float("inf") if o.order.until is None else o.order.until for o in good]
+        if ends and min(ends) == max(ends):
+            say("  " + _("All of them {until}.").format(until=_ends(good[0].order.until)))
+        elif ends:
+            first, last = (_ends(end if end < float("inf") else None) for end in (min(ends), max(ends)))
+            say("  " + _("The shortest {first}, the longest {last}.").format(first=first, last=last))
+
+
+def _ends(until: float | None) -> str:
+    """How long a denial would last."""
+    if until is None:
+        return _("for good")
+    return _("until {time}").format(time=stamp(until, local_zone(), seconds=False))
 
 
 def _asked(count: int) -> bool:

@@ -125,7 +125,7 @@ def _test(options: argparse.Namespace, senders: dict[str, Any], now: float) -> i
             try:
                 sender(message)
             except TellError as problem:
-                error = str(problem)
+                error = problem.of_a_test
         sent.append((way, message, error))
     return _said(options, list(senders), sent)
 
