@@ -1,6 +1,7 @@
 """What the how-tos tell an admin to type, typed on a real mail server: monzen, and Postfix's own settings of docs/layers.md."""
 
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -14,20 +15,22 @@ from pathlib import Path
 
 from tests.documents import DOCS, READS, ROOT, blocks, commands
 from tests.lab import live, maild
-from tests.lab.net import SRV4, inside, ns, run, until
+from tests.lab.net import SRV4, inside, ns, run, spawn, until
 from tests.lab.server import monzen
 from tests.live.test_tutorial import NEEDS, SESSION, attacked_server, started
 
-NAMES = ("layers.md", "modes.md", "telling.md", "init.md")
-PAGES = [ROOT / "README.md", *(path for path in DOCS if path.parent == ROOT / "docs/howto" or path.name in NAMES)]
-# Goes on for ever, waits for a new connection, or is a verb that is named and not typed; all of these have live tests of their own.
-ELSEWHERE = {("run",), ("serve",), ("import",), ("gate", "serve"), ("gate", "enable"), ("gate", "confirm"), ("gate", "disable"), ("deny",), ("release",)}
+# Run by `started`, waits for a new connection, or is a verb that is named and not typed; all of these have live tests of their own.
+ELSEWHERE = {
+    ("run",), ("import",), ("gate", "serve"), ("gate", "enable"), ("gate", "confirm"), ("gate", "disable"),
+    ("deny",), ("release",), ("allow",), ("release", "N"),
+}  # fmt: skip
+STAYS = {("serve",): 8765, ("metrics", "--listen"): 9797}  # what goes on for ever, and where it listens
 
 
 def typed_there():
-    """Each command once, what opens the gate last; what only reads logs is run by tests/test_docs.py."""
-    found = {tuple(words): None for path in PAGES for words in commands(path)}
-    wanted = [words for words in found if words not in ELSEWHERE and (not words or words[0] not in READS or "--apply" in words)]
+    """Each command of any document once, what opens the gate last; what only reads logs is run by tests/test_docs.py."""
+    found = {tuple(words): None for path in DOCS for words in commands(path)}
+    wanted = [words for words in found if words not in ELSEWHERE and words not in STAYS and (not words or words[0] not in READS or "--apply" in words)]
     wanted = [words for words in wanted if words[:2] != ("gate", "enable") or "--dry-run" in words]
     return sorted(wanted, key=lambda words: words[:1] in (("panic",), ("pause",)))
 
@@ -36,6 +39,45 @@ def answered(words):
     """The same command with its question answered."""
     asks = words[:1] in (("arm",), ("init",), ("import",)) or "--apply" in words
     return [*words, *(["--yes"] if asks and not {"--yes", "--off", "--dry-run"} & set(words) else [])]
+
+
+def answers(port):
+    """Whether a page is there, if only for who has its token."""
+    with inside("srv"):
+        line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            line.request("GET", "/")
+            return line.getresponse().status < 500
+        except OSError:
+            return False
+        finally:
+            line.close()
+
+
+def stays(words, port, folder):
+    """What is wrong with a command that goes on until it is ended."""
+    process = spawn("srv", [sys.executable, "-u", "-m", "monzen", *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        until(lambda: answers(port) or process.poll() is not None, 30, what=f"monzen {' '.join(words)} answers")
+        process.terminate()
+        said = process.communicate(timeout=20)[0]
+        return None if process.returncode == 0 and "Traceback" not in said else f"ended with {process.returncode}: {said[-600:]}"
+    finally:
+        process.kill()
+
+
+def files_of_the_reader():
+    """What the documents take for granted: lists of other programs, samples, folders. The folder in which somebody types."""
+    folder = Path("/var/reader")
+    folder.mkdir()
+    (folder / "samples").symlink_to(ROOT / "samples")
+    (folder / "drop.txt").write_text("198.51.100.201\n")
+    Path("/etc/rspamd").mkdir(exist_ok=True)
+    place = Path("/var/lib/crowdsec/data")
+    place.mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(place / "crowdsec.db")) as base, base:
+        base.executescript((ROOT / "tests/imports/crowdsec.sql").read_text())
+    return folder
 
 
 def banned():
@@ -54,18 +96,22 @@ def banned():
 
 
 @live(needs=NEEDS, seconds=400)
-def test_every_command_of_the_how_tos_does_what_it_is_for():
+def test_every_command_of_the_documents_does_what_it_is_for():
     attacked_server()
     with Path("/etc/hosts").open("a") as hosts:
         hosts.write("192.0.2.77 home.example.net monitor.example.org office.example.org\n")
     banned()
+    folder = files_of_the_reader()
     monzen("init", "--yes", **SESSION)
     guard = started()
     wrong = []
     try:
-        assert len(typed_there()) > 30
+        assert len(typed_there()) > 50
+        wrong += [f"monzen {' '.join(words)}: {said}" for words, port in STAYS.items() if (said := stays(words, port, folder))]
         for words in typed_there():
-            done = ns("srv", [sys.executable, "-m", "monzen", *answered(words)], check=False, env={**os.environ, **SESSION})
+            given = "192.0.2.99\n" if "-" in words else ""
+            command = [sys.executable, "-m", "monzen", *answered(words)]
+            done = ns("srv", command, check=False, cwd=folder, input=given, env={**os.environ, **SESSION})
             if done.returncode not in (0, 1) or "Traceback" in done.stdout:  # 1: the answer is no, such as: nobody is told
                 wrong.append(f"monzen {' '.join(words)} ended with {done.returncode}: {done.stdout[-600:]}")
     finally:
