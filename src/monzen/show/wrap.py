@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import accumulate
 from typing import Final
 from unicodedata import combining, east_asian_width
@@ -40,7 +40,7 @@ LONGEST: Final = 44  # columns of a command that is kept whole
 BLANKS = re.compile(r"[ \u3000]+")
 
 
-@cache
+@lru_cache(maxsize=8_192)
 def _cell(letter: str) -> int:
     return 0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1
 
@@ -235,7 +235,7 @@ def _weighed(at: Sequence[int], breaks: list[Break], first: int, rest: int) -> l
 HIRAGANA, KATAKANA, KANJI, NARROW, OTHER = range(5)
 
 
-@cache
+@lru_cache(maxsize=8_192)
 def _script(letter: str) -> int:
     if "ぁ" <= letter <= "ゟ":
         return HIRAGANA

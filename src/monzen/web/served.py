@@ -76,7 +76,8 @@ class Served(Sections):
     def _latest(self) -> Markup | None:
         if not self.latest:
             return None
-        rows = []
+        rows: list[list[object]] = []
+        named = False
         for event, denied in reversed(self.latest[-LATEST:]):
             fact = event.fact
             name = safe(fact.user, 40) if fact.user and (self.names or fact.account is False) else ""
@@ -85,11 +86,14 @@ class Served(Sections):
                     stamp(event.time, self.zone),
                     tag("bdi", address(fact.client)),
                     SERVICES[fact.service],
-                    tag("bdi", name),
                     (_("denied") if self.facts["real"] else _("would be denied")) if denied else "",
+                    tag("bdi", name),
                 ]
             )
-        headings = [_("time"), _("client"), _("service"), _("name"), ""]
+            named = named or bool(name)
+        headings = [_("time"), _("client"), _("service"), "", _("name")]
+        if not named:
+            headings, rows = headings[:-1], [row[:-1] for row in rows]
         return self._section("latest", _("The last attempts"), self._table(headings, rows, id="latest-table"))
 
 
