@@ -8,6 +8,8 @@ import pytest
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
+PATIENCE = 120_000  # milliseconds: on a busy machine a browser takes its time
+
 
 def chromium():
     """Where a browser is; the test is skipped, with a word, where there is none."""
@@ -26,7 +28,8 @@ def browser():
     path = chromium()
     with sync_playwright() as play:
         # its sandbox needs a user that is not root; what it opens is ours
-        running = play.chromium.launch(executable_path=path, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        no_sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+        running = play.chromium.launch(executable_path=path, args=no_sandbox, timeout=PATIENCE)
         try:
             yield running
         finally:
@@ -49,5 +52,6 @@ def page_of(running, *, width=1440, dark=False, language="en-US"):
     context = running.new_context(
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", locale=language, timezone_id="UTC"
     )
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     return page, Seen(page)
