@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from monzen.addressees import Tell, tell_value
 from monzen.config import ConfigError, config
+from monzen.ledger import Ledger, Order
 from monzen.show.alarms import ALARMS
 from monzen.show.words import speak
 from monzen.tell.digest import gather, subject, text
@@ -170,6 +171,18 @@ def test_an_empty_digest_is_a_page(language):
     found = gather(None, NOW - 86_400, NOW, headline="x", wrong=(), mode="armed", users=None)
     assert 5 < len(text(found, dt.UTC, "mail.example.net").splitlines()) < 15
     assert subject(found, "mail.example.net").startswith("[monzen] mail.example.net: ")
+
+
+def test_of_each_only_what_there_is(tmp_path):
+    with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
+        ledger.impose([Order(bytes((203, 0, 113, n)), 32, rule="", origin="hand") for n in (7, 8)], NOW - 60)
+        ledger.impose([Order(bytes((203, 0, 113)) + b"\0", 24, rule="crowd", origin="run", attempts=9, clients=3)], NOW - 50)
+        found = gather(ledger, NOW - 86_400, NOW, headline="x", wrong=(), mode="armed", users=Users(0, 0, 0, ()))
+    said = text(found, dt.UTC, "mail.example.net")
+    assert "  203.0.113.0/24: 9 attempts\n" in said
+    assert "  203.0.113.7: typed by hand\n" in said
+    assert "None of your own users logged in." in said
+    assert " 0 " not in said.replace("0 ended, 0 packets", "")
 
 
 def test_programs_of_others_are_refused(tmp_path):

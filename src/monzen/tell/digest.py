@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any, Final, NamedTuple
 
 from monzen.ledger import Alarm, Entry, Ledger
-from monzen.show.stored import retold
+from monzen.show.stored import because, retold
 from monzen.show.text import iso, network, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.tell.users import Users
@@ -102,17 +102,18 @@ def _denied(digest: Digest) -> list[str]:
         out.append(_("Watch-only: {would}.").format(would=would))
         entries = (*digest.begun, *digest.watched)
     for e in largest(entries):
-        attempts = ngettext("{n} attempt", "{n} attempts", e.attempts)
+        did = ngettext("{n} attempt", "{n} attempts", e.attempts) if e.attempts else because(e.rule, e.origin, e.note, 0, 0)
         knocked = ngettext("{n} packet was dropped", "{n} packets were dropped", e.knocks)
-        out.append(
-            "  " + _("{target}: {attempts}, {knocks}").format(target=network(*e.prefix), attempts=attempts, knocks=knocked)
-        )
+        said = _(", ").join([did, knocked] if e.knocks else [did])
+        out.append("  " + _("{target}: {said}").format(target=network(*e.prefix), said=said))
     return out
 
 
 def _own(users: Users | None) -> list[str]:
     if users is None:
         return [_("How your own users fared could not be counted. See: sudo monzen scan --since 1d")]
+    if not users.logins:
+        return [_("None of your own users logged in.")]
     logins = ngettext("{n} login", "{n} logins", users.logins)
     clients = ngettext("{n} client", "{n} clients", users.clients)
     failed = ngettext("{n} of them failed too", "{n} of them failed too", users.failing)
