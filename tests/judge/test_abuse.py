@@ -143,6 +143,36 @@ def test_a_gang_hides_in_no_campaign(name):
     assert packed("198.51.100.9") not in {s.target for s, _at in judge.imposed()}, "by itself it may be somebody who gets in still"
 
 
+CAMPAIGN = [event(i * 60, f"{20 + i}.{i}.1.1", user=b"info", account=False, detail=b"LOGIN") for i in range(60)]
+SILENT = (b"kobayashi", b"whitfield", b"przybylski")  # accounts whose users are away; an outsider tries them from many networks
+TRIED = [event(100 + 7 * k + i * 60, f"{90 + i}.{k + 1}.1.1", user=name, detail=b"LOGIN") for k, name in enumerate(SILENT) for i in range(5)]
+
+
+def slip(time, host, name, network="203.0.113"):
+    """A first try that fails, and gets in soon after."""
+    client = f"{network}.{host}"
+    return [event(time, client, user=name, detail=b"LOGIN"), success(time + 70, client, b"u%d" % host)]
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        [*slip(4000, 10, b"info"), *slip(4030, 11, b"info"), *slip(4060, 12, b"info")],
+        [*slip(4000, 10, SILENT[0]), *slip(4010, 11, SILENT[1]), *slip(4020, 12, SILENT[2]), *slip(4030, 13, SILENT[0])],
+        [success(-50, "203.0.113.200", b"bert"), *(event(3990 + i, f"203.0.113.{50 + i % 2}", user=b"info", account=False, detail=b"LOGIN") for i in range(4)), *slip(4020, 10, SILENT[0])],
+        [*(event(200 + 5 * i, f"203.0.{112 + i % 4}.{50 + i}", user=b"zz%d" % i, account=False, detail=b"PLAIN") for i in range(8)), *slip(4020, 10, SILENT[0])],
+    ],
+    ids=["an alias", "accounts that others try", "bots beside", "bad neighbours"],
+)  # fmt: skip
+def test_customers_who_slip_once_are_not_taken_for_a_gang(around):
+    """While a campaign runs, whoever tries a name that it tries, too, has minutes to get in: so have his neighbours."""
+    users = [success(-9 - i, f"{130 + i}.7.7.7", b"anna") for i in range(2)]
+    judge = judged(sorted([*users, *CAMPAIGN, *TRIED, *around], key=lambda e: e.time))
+    customers = [(packed(f"203.0.113.{n}"), 32) for n in (10, 11, 12, 13)]
+    denied = {(s.target, s.bits) for s, _at in judge.imposed()}
+    assert not denied & {*customers, (b"\xcb\x00\x71", 24)}
+
+
 # ---- state
 
 

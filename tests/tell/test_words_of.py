@@ -175,7 +175,7 @@ def test_an_empty_digest_is_a_page(language):
 
 def test_of_each_only_what_there_is(tmp_path):
     with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
-        ledger.impose([Order(bytes((203, 0, 113, n)), 32, rule="", origin="hand") for n in (7, 8)], NOW - 60)
+        ledger.impose([Order(bytes((203, 0, 113, n)), 32, rule="hand", origin="hand") for n in (7, 8)], NOW - 60)
         ledger.impose([Order(bytes((203, 0, 113)) + b"\0", 24, rule="crowd", origin="run", attempts=9, clients=3)], NOW - 50)
         found = gather(ledger, NOW - 86_400, NOW, headline="x", wrong=(), mode="armed", users=Users(0, 0, 0, ()))
     said = text(found, dt.UTC, "mail.example.net")

@@ -93,6 +93,27 @@ class Networks(Routed):
                 return
         self._convict(key, client, "neighbours", now, offenders)
 
+    def _among_waiting(self, key: bytes, client: Client, points: int, now: float) -> None:
+        """A client that is given time to get in, beside its neighbours: no single try counts, but a gang tries again and again."""
+        if len(key) == 8 or client.attempts < 2:
+            return
+        policy = self.policy
+        window = now - policy.window
+        where = key[:3]
+        network = self._beside(where, key, window)
+        if network is None:
+            return
+        if not network.has(key):
+            network.offended(key, points, now, window)  # for the first time, when it was not noted
+        network.offended(key, points, now, window)
+        again = 0
+        for k in network.recent_members(window):
+            other = self.clients.get(k)
+            if other is not None and other.attempts > 1:
+                again += 1
+        if again >= policy.crowd and network.crowd(window, policy.crowd, policy.crowd_points):
+            self._crowd(where, network, "crowd", now)
+
     def _beside(self, where: bytes, key: bytes, window: float) -> Network | None:
         """The network of a /24 in which more than one client offended; of the others no more than who it was is kept."""
         network = self.networks.get(where)

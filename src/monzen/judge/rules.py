@@ -137,7 +137,7 @@ class Rules(Strangers):
         ):
             if client.sentence is None:
                 self._wait(key, shape, now)
-                self._among(key, client, strange, 2 * min(attempts, 3), now)
+                self._among_waiting(key, client, 2 * min(attempts, 3), now)
                 return
             rule = "campaign"
         elif self._convicted(client, now) and (strange >= NAMELESS or ssh):
