@@ -94,7 +94,7 @@ class Networks(Routed):
         self._convict(key, client, "neighbours", now, offenders)
 
     def _among_waiting(self, key: bytes, client: Client, points: int, now: float) -> None:
-        """A client that is given time to get in, beside its neighbours: no single try counts, but a gang tries again and again."""
+        """A client that is given time to get in, beside its neighbours: a single try does not count, a gang tries again."""
         if len(key) == 8 or client.attempts < 2:
             return
         policy = self.policy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from monzen.judge.client import Client
 from monzen.judge.judge import Judge
@@ -16,12 +16,24 @@ THROUGH, DENIED, USERS, LOGINS, KNOCKS = range(5)  # columns of an hour: attempt
 NAMES: Final = 20_000  # names counted at once; the rarest go
 HOURS: Final = 24 * 800  # hours kept: two years
 LATEST: Final = 200  # events kept one by one
+SLIPS: Final = 12  # attempts of a stranger that are remembered one by one: he may turn out to be a user of yours
+STRANGERS: Final = 20_000  # of whom that is remembered; the first ones go
 CLIENTS: Final = 200_000  # clients whose attempts are counted; the first ones go
 MINUTES: Final = 240  # minutes whose attempts are kept: more than the widest terminal has columns
 
 STRONG: Final = int(Weight.STRONG)
 SUCCESS: Final = int(Kind.AUTH_SUCCESS)
 BLOCKED: Final = int(Kind.BLOCKED)
+
+
+class Slip(NamedTuple):
+    """An attempt, as it was counted."""
+
+    hour: int
+    attempts: int
+    deed: tuple[int, int]
+    name: bytes | None
+    denied: bool
 
 
 class Chronicle:
@@ -34,6 +46,7 @@ class Chronicle:
         self.since = since if since is not None else float("-inf")
         self.hours: dict[int, list[int]] = {}  # by the number of the hour since 1970, UTC
         self.deeds: dict[tuple[int, int], int] = {}  # attempts by kind and service
+        self.slips: dict[bytes, list[Slip]] = {}  # of strangers
         self.through: dict[bytes, int] = {}  # by client: its attempts while nobody denied it
         self.names: dict[bytes, int] = {}  # attempts of strangers by name
         self.real: set[bytes] = set()  # those of them that the log does not say to be nobody's
@@ -58,8 +71,13 @@ class Chronicle:
                     del hours[min(hours)]
                 row = hours[int(now) // HOUR] = [0, 0, 0, 0, 0]
             if kind == SUCCESS:
-                row[LOGINS] += 1
-                self.logins[fact[4]] = self.logins.get(fact[4], 0) + 1
+                key = packed if len(packed) == 4 else packed[:8]
+                client = clients.get(key)
+                if client is not None and _user(client, now):  # else somebody got in
+                    row[LOGINS] += 1
+                    self.logins[fact[4]] = self.logins.get(fact[4], 0) + 1
+                    if key in self.slips:
+                        self._known(key, self.slips.pop(key))
             elif kind == BLOCKED:
                 row[KNOCKS] += fact[7] is not None
             elif packed and fact[1] == STRONG and attempts > 0:
@@ -82,8 +100,39 @@ class Chronicle:
                     self._minute(minute, attempts)
                 if fact[3]:
                     self._name(fact[3], attempts, nobody=fact[6] is False)
+                self._slip(key, Slip(int(now) // HOUR, attempts, deed, fact[3], denied))
         self.now = now
         self.passed.clear()
+
+    def _slip(self, key: bytes, slip: Slip) -> None:
+        """An attempt of somebody who may turn out to be a user."""
+        found = self.slips.get(key)
+        if found is None:
+            if len(self.slips) >= STRANGERS:
+                for old in list(self.slips)[: STRANGERS // 4]:
+                    del self.slips[old]
+            self.slips[key] = [slip]
+        elif len(found) < SLIPS:
+            found.append(slip)
+
+    def _known(self, key: bytes, slips: list[Slip]) -> None:
+        """A stranger logged in: what he did before were slips of a user."""
+        for slip in slips:
+            row = self.hours.get(slip.hour)
+            if row is not None:
+                row[DENIED if slip.denied else THROUGH] -= slip.attempts
+                row[USERS] += slip.attempts
+            self.deeds[slip.deed] = self.deeds.get(slip.deed, 0) - slip.attempts
+            if not self.deeds[slip.deed]:
+                del self.deeds[slip.deed]
+            if not slip.denied and key in self.through:
+                self.through[key] -= slip.attempts
+            name = slip.name[:80] if slip.name else b""
+            if name in self.names:
+                self.names[name] -= slip.attempts
+                if self.names[name] <= 0:
+                    del self.names[name]
+                    self.real.discard(name)
 
     def _let(self, key: bytes, attempts: int) -> None:
         """Attempts that nobody kept out."""

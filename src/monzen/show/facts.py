@@ -81,7 +81,7 @@ def gather(
         "real": real,
         "mode": gate.mode if gate is not None else None,
         "attackers": judge.offenders - len(failed),  # also of those who were forgotten to keep memory bounded
-        "attempts": judge.attempts - sum(c.attempts for _key, c in failed),
+        "attempts": sum(row[THROUGH] + row[DENIED] for row in chronicle.hours.values()),
         "forgotten": judge.forgotten,
         "understood": reading.understood,
         "turned": len(turned),
@@ -90,7 +90,7 @@ def gather(
         "places_of_users": len(trusts),
         "hurt": len(hurt),
         "hidden": any(a.what == "hidden-clients" for a in judge.alarms.values()),
-        "logins": sum(t.logins for t in trusts),
+        "logins": sum(row[LOGINS] for row in chronicle.hours.values()),
         "lasting": sum(1 for t in standing if t["lasts"]),
         "breaches": [
             {
