@@ -104,19 +104,31 @@ def test_it_fits_and_can_be_used(tmp_path, language, locale, width):
         assert page.locator("#detail code").count() > 1, "evidence"
         page.keyboard.press("Escape")
         assert page.locator("#detail").count() == 0
+        whole = page.locator("#targets-table tbody tr").count()
         page.locator("#find").fill("198.51.100.140")
         assert page.locator("#targets-table tbody tr").count() == 1
         for asked, found in (
             ("203.0.113.9", ["203.0.113.0/24"]),  # an address is in its network, though nothing came from there
             ("203.0.113.0/25", ["203.0.113.0/24"]),
             ("2001:DB8:bad:1:0:0:0:77", ["2001:db8:bad:1::/64"]),
-            ("2001:db8:5e:1::ffff", ["2001:db8:5e:1::22"]),  # its /64 is what is denied
+            ("[2001:db8:5e:1::ffff]", ["2001:db8:5e:1::/64"]),
+            ("::ffff:203.0.113.9", ["203.0.113.0/24"]),
+            ("198.51.100.128/25", ["198.51.100.156", "198.51.100.140"]),  # and what is in a network, the heaviest first
             ("2001:db8:5e:2::22", []),
             ("203.0.113.9/99", []),
+            ("203.0.113.0/24/8", []),
+            ("203.0.112.263", []),
             ("1::2::3", []),
         ):
             page.locator("#find").fill(asked)
             assert [row.locator("button").first.inner_text() for row in page.locator("#targets-table tbody tr").all()] == found, asked
+        page.locator("#find").fill("203.0.113.0/24")
+        row = page.locator("#targets-table tbody tr").first
+        assert "2026-09-07 17:00" in row.inner_text(), "since the first of its denials, as before"
+        assert row.locator("details li").count() > 0
+        page.locator("#find").fill("")
+        assert page.locator("#targets-table tbody tr").count() == whole
+        assert page.locator("#found").inner_text() == ""
         page.emulate_media(media="print")
         assert not page.locator("#find").is_visible()
         assert seen.said == []

@@ -11,6 +11,7 @@ from monzen.judge.compare import Comparison
 from monzen.scan import Options, scan_sets
 from monzen.show.chronicle import THROUGH, Chronicle
 from monzen.show.facts import gather
+from monzen.show.report import commands
 from monzen.sources import plan
 from tests.test_looking import failed, lines
 
@@ -61,6 +62,16 @@ def test_slips_before_a_first_login_are_a_users_and_a_guessers_logins_are_nobody
     assert "carol" not in {name for name, _n in found["names"]["top"]}
     assert found["own"][0]["failed"] == 3
     assert found["breaches"]
+
+
+def test_who_lasts_is_in_a_command():
+    """Also whose own denial outlasts that of its network."""
+    judge = Judge()
+    sets, errors = plan([str(WEEK)], now=END)
+    found = scan_sets(sets, errors, Options(END, ZONE, None, None), judge, watch=(chronicle := Chronicle(judge)).see)
+    lasting = {t["target"] for t in gather(found, chronicle, names=False)["targets"] if t["lasts"]}
+    assert {command.split()[-1] for command in commands(judge)} == lasting
+    assert "203.0.113.141" in lasting
 
 
 def test_what_came_through_is_what_the_comparison_says():

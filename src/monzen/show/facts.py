@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from monzen.judge.client import Client, Sentence
 from monzen.judge.judge import Judge
+from monzen.judge.tables import LONGEST
 from monzen.parse.address import text as address
 from monzen.show.alarms import alarming, broken_in
 from monzen.show.chronicle import DENIED, HOUR, HOURS, KNOCKS, LOGINS, THROUGH, USERS, Chronicle
@@ -182,7 +183,7 @@ def _targets(
 ) -> list[dict[str, Any]]:
     """Each target once, with all of its denials: when it came, was denied, knocked, went quiet; heavy ones first, then new ones.
 
-    `attempts`: let through; of a denial for something else, what was counted for it. `knocks`: while it was denied.
+    `attempts`: let through (none of who was denied for something else); `knocks`: while it was denied.
     """
     through = _Through(chronicle.through)
     by_target: dict[tuple[bytes, int], list[tuple[Sentence, float]]] = {}
@@ -191,12 +192,11 @@ def _targets(
     rows: list[dict[str, Any]] = []
     for (target, bits), times in by_target.items():
         s, at = times[-1]
-        client = judge.clients.get(target) if bits in (32, 64) else None
         known = place(target.ljust(4 if len(target) <= 4 and bits <= 32 else 16, b"\0")) if place is not None else None
         began = _began(judge, target, bits, times[0][1])
         rows.append(
             {
-                "target": client_name(target, client.addresses) if client is not None else network(target, bits),
+                "target": network(target, bits),
                 "bits": bits,
                 "six": len(target) > 4 or bits > 32,
                 "first": min(began, times[0][1]),
@@ -205,13 +205,13 @@ def _targets(
                 "at": at,
                 "until": s.until,
                 "lasts": s.until > judge.now,
-                "attempts": through(target, bits) or max((x.attempts for x, _a in times if x.at >= chronicle.since), default=0),
+                "attempts": through(target, bits),
                 "knocks": sum(x.knocks for x, _a in times),
                 "clients": max(x.clients for x, _a in times),
                 "hurt": len(s.hurt),
                 "rule": s.rule,
                 "why": reason(s, judge.policy, _, ngettext),
-                "evidence": [safe(line_text(e, names)) for e in s.evidence],
+                "evidence": [safe(line_text(e, names)) + ("…" if len(e) >= LONGEST else "") for e in s.evidence],
                 **({"country": safe(known.country, 40), "owner": safe(known.owner, 80)} if known is not None else {}),
             }
         )

@@ -25,17 +25,17 @@ def line_text(line: bytes, names: bool) -> str:
 
 
 def standing(judge: Judge) -> list[tuple[Sentence, float]]:
-    """The verdicts that a firewall would hold, each target once, the heaviest first: none inside another."""
+    """The verdicts that a firewall would hold, each target once, the heaviest first: none inside another that lasts as long."""
     latest = {(s.target, s.bits): (s, at) for s, at in judge.imposed()}
-    wide = {s.target for s, _ in latest.values() if s.bits in (24, 48, 56)}
-    routed = {(s.target, s.bits) for s, _ in latest.values() if s.rule == "wide"}
+    wide = {s.target: s.until for s, _ in latest.values() if s.bits in (24, 48, 56)}
+    routed = {(s.target, s.bits): s.until for s, _ in latest.values() if s.rule == "wide"}
     lengths = {bits for _, bits in routed}
 
     def inside(s: Sentence) -> bool:
-        if any(s.target[:size] in wide for size in ((3,) if s.bits == 32 else (6, 7) if s.bits == 64 else ())):
-            return True
+        ends = [wide.get(s.target[:size]) for size in ((3,) if s.bits == 32 else (6, 7) if s.bits == 64 else ())]
         base = s.target[: 3 if len(s.target) <= 4 else 6]
-        return any(bits < s.bits and (cut(base, bits), bits) in routed for bits in lengths)
+        ends += [routed.get((cut(base, bits), bits)) for bits in lengths if bits < s.bits]
+        return any(end is not None and (end >= s.until or s.until < judge.now) for end in ends)
 
     kept = [(s, at) for s, at in latest.values() if not inside(s)]
     return sorted(kept, key=lambda x: (-x[0].attempts - x[0].knocks, x[0].target))

@@ -10,6 +10,7 @@ from monzen.judge.client import Client, Sentence
 from monzen.judge.judge import Alarm, Breach, Judge
 from monzen.judge.proposals import proposals
 from monzen.parse.address import text as address
+from monzen.show import compared
 from monzen.show.alarms import alarming
 from monzen.show.command import as_root
 from monzen.show.deeds import deeds
@@ -36,15 +37,9 @@ def ufw_sleeps() -> str:
 
 def policies(rows: Iterable[Mapping[str, Any]]) -> Table:
     """What each policy would have done, side by side."""
-    headings = (
-        _("policy"), _("let\nthrough"), _("never\ndenied"), _("before\ndenial"), _("denials"), _("targets"),
-        _("IPv4\naddresses"), _("users\nhurt"),
-    )  # fmt: skip
-    table = Table(headings, set(range(1, 8)))
+    table = Table(compared.headings(), set(range(1, 1 + len(compared.COUNTED))))
     for row in rows:
-        name = safe(row["policy"].rstrip("/").rpartition("/")[2], 16)
-        numbers = (row[key] for key in ("through", "never", "before", "denials", "targets", "addresses", "hurt"))
-        table.add_row(name, *("–" if n is None else f"{n:,}" for n in numbers))
+        table.add_row(*compared.cells(row))
     return table
 
 

@@ -227,10 +227,10 @@ def show(facts: dict[str, Any], zone: dt.tzinfo, html: str | None) -> None:
     if targets:
         say("")
         say(_("Who would be turned away, and when"), "bold")
-        rows = table(_("target"), _("came"), _("denied"), _("let through"), _("knocks since"), right=(3, 4))
+        rows = table(_("target"), _("came"), _("denied"), _("times"), _("let through"), _("knocks since"), right=(3, 4, 5))
         for t in targets[:ROWS]:
             when = [moment_of(at, zone) for at in (t["first"], t["denials"][0][0])]
-            rows.add_row(t["target"], *when, f"{t['attempts']:,}", f"{t['knocks']:,}")
+            rows.add_row(t["target"], *when, f"{t['times']:,}", f"{t['attempts']:,}", f"{t['knocks']:,}")
         page().print(rows)
         left = len(targets) - ROWS + facts["more"]
         if left > 0:

@@ -2,11 +2,11 @@
 (() => {
   const unpacked = (packed) => ({
     ...packed,
-    targets: packed.targets.map(([target, first, flat, lasts, attempts, knocks, clients, why, country, owner, evidence = []]) => {
+    targets: packed.targets.map(([target, first, flat, lasts, attempts, knocks, clients, times, why, country, owner, evidence = []]) => {
       const denials = [];
       for (let i = 0; i < flat.length; i += 3) denials.push([flat[i], flat[i + 1], flat[i + 2] || null]);
       const [at, until] = denials.at(-1), texts = packed.texts;
-      return { target, first, denials, at, until, lasts: Boolean(lasts), attempts, knocks, clients, evidence,
+      return { target, first, denials, at, until, lasts: Boolean(lasts), attempts, knocks, clients, times, evidence,
         why: texts[why], country: texts[country], owner: texts[owner] };
     }),
   });
@@ -62,27 +62,29 @@
   const hours = () => {
     const h = facts.hours;
     if (!h.through.length) return;
-    const at = (i) => (h.start[i]) * 1000;
+    const wide = h.step * 1000, at = (i) => h.start[i] * 1000 + wide / 2;  // a bar stands in the middle of its time
     const series = ["through", "denied", "users"].map((name) => ({
       name: words(name), type: "bar", stack: "attempts", data: h[name].map((n, i) => [at(i), n]), itemStyle: { color: color(name) },
       barMaxWidth: 24,
     }));
     const most = Math.max(1, ...h.through.map((n, i) => n + h.denied[i] + h.users[i]));
-    const busiest = Math.max(1, ...h.begun);
+    const busiest = Math.max(1, ...h.begun), small = h.begun.filter(Boolean).length > 100 ? 2 : 4;
     series.push({
       name: words("begun"), type: "scatter", symbol: "triangle", symbolRotate: 180, itemStyle: { color: color("red") }, z: 5,
-      symbolSize: (value) => 4 + 8 * Math.sqrt(value[2] / busiest),
+      symbolSize: (value) => small + 2 * small * Math.sqrt(value[2] / busiest),
       data: h.begun.flatMap((n, i) => (n ? [[at(i), most * 1.04, n]] : [])),
     });
     draw("hours", {
-      legend: { top: 0, left: "left", textStyle: { color: color("ink") }, itemWidth: 14, itemHeight: 10 },
+      legend: { top: 0, left: "left", textStyle: { color: color("ink") }, itemWidth: 14, itemHeight: 10,
+        data: series.map(({ name, type }) => (type === "bar" ? name : { name, icon: "path://M0 0L10 0L5 8Z" })) },
       grid: { left: 8, right: 12, top: innerWidth < 640 ? 76 : 44, bottom: 56, containLabel: true },
-      xAxis: { type: "time", ...axis(), axisLabel: times(), splitLine: { show: false } },
+      xAxis: { type: "time", min: at(0) - wide / 2, max: at(h.start.length - 1) + wide / 2, minInterval: wide,
+        ...axis(), axisLabel: times(), splitLine: { show: false } },
       yAxis: { type: "value", minInterval: 1, ...axis() },
       dataZoom: [{ type: "slider", height: 18, bottom: 8, borderColor: color("line"), textStyle: { color: color("dim") } }],
       series,
       tooltip: tooltip((found) => {
-        const i = h.start.indexOf(found[0].value[0] / 1000);
+        const i = h.start.indexOf((found[0].value[0] - wide / 2) / 1000);
         const lines = ["through", "denied", "users", "begun", "logins", "knocks"].filter((name) => h[name][i]);
         return tip(when(h.start[i]), lines.map((name) => `${words(name)}: ${number(h[name][i])}`));
       }, { trigger: "axis", axisPointer: { type: "shadow" } }),
@@ -187,9 +189,12 @@
     const size = (value) => Math.min(44, 5 + 4 * Math.sqrt(value[2] - 0.5));
     const wide = document.getElementById("map").clientWidth;
     const beside = Math.max(12, (wide - 1.5 * 412) / 2);  // one alone is not much wider than high
-    const grids = both && !narrow ? [[0, "6%", "53%"], [1, "56%", "6%"]] : [[0, beside, beside]];
-    const which = rows.some((row) => !row[1]) ? 0 : 1;
-    const families = both && !narrow ? [0, 1] : both ? [0] : [which];
+    const families = both ? [0, 1] : [rows.some((row) => row[1]) ? 1 : 0];
+    const stacked = both && narrow;
+    document.getElementById("chart-map").style.height = stacked ? "42rem" : "";
+    const grids = !both ? [{ left: beside, right: beside, top: 56, bottom: 12 }]
+      : stacked ? [{ left: 12, right: 12, top: 56, height: "38%" }, { left: 12, right: 12, bottom: 12, height: "38%" }]
+        : [{ left: "6%", right: "53%", top: 56, bottom: 12 }, { left: "56%", right: "6%", top: 56, bottom: 12 }];
     // each of the 16 squares is a /4 of IPv4: its first and last first byte stand in it
     const squares = families.includes(0) ? [{
       type: "scatter", silent: true, symbolSize: 0, z: 0, xAxisIndex: 0, yAxisIndex: 0, tooltip: { show: false },
@@ -205,7 +210,7 @@
     })));
     const chart = draw("map", {
       legend: { top: 0, left: "left", textStyle: { color: color("ink") } },
-      grid: grids.slice(0, families.length).map(([, left, right]) => ({ left, right, top: 56, bottom: 12 })),
+      grid: grids,
       xAxis: families.map((family, g) => ({ ...lattice, gridIndex: g, name: words(family ? "ipv6" : "ipv4"), nameLocation: "middle", nameGap: -4,
         position: "top", nameTextStyle: { color: color("dim"), padding: [0, 0, 18, 0] } })),
       yAxis: families.map((_family, g) => ({ ...lattice, gridIndex: g, inverse: true })),
@@ -241,7 +246,7 @@
     add("owner", [row.owner, row.country].filter(Boolean).join(", "));
     const dialog = make("dialog", [close, make("h2", make("bdi", row.target)), make("p", row.why), list], { id: "detail", "aria-label": row.target });
     if (row.evidence?.length) {
-      dialog.append(make("h3", words("evidence")), make("ul", row.evidence.map((line) => make("li", make("code", make("bdi", line)))), { class: "lines" }));
+      dialog.append(make("h3", words("evidence")), make("ul", row.evidence.map(evidence), { class: "lines" }));
     }
     dialog.append(make("p", make("code", `monzen why ${row.target}`)));
     document.dispatchEvent(new CustomEvent("monzen-detail", { detail: { dialog, row } }));
@@ -254,40 +259,53 @@
   const MOST = 100;
   const line = (row, i) => {
     const button = make("button", make("bdi", row.target), { type: "button", class: "link", "data-target": i });
-    const cells = [button, when(row.first), when(row.at), words(row.lasts ? "until-time" : "quiet-since", { time: when(row.until) }),
-      number(row.attempts), number(row.knocks), row.why];
+    const first = when(row.denials[0][0]);
+    const why = [row.why];
+    if (row.evidence.length) why.push(make("details", [make("summary", words("evidence")), make("ul", row.evidence.map(evidence), { class: "lines" })]));
+    const cells = [button, when(row.first), row.times > 1 ? words("times", { time: first, n: row.times }) : first,
+      words(row.lasts ? "until-time" : "quiet-since", { time: when(row.until) }), number(row.attempts), number(row.knocks), why];
     return make("tr", cells.map((cell, n) => make("td", cell, n === 4 || n === 5 ? { class: "n" } : {})));
   };
   // An address, or a network, as its family's bits, its number and its prefix length; null for any other text.
   const parsed = (text) => {
-    const [address, length] = text.split("/");
-    const four = address.match(/^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/);
+    const words = text.replace(/^\[(.*)\]$/, "$1").replace(/^::ffff:(?=\d+\.)/, "").split("/");
+    const [address, length] = words;
     const bits = (most, usual) => (length === undefined ? usual : /^\d{1,3}$/.test(length) && Number(length) <= most ? Number(length) : -1);
-    if (four) return [32, four.slice(1).reduce((sum, part) => (sum << 8n) | BigInt(part), 0n), bits(32, 32)];
-    if (!/^[0-9a-f:]*:[0-9a-f:]*$/.test(address)) return null;
-    const [head, tail] = address.split("::").map((half) => (half ? half.split(":") : []));
+    const four = address.match(/^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/)?.slice(1).map(Number);
+    if (words.length > 2 || four?.some((part) => part > 255)) return null;
+    if (four) return [32, four.reduce((sum, part) => (sum << 8n) | BigInt(part), 0n), bits(32, 32)];
+    const halves = address.split("::").map((half) => (half ? half.split(":") : []));
+    if (!/^[0-9a-f:]*:[0-9a-f:]*$/.test(address) || halves.length > 2) return null;
+    const [head, tail] = halves;
     const groups = tail ? [...head, ...Array(Math.max(0, 8 - head.length - tail.length)).fill("0"), ...tail] : head;
     if (groups.length !== 8 || groups.some((group) => group.length < 1 || group.length > 4)) return null;
     return [128, groups.reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n), bits(128, 64)];  // a client of IPv6 is its /64
   };
-  const within = ([family, number, length], target) => {
-    const around = parsed(target);
+  const within = ([family, number, length], around) => {
     if (!around || around[0] !== family || around[2] < 0 || length < around[2]) return false;
     const rest = BigInt(family - around[2]);
     return number >> rest === around[1] >> rest;
   };
+  const evidence = (text) => make("li", make("code", make("bdi", text)));
+  let unasked = null;  // the rows of the table before anything was looked for
   const search = () => {
     const find = document.getElementById("find"), table = document.getElementById("targets-table");
     if (!find || !table) return;
-    const asked = find.value.trim().toLowerCase();
-    if (!asked && !find.dataset.used) return;
-    find.dataset.used = "1";
-    const address = parsed(asked);
-    const found = facts.targets.map((row, i) => [row, i]).filter(([row]) => (address && within(address, row.target))
+    const asked = find.value.trim().toLowerCase(), more = document.getElementById("targets-more"), said = document.getElementById("found");
+    unasked ??= [...table.tBodies[0].rows];
+    if (more) more.hidden = Boolean(asked);
+    if (!asked) {
+      if (said.textContent) table.tBodies[0].replaceChildren(...unasked);
+      said.textContent = "";
+      return;
+    }
+    const address = parsed(asked), network = asked.includes("/");
+    const inside = (target) => within(address, target) || (network && target && within(target, address));
+    const found = facts.targets.map((row, i) => [row, i]).filter(([row]) => (address && inside(parsed(row.target)))
       || [row.target, row.why, row.owner, row.country].some((text) => text?.toLowerCase().includes(asked)));
     table.tBodies[0].replaceChildren(...found.slice(0, MOST).map(([row, i]) => line(row, i)));
     label(table);
-    document.getElementById("found").textContent = words("found", { n: number(found.length), shown: number(Math.min(MOST, found.length)) });
+    said.textContent = found.length ? words("found", { n: number(found.length), shown: number(Math.min(MOST, found.length)) }) : words("nothing");
   };
   const label = (table) => {
     const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
@@ -312,6 +330,6 @@
     waiting = setTimeout(() => { if (innerWidth !== width) { width = innerWidth; all(); } }, 150);
   });
   addEventListener("beforeprint", () => { for (const chart of charts.values()) chart.resize(); });
-  globalThis.monzen = { renew: (anew) => { facts = unpacked(anew); start(); search(); } };
+  globalThis.monzen = { renew: (anew) => { facts = unpacked(anew); unasked = null; start(); search(); } };
   start();
 })();

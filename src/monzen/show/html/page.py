@@ -77,7 +77,7 @@ def drawn(facts: dict[str, Any], zone: dt.tzinfo, evidence: int = FEWER[0][0], t
     """What the script needs of the facts, with all times moved into the zone, as if that were UTC.
 
     A target is a row: name, first, its denials (from, until, last knock or 0, one after the other), whether it lasts, attempts,
-    knocks, clients, then the numbers of why, country and owner among `texts` (0: none), and its evidence.
+    knocks, clients, times, then the numbers of why, country and owner among `texts` (0: none), and its evidence.
     """
 
     def local(time: float | None) -> int:
@@ -91,7 +91,7 @@ def drawn(facts: dict[str, Any], zone: dt.tzinfo, evidence: int = FEWER[0][0], t
     for i, row in enumerate(facts["targets"][:targets]):
         denials = [local(time) for times in row["denials"] for time in times]
         numbers = [texts.setdefault(row.get(key, ""), len(texts)) for key in ("why", "country", "owner")]
-        counts = [row[key] for key in ("attempts", "knocks", "clients")]
+        counts = [row[key] for key in ("attempts", "knocks", "clients", "times")]
         lines = [row["evidence"]] if i < evidence and row["evidence"] else []
         rows.append([row["target"], local(row["first"]), denials, int(row["lasts"]), *counts, *numbers, *lines])
     hours = facts["hours"]
@@ -129,6 +129,8 @@ def words(*, real: bool) -> dict[str, str]:
         "evidence": _("evidence"),
         "close": _("Close"),
         "found": _("{n} found, {shown} shown"),
+        "nothing": _("Nothing found"),
+        "times": _("{time} ({n} times)"),
         "state-0": _("attacked"),
         "state-1": _("clients denied"),
         "state-2": _("network denied"),

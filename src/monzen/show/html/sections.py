@@ -6,11 +6,12 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from monzen.show import compared
 from monzen.show.html.pieces import Pieces, details, folded
 from monzen.show.html.tags import Markup, join, tag
 from monzen.show.html.words import headline, number, period, until
 from monzen.show.text import stamp
-from monzen.show.words import _, ngettext
+from monzen.show.words import _, language, ngettext
 
 ROWS: Final = 30  # of a list that the script can show whole
 
@@ -318,21 +319,14 @@ class Sections(Pieces):
         rows = self.facts["compare"]
         if not rows or not self.facts["attackers"]:
             return None
-        headings = [
-            _("policy"), _("attempts let through"), _("attackers that met no denial"),
-            _("attempts before a denial (median)"), _("denials"), _("users hurt"),
-        ]  # fmt: skip
-        cells = [
-            [r["policy"], number(r["through"]), number(r["never"]), "–" if r["before"] is None else number(r["before"]),
-             number(r["denials"]), number(r["hurt"])]
-            for r in rows
-        ]  # fmt: skip
+        blank = "" if language() == "ja" else " "
+        titles = [title.replace("\n", blank) for title in compared.headings()]
         said = _("The same log under other policies; fail2ban, CrowdSec and sshguard are emulated with their default settings.")
         return self._section(
             "compare",
             _("What another policy would have done"),
             tag("p", said, class_="dim"),
-            self._table(headings, cells, range(1, 6)),
+            self._table(titles, [compared.cells(row) for row in rows], range(1, len(titles))),
         )
 
     def read(self) -> Markup:

@@ -10,7 +10,15 @@ from monzen.show.words import _, ngettext
 
 
 def headline(facts: dict[str, Any]) -> str:
-    """What happened, in one sentence."""
+    """What happened, in one sentence; in one more before it, whether somebody got in."""
+    inside = len({b["client"] for b in facts["breaches"]})
+    if not inside:
+        return _happened(facts)
+    said = ngettext("{n} client GOT IN.", "{n} clients GOT IN.", inside)
+    return _("{inside} {happened}").format(inside=said, happened=_happened(facts))
+
+
+def _happened(facts: dict[str, Any]) -> str:
     if facts["first"] is None and facts["lines"] and not facts["understood"]:
         return _("No line says anything about a client: is this the log of Postfix, Dovecot, sshd or ufw?")
     if facts["first"] is None:
