@@ -149,6 +149,24 @@ def test_a_damaged_file_is_an_error_or_says_the_same(tmp_path_factory, data):
         assert records == RECORDS[10 : 10 + len(records)]
 
 
+def test_a_damaged_file_is_closed_before_it_is_put_aside(folder, monkeypatch):
+    """SQLite would take its log away by its name, which is another's by then."""
+    filled(folder)
+    path = os.path.join(folder, "state.db")
+    with open(path, "r+b") as file:
+        file.write(b"x" * 100)
+    open_then, discard = [], Store.discard
+
+    def discarded(store):
+        names = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+        open_then.append([name for name in names if name.startswith(path)])
+        discard(store)
+
+    monkeypatch.setattr(Store, "discard", discarded)
+    Store(folder).close()
+    assert open_then == [[]]
+
+
 @pytest.mark.parametrize("length", [1 << 40, 12 << 30, 5, 0, -5, -1])
 def test_a_length_that_is_damaged_takes_no_memory(folder, length):
     filled(folder)

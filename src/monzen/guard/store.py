@@ -66,19 +66,26 @@ class Store:
         """The database; one that is broken is moved aside, since all in it can be read again from the logs."""
         for attempt in (0, 1):
             try:
-                db = sqlite3.connect(self.path, isolation_level=None, timeout=10.0)
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = NORMAL")  # a power cut may lose the last moments, never the order
-                db.execute("CREATE TABLE IF NOT EXISTS record (number INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT")
-                self.number = db.execute("SELECT ifnull(max(number), 0) FROM record").fetchone()[0]
-                self.kept = db.execute("SELECT ifnull(sum(length(body)), 0) FROM record").fetchone()[0]
+                return self._made()
             except (sqlite3.DatabaseError, UnicodeDecodeError, MemoryError):  # of a broken text or length
                 if attempt or not os.path.exists(self.path):
                     raise
                 self.discard()
-            else:
-                return db
         raise AssertionError
+
+    def _made(self) -> sqlite3.Connection:
+        """The database with its table, and what is in it by now. Where that cannot be had, it is closed again."""
+        db = sqlite3.connect(self.path, isolation_level=None, timeout=10.0)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")  # a power cut may lose the last moments, never the order
+            db.execute("CREATE TABLE IF NOT EXISTS record (number INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT")
+            self.number = db.execute("SELECT ifnull(max(number), 0) FROM record").fetchone()[0]
+            self.kept = db.execute("SELECT ifnull(sum(length(body)), 0) FROM record").fetchone()[0]
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     def discard(self) -> None:
         """Put the state aside, as it is: it cannot be used."""
