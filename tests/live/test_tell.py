@@ -355,7 +355,8 @@ def test_the_digest():
     assert not guess_imap("good", "192.0.2.50", alice, "mistyped")
     assert guess_imap("good", "192.0.2.50", alice, maild.USERS[alice])
     assert guess_imap("good", "2001:db8:600d::50", alice, maild.USERS[alice])
-    until(lambda: run("grep -c Login: /var/log/mail.log", check=False).stdout.strip() == "2", what="both logins in the log")
+    logins = "grep -cE 'imap-login: (Login|Logged in):' /var/log/mail.log"  # Dovecot 2.3, 2.4
+    until(lambda: run(logins, check=False).stdout.strip() == "2", what="both logins in the log")
     target = Target(bytes([203, 0, 113, 0]), 24)
     with Ledger.open(LEDGER) as ledger:
         now = time.time()
