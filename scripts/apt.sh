@@ -2,11 +2,20 @@
 # System packages that tests and benchmarks use, one name a line in a list; `#` starts a comment.
 #   scripts/apt.sh install LIST      as root: install those that are missing, starting no service; else say which are missing
 #   scripts/apt.sh unpack LIST DIR   unpack those whose programs are missing into DIR: nothing is installed, nothing starts
-# What cannot be had is left out with a word: whoever uses it skips. Exit 0, or 2 for wrong use.
+# A name after `may:` is a package that not every release has. What cannot be had is left out with a word: whoever uses it
+# skips. Exit 0, or 2 for wrong use.
 set -eu
 
 say() { echo "monzen: $*" >&2; }
-wanted() { sed 's/#.*//' "$1" | tr -s '[:blank:]' '\n' | sed '/^$/d'; }
+wanted() {
+    for word in $(sed 's/#.*//' "$1"); do
+        case $word in
+        may:*) ! known "${word#may:}" || echo "${word#may:}" ;;
+        *) echo "$word" ;;
+        esac
+    done
+}
+known() { apt-cache show "$1" >/dev/null 2>&1; }
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 missing() { for package in $(wanted "$1"); do installed "$package" || echo "$package"; done; }
 if_root() { [ "$(id -u)" != 0 ] || "$@"; }
