@@ -4,14 +4,22 @@ Plain Python of the machine, no pytest: each step prints `ok` and its name, the 
 """
 
 import contextlib
+import fcntl
+import importlib.util
 import json
 import os
+import pty
 import re
+import select
 import shutil
+import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -94,10 +102,84 @@ def tried(unit, program):
     left = ("Type=", "NotifyAccess=", "WatchdogSec=", "Restart", "ExecReload=", "ExecStart=", "StateDirectory")
     kept = [line for line in lines if not line.startswith(left)]
     Path("/run/systemd/system/tried.service").write_text("\n".join([*kept, "Type=oneshot", "ExecStart=/usr/bin/python3 -I /usr/local/lib/tried.py", ""]))
-    Path("/usr/local/lib/tried.py").write_text("import sys; sys.path.insert(0, '/usr/share/monzen')\n" + program)
+    end = f"end of {time.monotonic_ns()}"  # the journal may be late
+    begin = f"import atexit, sys; sys.path.insert(0, '/usr/share/monzen'); atexit.register(print, {end!r})\n"
+    Path("/usr/local/lib/tried.py").write_text(begin + program)
     run("systemctl", "daemon-reload")
     run("systemctl", "start", "tried.service", good=False)
-    return run("journalctl", "-u", "tried.service", "-o", "cat", "--no-pager", "_COMM=python3").splitlines()[-1]
+
+    def said():
+        """Its words, once they are in the journal."""
+        lines = run("journalctl", "-u", "tried.service", "-o", "cat", "--no-pager", "_COMM=python3").splitlines()
+        return lines[lines.index(end) - 1] if end in lines else None
+
+    return until(said)
+
+
+class Screen:
+    """A terminal of 80 columns and 24 lines, and a command on it."""
+
+    ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[P_^][^\x1b]*\x1b\\|[()][0-9A-B]|[=>78MDEc])")
+
+    def __init__(self, *command):
+        self.main, side = pty.openpty()
+        fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.process = subprocess.Popen(
+            command, stdin=side, stdout=side, stderr=side, start_new_session=True, env=os.environ | {"TERM": "xterm-256color"}
+        )
+        os.close(side)
+        self.raw = b""
+
+    def read(self):
+        while select.select([self.main], [], [], 0.1)[0]:
+            try:
+                data = os.read(self.main, 65536)
+            except OSError:  # it is gone
+                return
+            if not data:
+                return
+            self.raw += data
+
+    @property
+    def text(self):
+        return self.ESCAPES.sub("", self.raw.decode("utf-8", "replace"))
+
+    def until(self, words, seconds=20.0):
+        end = time.monotonic() + seconds
+        while words not in self.text:
+            self.read()
+            assert time.monotonic() < end, f"not within {seconds} s: {words!r}\n{self.text[-4000:]}"
+            assert words in self.text or self.process.poll() is None, self.text[-4000:]
+
+    def press(self, keys, words):
+        """Press these, until it says that; what was written before is forgotten."""
+        self.read()
+        self.raw = b""
+        os.write(self.main, keys.encode())
+        self.until(words)
+
+    def ended(self, seconds=10.0):
+        end = time.monotonic() + seconds
+        while self.process.poll() is None:
+            self.read()
+            assert time.monotonic() < end, self.text[-4000:]
+        os.close(self.main)
+        return self.process.returncode
+
+
+def asked(path, body=None, **headers):
+    """What the page that is served here answers: status, text, headers."""
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_args):
+            return None
+
+    question = urllib.request.Request("http://127.0.0.1:8765" + path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+    try:
+        with urllib.request.build_opener(Stay).open(question, timeout=20) as answer:
+            return answer.status, answer.read().decode(), answer.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), error.headers
 
 
 # ---- the steps, in order
@@ -131,7 +213,8 @@ def reads_the_log_and_the_journal():
     assert found
     time.sleep(1.5)
     assert not denied("203.0.113.0"), table()
-    assert "watch" in run("monzen", "list", "--ended"), run("monzen", "list", "--ended")
+    assert "203.0.113.0/24" in run("monzen", "list", "--watched"), run("monzen", "list", "--watched")
+    assert "No denial has ended yet" in run("monzen", "list", "--ended")
 
 
 def denies_what_is_typed():
@@ -321,6 +404,82 @@ def gives_metrics_when_asked():
     assert scraped()["monzen_gate_up"] == 1
 
 
+def shows_itself_with_keys():
+    """By Debian's Textual; where there is none it is drawn without, and says how to have them."""
+    late = f"{time.strftime('%b %e %H:%M:%S')} mail postfix/smtpd[77]: warning: unknown[2001:db8:7::1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6\n"
+    with LOG.open("a") as file:
+        file.write(late)
+    screen = Screen("monzen", "watch")
+    screen.until("2001:db8:7::1")
+    if importlib.util.find_spec("textual") is None:
+        screen.until("apt install python3-textual (Debian 13)")
+        os.kill(screen.process.pid, signal.SIGINT)
+        assert screen.ended() == 0
+        return
+    screen.press("?", "the next list; Shift-Tab")
+    screen.press("\x1b", "e explain")
+    screen.press("e", "Esc: back")
+    assert "2001:db8:7::" in screen.text, screen.text
+    screen.press("\x1b", "e explain")
+    screen.press("d", "Deny whom?")
+    screen.press("1", "Deny 2001:db8:7::/64?")
+    screen.press("y", "2001:db8:7::/64")
+    until(lambda: screen.read() or "2001:db8:7::" in table())
+    os.write(screen.main, b"q")
+    if screen.process.poll() is None:
+        time.sleep(0.5)
+        with contextlib.suppress(OSError):
+            os.write(screen.main, b"q")  # the first one may have put an answer away
+    assert screen.ended() == 0, screen.text
+    run("monzen", "release", "2001:db8:7::/64")
+    assert "2001:db8:7::" not in table()
+
+
+def serves_a_page():
+    """By Debian's Starlette and uvicorn: who has its token looks, denies, releases, allows; both halves end when they are told to."""
+    log = Path("/run/serve.out")
+    with log.open("w") as file:
+        served = subprocess.Popen(["monzen", "serve"], stdout=file, stderr=subprocess.STDOUT)
+    found = until(lambda: re.search(r"\?token=(\S+)", log.read_text()) or served.poll() is not None)
+    assert found is not True, log.read_text()
+    assert asked("/")[0] == 401
+    status, _text, headers = asked(f"/?token={found[1]}")
+    assert status == 303, status
+    known = {"Cookie": headers["set-cookie"].partition(";")[0]}
+    status, page, headers = asked("/", **known)
+    assert (status, headers["server"]) == (200, None)
+    assert "198.51.100.0/24" in page
+    assert asked("/why?target=198.51.100.10", **known)[0] == 200
+    order = {**known, "X-Monzen": re.search(r'"proof":"([^"]+)"', page)[1], "Origin": "http://127.0.0.1:8765", "Content-Type": "application/json"}
+    for verb, there in (("deny", True), ("release", False), ("deny", True), ("allow", False)):
+        status, said, _headers = asked("/do", json.dumps({"do": verb, "target": "2001:db8:8::/64", "for": "1h" if verb == "deny" else ""}).encode(), **order)
+        assert (status, json.loads(said)["status"]) == (200, 0), said
+        assert bool(re.search(r"2001:db8:8:: timeout", table())) == there, (verb, said, table())
+    assert "2001:db8:8::/64" in run("monzen", "allow")
+    run("monzen", "allow", "2001:db8:8::/64", "--remove")
+    rows = run("ps", "-C", "monzen", "-ww", "-o", "user:20,pid,args").splitlines()
+    halves = {row.split()[0]: int(row.split()[1]) for row in rows if " serve" in row}
+    assert sorted(halves) == ["monzen", "root"], rows
+    stream = subprocess.Popen(["timeout", "20", "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/8765; printf 'GET /events HTTP/1.1\\r\\nHost: 127.0.0.1:8765\\r\\nCookie: {known['Cookie']}\\r\\n\\r\\n' >&3; cat <&3"], stdout=subprocess.PIPE)  # fmt: skip
+    assert stream.stdout.readline().startswith(b"HTTP/1.1 200")
+    begun = time.monotonic()
+    served.terminate()
+    assert served.wait(20) == 0, log.read_text()
+    assert not Path(f"/proc/{halves['monzen']}").exists()
+    assert stream.wait(20) == 0, "the open connection ended with it"
+    print(f"   ended after {time.monotonic() - begun:.1f} s, with a page open")
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+def reports_and_tells():
+    page = Path("/run/report.html")
+    run("monzen", "report", "--html", str(page))
+    assert "198.51.100.0/24" in page.read_text()
+    assert "echarts" in page.read_text()
+    assert "198.51.100.0/24" in run("monzen", "digest", "--print")
+    assert "monzen_gate_up 1.0" in run("monzen", "metrics")
+
+
 def keeps_denials_through_an_upgrade():
     metrics = shows(METRICS, "MainPID")
     before, open_at, over = pids(), [], threading.Event()
@@ -438,6 +597,9 @@ STEPS = (
     is_started_again_when_it_hangs,
     obeys_systemctl,
     gives_metrics_when_asked,
+    shows_itself_with_keys,
+    serves_a_page,
+    reports_and_tells,
     keeps_denials_through_an_upgrade,
     follows_ufw_when_it_goes,
     has_manual_and_completion,

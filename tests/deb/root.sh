@@ -7,8 +7,8 @@ suite=$1 dir=$2
 shift 2
 [ -n "${MIRROR:-}" ] || MIRROR=http://deb.debian.org/debian
 base=systemd,systemd-sysv,dbus,iproute2,ufw,nftables,openssh-server,procps,man-db,bash-completion,ca-certificates
-needs="python3 python3-rich python3-zstandard python3-prometheus-client tzdata"
-[ "$suite" = bookworm ] || needs="$needs python3-isal"
+needs="python3 python3-rich python3-zstandard python3-prometheus-client python3-starlette python3-uvicorn python3-maxminddb tzdata"
+[ "$suite" = bookworm ] || needs="$needs python3-isal python3-textual"
 
 if [ ! -e "$dir/.made" ]; then
     rm -rf "$dir"
