@@ -69,7 +69,8 @@ def test_groff_has_nothing_to_say_of_the_page(language):
     done = subprocess.run(["groff", "-man", "-Tutf8", "-Kutf8", "-ww", "-z", "-rLL=100n"], input=page, capture_output=True, text=True, check=False)
     if "troff: fatal" in done.stderr or "macro file" in done.stderr or "font" in done.stderr:
         pytest.skip("groff without its macros (groff-base alone)")
-    assert [line for line in done.stderr.splitlines() if "break line" not in line] == []  # a long Japanese sentence has no blank to break at
+    long = re.compile("(break|adjust) line")  # a long Japanese sentence has no blank to break at; groff 1.22, 1.23
+    assert [line for line in done.stderr.splitlines() if not long.search(line)] == []
 
 
 def complete(script, words):

@@ -148,9 +148,11 @@ def start():
     write("/etc/postfix/master.cf", re.sub(r"(?m)^submission\s.*\n(?:\s+.*\n)*", "", master) + SUBMISSION)
     write("/etc/mailname", "mail.example.net\n")
     run("/usr/lib/postfix/configure-instance.sh -", check=False)  # fills the chroot, as the systemd unit would
-    ns("srv", "postfix start", check=False)  # makes its spool, where Dovecot has a socket
-    until(lambda: os.path.isdir("/var/spool/postfix/private"), what="Postfix's spool")
+    ns("srv", "postfix check", check=False)  # makes its spool, where Dovecot has a socket
     spawn("srv", ["dovecot", "-F", "-c", "/etc/dovecot/lab.conf"])
+    # an smtpd that finds none ends at once, and master(8) starts no other for a minute (service_throttle_time)
+    until(lambda: os.path.exists("/var/spool/postfix/private/auth"), 30, what="Dovecot's socket for Postfix")
+    ns("srv", "postfix start", check=False)
     run("ssh-keygen -q -N '' -t ed25519 -f /etc/ssh/lab_key")
     spawn("srv", ["/usr/sbin/sshd", "-D", "-h", "/etc/ssh/lab_key", "-o", "UsePAM=no", "-o", "PermitRootLogin=no", "-o", "MaxStartups=100"])
     for port in PORTS:
