@@ -10,6 +10,7 @@ from typing import Final
 GATE: Final = "monzen-gate"
 RUN: Final = "monzen"
 USER: Final = "monzen"
+GROUPS: Final = ("adm", "systemd-journal")  # who may read the logs of Debian and Ubuntu, and the journal
 # the package from where this one came from; -I: nothing else is taken from the folder somebody stands in, or from the environment
 RUN_IT: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from monzen.cli import main; sys.exit(main())"
 ROOT: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 from monzen.config import ConfigError, load
 from monzen.mode import PATH as MODE
 from monzen.mode import Mode, write_mode
-from monzen.services import USER, executable
+from monzen.services import GROUPS, USER, executable
 from monzen.show.command import remedy
 from monzen.show.text import network
 from monzen.show.words import _
@@ -33,7 +33,6 @@ from monzen.survey import Survey
 WIDTH: Final = 74  # columns of its comments: with their # and a margin they fit a terminal of 80
 CONFIG: Final = "etc/monzen/monzen.toml"
 HOME: Final = "/var/lib/monzen-run"
-GROUPS: Final = ("adm", "systemd-journal")  # who may read the logs of Debian and Ubuntu, and the journal
 UNITS: Final = ("monzen-gate.service", "monzen.service")
 TIMERS: Final = ("monzen-tell.timer", "monzen-digest.timer")
 TIMED: Final = ("monzen-tell.service", "monzen-digest.service")  # what they start

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import ctypes
 import os
-import pwd
 import secrets
 import signal
 import socket
@@ -28,17 +27,18 @@ from monzen.verbs.judging import complain, files_argument, policy_options
 
 if TYPE_CHECKING:
     from monzen.looking import Live
+    from monzen.show.facts import Place
 
 PORT: Final = 8765
 HOME: Final = "127.0.0.1"
-USER: Final = "monzen"
 NEEDED: Final = ("starlette", "uvicorn")
 LOADED: Final = (
     "anyio._backends._asyncio", "asyncio", "concurrent.futures.thread", "encodings.ascii", "encodings.idna",
     "encodings.latin_1", "encodings.unicode_escape", "h11", "inspect", "json", "multiprocessing", "starlette.applications",
     "uvicorn", "uvicorn.config", "uvicorn.lifespan.off", "uvicorn.logging", "uvicorn.loops.asyncio",
     "uvicorn.protocols.http.h11_impl", "uvicorn.server", "zoneinfo", "monzen.places", "monzen.show.html.page",
-    "monzen.verbs.looking", "monzen.verbs.report", "monzen.web.app", "monzen.web.doors", "monzen.web.looker", "monzen.web.seats",
+    "monzen.verbs.looking", "monzen.verbs.report", "monzen.web.app", "monzen.web.doors", "monzen.web.looker", "monzen.web.reader",
+    "monzen.web.seats",
 )  # fmt: skip
 NO_NEW_PRIVS: Final = 38  # prctl(2), PR_SET_NO_NEW_PRIVS
 SAYS: Final = 1_000  # lines that the half without rights may say
@@ -88,6 +88,7 @@ def run_serve(options: argparse.Namespace) -> int:
         complain(said.format(names=", ".join(missing), command=command))
         return EXIT_USE
     from monzen.verbs.looking import live_of
+    from monzen.verbs.report import places
 
     try:
         token = _token(options.token_file)
@@ -98,8 +99,9 @@ def run_serve(options: argparse.Namespace) -> int:
     look = live_of(options, ledger=os.geteuid() != 0)
     if look is None:
         return EXIT_USE
+    place = places(options.places)
     if os.geteuid() != 0:
-        return _page(options, look, listener, hosts, address, token, None)
+        return _page(options, look, listener, hosts, address, token, None, place)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     heard, says = os.pipe()
     _load()
@@ -109,8 +111,8 @@ def run_serve(options: argparse.Namespace) -> int:
         status = EXIT_USE
         try:
             _apart(says)
-            _become_reader()
-            status = _page(options, look, listener, hosts, address, token, theirs)
+            if _become_reader():
+                status = _page(options, look, listener, hosts, address, token, theirs, place)
         except ConfigError as error:
             complain(str(error))
         except Exception:  # noqa: BLE001  # a fault of ours: nobody else would say it, for this process ends here
@@ -187,15 +189,18 @@ def _load() -> None:
     speak()
 
 
-def _become_reader() -> None:
-    """The user who reads hostile text; where there is none this half stays root, as `monzen scan` of root's, and says so."""
-    from monzen.survey.rights import become
+def _become_reader() -> bool:
+    """The user who reads hostile text. Where there is none this half ends: it never goes on as root."""
+    from monzen.web.reader import become_reader
 
     try:
-        become(pwd.getpwnam(USER))
-    except KeyError:
-        said = _("There is no user {user}: what reads logs and speaks HTTP is root too. To make that user: sudo monzen init")
-        complain(said.format(user=USER))
+        become_reader()
+    except OSError as error:
+        why = _(error.strerror or str(error))
+        said = _("no user without rights can be had here ({detail}). Start monzen serve as an ordinary user")
+        complain(said.format(detail=why))
+        return False
+    return True
 
 
 def _broker(link: socket.socket, child: int, config: str | None, address: str) -> int:
@@ -306,6 +311,7 @@ def _page(
     address: str,
     token: str,
     link: socket.socket | None,
+    place: Callable[[bytes], Place | None] | None,
 ) -> int:
     """The half that reads logs and speaks HTTP."""
     import asyncio
@@ -320,7 +326,7 @@ def _page(
 
     live = look()
     zone = local_zone()
-    looker = LiveLooker(live, zone, link, names=options.names, place=_places(options.places))
+    looker = LiveLooker(live, zone, link, names=options.names, place=place)
     local = address.startswith("/")
 
     class Server(uvicorn.Server):
@@ -365,9 +371,3 @@ def _page(
 
 async def _none(_scope: Any, _receive: Any, _send: Any) -> None:  # noqa: ANN401  # what ASGI has
     """Until the application is there."""
-
-
-def _places(path: str | None) -> Any:  # noqa: ANN401  # a function, or None
-    from monzen.verbs.report import places
-
-    return places(path)

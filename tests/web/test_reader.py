@@ -1,0 +1,175 @@
+"""Who the half without rights is: nobody else, and what it must not reach with that."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from monzen.web import reader
+from monzen.web.reader import FIRST, LAST, free
+from tests.browser.test_serve import PORT, Served, asked, guess, halves, machine, monzen, session
+from tests.lab import live
+from tests.lab.net import run, until
+
+
+def process(root, pid, text):
+    place = root / "proc" / str(pid)
+    place.mkdir(parents=True)
+    (place / "status").write_text(text)
+
+
+def test_it_is_nobody_else(tmp_path, monkeypatch):
+    """Whatever a process is in any way, whatever account or group there is, whatever systemd gave away."""
+    wanted = FIRST + 77
+    monkeypatch.setattr(reader, "_known", lambda number: number % 7 == wanted % 7 and number != wanted)
+    others = [n for n in range(FIRST, LAST + 1) if n % 7 != wanted % 7]
+    process(tmp_path, 1, f"Name:\tx\nUid:\t0\t{others[0]}\t{others[1]}\t{others[2]}\nGid:\t{others[3]}\t0\t0\t0\nGroups:\t{' '.join(map(str, others[4:2000]))} \n")
+    given = tmp_path / "run/systemd/dynamic-uid"
+    given.mkdir(parents=True)
+    for number in (*others[2000:], "x"):
+        (given / str(number)).touch()
+    (given / f"direct:{wanted}").touch()
+    assert free(str(tmp_path)) == wanted
+    process(tmp_path, 2, f"Uid:\t{wanted}\t0\t0\t0\n")
+    with pytest.raises(BlockingIOError):
+        free(str(tmp_path))
+
+
+def test_an_account_is_known():
+    assert reader._known(os.getuid())
+    assert FIRST <= free() <= LAST
+
+
+REACH = """
+import contextlib, os, socket, sys
+guard, state, gate = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+with contextlib.suppress(OSError):
+    os.kill(guard, 0)
+    print("signalled")
+with contextlib.suppress(OSError):
+    open(state, "ab").close()
+    print("wrote")
+with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
+    link.settimeout(5)
+    link.connect(gate)
+    print("connected")
+for place in ("/etc", "/var/lib", "/run", "/var/log"):
+    for folder, _folders, files in os.walk(place):
+        for name in (folder, *(os.path.join(folder, f) for f in files)):
+            if "monzen" in name and os.access(name, os.W_OK) and not os.path.islink(name):
+                print("may write", name)
+with open("/var/log/mail.log") as log:
+    print("read", len(log.read()) > 0)
+"""
+
+
+@contextlib.contextmanager
+def started(command):
+    """A process, until it says that it is ready."""
+    with tempfile.TemporaryFile("w+") as said:
+        running = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+
+        def ready():
+            said.seek(0)
+            return "ready " in said.read() or running.poll() is not None
+
+        try:
+            until(ready, 20, what=f"{command} is ready")
+            assert running.poll() is None
+            yield running
+        finally:
+            running.terminate()
+            running.wait(20)
+
+
+def reached(options, guard):
+    command = ["setpriv", *options, "--no-new-privs", sys.executable, "-c", REACH, str(guard), "/var/lib/monzen-run/state.db", "/run/monzen/gate.sock"]
+    return run(command).stdout.split("\n")[:-1]
+
+
+@live(needs=("nft", "setpriv", "useradd"), seconds=120, net=False)
+def test_whoever_takes_it_over_has_nothing_of_the_guards():
+    """It is played here: the same user and groups. As the user `monzen`, whom it was once, all three are there."""
+    machine(guess("203.0.113.1", "x", time.time()))
+    home = Path("/var/lib/monzen-run")
+    home.mkdir(mode=0o700, exist_ok=True)
+    run(["chown", "monzen:monzen", str(home)])
+    as_monzen = ["--reuid=monzen", "--regid=monzen", "--init-groups"]
+    program = [sys.executable, "-m", "monzen"]
+    with started([*program, "gate", "serve"]), started(["setpriv", *as_monzen, *program, "run", "--state", str(home)]) as guard:
+        until((home / "state.db").exists, 20, what="the guard")
+        with Served() as served:
+            known = session(served)
+            (mine,) = [pid for uid, pid in halves() if uid]
+            about = dict(re.findall(r"(?m)^(\w+):\t(.*)$", Path(f"/proc/{mine}/status").read_text()))
+            (uid,), (gid,), groups = {*about["Uid"].split()}, {*about["Gid"].split()}, about["Groups"].split()
+            assert uid == gid
+            assert FIRST <= int(uid) <= LAST
+            names = {line.split(":")[2]: line.split(":")[0] for line in Path("/etc/group").read_text().splitlines()}
+            assert {names[g] for g in groups} <= {"adm", "systemd-journal"}
+            assert "adm" in {names[g] for g in groups}
+            assert (about["CapEff"], about["CapPrm"], about["CapAmb"], about["NoNewPrivs"]) == (*["0" * 16] * 3, "1")
+            own = reached([f"--reuid={uid}", f"--regid={gid}", f"--groups={','.join(groups)}"], guard.pid)
+            assert own == ["read True"], own
+            theirs = reached(as_monzen, guard.pid)
+            assert theirs[:3] == ["signalled", "wrote", "connected"], "else this shows nothing"
+            # what it is for works
+            page = until(lambda: (t := asked("GET", "/", known)[1].decode()) and "203.0.113.1" in t and t, 20, what="the page")
+            proof = re.search(r'"proof":"([^"]+)"', page)[1]
+            good = {**known, "X-Monzen": proof, "Origin": f"http://127.0.0.1:{PORT}", "Content-Type": "application/json"}
+
+            def do(verb, target):
+                return json.loads(asked("POST", "/do", good, json.dumps({"do": verb, "target": target, "language": "en"}).encode())[1])
+
+            assert do("deny", "203.0.113.9")["status"] == 0
+            assert "203.0.113.9" in monzen("list")
+            until(lambda: b'data-shown="203.0.113.9"' in asked("GET", "/", known)[1], 20, what="the ledger, over the link")
+            assert do("release", "203.0.113.9")["status"] == 0
+            assert "203.0.113.9" not in monzen("list")
+            assert do("allow", "203.0.113.10")["status"] == 0
+            assert "203.0.113.10" in monzen("allow")
+            assert "203.0.113.1" in json.loads(asked("GET", "/why?target=203.0.113.1", known)[1])["text"]
+        assert until(lambda: not halves(), 10, what="both have ended")
+
+
+@live(needs=("nft", "setpriv"), seconds=60, net=False)
+def test_there_need_be_no_user_monzen():
+    machine()
+    run("userdel monzen", check=False)
+    with Served() as served:
+        served.address()
+        assert len([pid for uid, pid in halves() if uid]) == 1
+        assert "user" not in served.out.read_text()
+        os.kill(next(pid for uid, pid in halves() if uid), signal.SIGTERM)
+        assert until(served.ended, 10, what="its end")
+
+
+@live(needs=("nft", "unshare", "useradd"), seconds=60, net=False)
+def test_where_there_is_no_other_user_it_does_not_go_on_as_root():
+    """In a namespace in which there is root alone, as some containers are."""
+    machine()
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", sys.executable, "-m", "monzen", "serve"],
+        check=False, capture_output=True, text=True, timeout=30, env={**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": "en"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "no user without rights can be had here" in done.stdout + done.stderr
+    assert not halves()
+
+
+@live(needs=("nft", "useradd"), seconds=60, net=False)
+def test_a_table_of_places_that_only_root_may_read():
+    machine(guess("203.0.113.1", "x", time.time()))
+    Path("/run/places").write_text("203.0.113.0/24 JP Example Networks\n")
+    Path("/run/places").chmod(0o600)
+    with Served("--places", "/run/places") as served:
+        known = session(served)
+        until(lambda: b"Example Networks" in asked("GET", "/", known)[1], 20, what="whose it is")
