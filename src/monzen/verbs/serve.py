@@ -41,7 +41,6 @@ LOADED: Final = (
     "monzen.web.seats",
 )  # fmt: skip
 NO_NEW_PRIVS: Final = 38  # prctl(2), PR_SET_NO_NEW_PRIVS
-SAYS: Final = 1_000  # lines that the half without rights may say
 SHORTEST: Final = 20  # letters of a token that somebody chose
 
 
@@ -102,6 +101,8 @@ def run_serve(options: argparse.Namespace) -> int:
     place = places(options.places)
     if os.geteuid() != 0:
         return _page(options, look, listener, hosts, address, token, None, place)
+    from monzen.web.relay import relay
+
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     heard, says = os.pipe()
     _load()
@@ -124,10 +125,10 @@ def run_serve(options: argparse.Namespace) -> int:
     os.close(says)
     theirs.close()
     listener.close()
-    relay = threading.Thread(target=_relay, args=(heard,), daemon=True)
-    relay.start()
+    saying = threading.Thread(target=relay, args=(heard,), daemon=True)
+    saying.start()
     status = _broker(ours, child, options.config, address)
-    relay.join(2)  # its last words
+    saying.join(2)  # its last words
     return status
 
 
@@ -144,16 +145,6 @@ def _apart(says: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(NO_NEW_PRIVS, 1, 0, 0, 0)
-
-
-def _relay(said: int) -> None:
-    """What the other half says, harmless, and not for ever: it reads hostile text."""
-    left = SAYS
-    with os.fdopen(said, "rb") as lines:
-        while line := lines.readline(1000):
-            left -= 1
-            if left > 0:
-                print(safe(line.rstrip(b"\n"), 1000), flush=True)
 
 
 def _there(name: str) -> bool:
@@ -316,6 +307,7 @@ def _page(
     """The half that reads logs and speaks HTTP."""
     import asyncio
     import inspect
+    import logging
 
     import uvicorn
 
@@ -340,7 +332,8 @@ def _page(
         site = Site(looker, zone, proof=doors.proof, names=options.names, host=socket.gethostname())
         doors.app = site.app()
         wanted: dict[str, Any] = {
-            "loop": "asyncio", "http": protocol(), "ws": "none", "lifespan": "off", "log_level": "warning",
+            "loop": "asyncio", "http": protocol(), "ws": "none", "lifespan": "off",
+            "log_level": "error",  # its warnings are of what strangers send
             "server_header": False, "backlog": SEATS, "timeout_keep_alive": 20, "proxy_headers": False,
             "timeout_graceful_shutdown": 1, "h11_max_incomplete_event_size": 16_384,  # not in Debian 12's
         }  # fmt: skip
@@ -360,6 +353,7 @@ def _page(
         await server.serve(sockets=[listener])
         looking.cancel()
 
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of who went away while we spoke
     try:
         asyncio.run(serve())
     except KeyboardInterrupt:
