@@ -15,7 +15,7 @@ from monzen.show.speech import columns
 from monzen.show.words import _
 from monzen.show.wrap import GLUE, LEAST, cells, margined, wrap
 
-RELATIVE = re.compile(r"(\d{1,6}) ?([smhdw])").fullmatch
+RELATIVE = re.compile(r"(\d{1,6}) ?([smhdw])", re.ASCII).fullmatch
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -41,7 +41,7 @@ def local_zone() -> dt.tzinfo:
 
 def zone(text: str) -> dt.tzinfo:
     """The zone of a name (`Asia/Tokyo`) or an offset (`+09:00`)."""
-    m = re.fullmatch(r"([+-])(\d\d):?(\d\d)", text)
+    m = re.fullmatch(r"([+-])(\d\d):?(\d\d)", text, re.ASCII)
     if m:
         offset = dt.timedelta(hours=min(int(m[2]), 24), minutes=int(m[3]))
         if offset >= dt.timedelta(hours=24) or int(m[3]) > 59:
@@ -61,7 +61,7 @@ def zone(text: str) -> dt.tzinfo:
 
 def year(text: str) -> int:
     """A year of four digits."""
-    if re.fullmatch(r"(19|20)\d\d", text):
+    if re.fullmatch(r"(19|20)\d\d", text, re.ASCII):
         return int(text)
     raise argparse.ArgumentTypeError(_("{text!r} is not a year. Use four digits, such as 2026").format(text=text))
 

@@ -15,7 +15,7 @@ from monzen.ledger import Limits
 from monzen.show.text import safe
 from monzen.show.words import _
 
-LENGTH = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?([smhdw])").fullmatch
+LENGTH = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?([smhdw])", re.ASCII).fullmatch
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 HOST = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z][A-Za-z0-9-]{0,62}\.?").fullmatch
 
@@ -152,7 +152,7 @@ def load(path: str) -> Config:
     except UnicodeDecodeError:
         raise ConfigError(_("{path} is not TOML: it is not UTF-8 text").format(path=safe(path))) from None
     except TOMLDecodeError as error:
-        where = re.search(r"line (\d+), column (\d+)", str(error))
+        where = re.search(r"line (\d+), column (\d+)", str(error), re.ASCII)
         if where is None:
             said = _("{path} is not TOML: what begins in line {line} is never closed. Close every quote and bracket").format(
                 path=safe(path), line=_unclosed(text)

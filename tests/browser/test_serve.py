@@ -99,7 +99,7 @@ def everything(language):
         assert page.locator("#targets-table tbody tr").count() == 1
         page.locator("#find").fill("")
         # ---- deny, after being asked, for a time
-        page.locator("#act input").fill("203.0.113.0/24")
+        page.locator("#act input").fill("203.0.113.77/24")  # it is asked about what would be denied
         page.get_by_role("button", name=words["deny"], exact=True).click()
         assert words["away"] in page.locator("#sure").inner_text()
         page.keyboard.press("Escape")
@@ -213,7 +213,15 @@ def test_the_page_speaks_the_language_of_its_reader():
                 order = {"do": "deny", "target": "hello"}
                 good = {**spoken, "X-Monzen": proof, "Origin": f"http://127.0.0.1:{PORT}", "Content-Type": "application/json"}
                 assert wrong[language] in json.loads(asked("POST", "/do", good, json.dumps(order).encode())[1])["text"]
-            assert json.loads(asked("GET", "/check?do=release&target=17", known)[1])["text"] == ""
+            for path, target in (("check?do=release&target=017", "17"), ("check?do=deny&target=203.0.113.77/24", "203.0.113.0/24"), ("check?do=why&target=2001:DB8::1", "2001:db8::1"), ("why?target=2001:DB8::1", "2001:db8::1")):
+                answer = json.loads(asked("GET", f"/{path}", known)[1])
+                assert answer["target"] == target
+                assert "check" not in path or answer["text"] == ""
+            for path in ("check?do=deny&target=203.0.113.80%25%1b[31mX", "check?do=why&target=%ed%a0%80", "why?target=203.0.113.80%25%1b[31mX"):
+                assert set(json.loads(asked("GET", f"/{path}", known)[1])) == {"text"}
+            for value in (b"null", b"1e999", b"[]", b'"' + b"x" * 256 + b'"'):
+                assert asked("POST", "/do", good, b'{"do": "allow", "target": %s}' % value)[0] == 400
+            assert asked("POST", "/do", good, b'{"do": "allow", "target": "203.0.113.9%\\ud800"}')[1].decode().count("203.0.113.0/24") == 1, "how to write it"
 
 
 CROWD = """

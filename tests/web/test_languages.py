@@ -8,7 +8,7 @@ from monzen.show.facts import Gate, _told
 from monzen.show.lengths import LENGTHS, lengths
 from monzen.show.words import speak
 from monzen.verbs.common import seconds
-from monzen.web.app import impossible, preferred
+from monzen.web.app import checked, preferred
 
 
 @pytest.fixture(autouse=True)
@@ -29,10 +29,11 @@ def test_which_language_a_browser_would_rather_have(accepted, language):
     ("deny", "203.0.113.7", True), ("deny", "203.0.113.0/24", True), ("deny", "2001:db8::1", True), ("deny", "hello", False),
     ("deny", "17", False), ("deny", "mail.example.net", False), ("release", "17", True), ("release", "hello", False),
     ("allow", "mail.example.net", True), ("allow", "-x", False), ("deny", "x" * 255, False), ("panic", "hello", True),
+    ("why", "203.0.113.7", True), ("why", "hello", False), ("deny", "\ud800", False), ("allow", "203.0.113.7%\ud800", False),
 ])  # fmt: skip
 def test_what_cannot_be_done_is_said_in_the_language_of_the_reader(verb, target, possible):
     for language, word in (("en", "Use"), ("ja", "ください")):
-        said = impossible(verb, target, language)
+        said = checked(verb, target, language)["text"]
         assert (said == "") == possible
         assert possible or word in said
 

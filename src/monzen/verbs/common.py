@@ -23,7 +23,7 @@ from monzen.show.text import PORTS, as_json, iso, network, safe, stamp
 from monzen.show.words import _
 
 CONFIG: Final = "/etc/monzen/monzen.toml"
-PORT = re.compile(r"(\d{1,5}|[a-z][a-z0-9-]{0,30})(?:/(tcp|udp))?").fullmatch
+PORT = re.compile(r"(\d{1,5}|[a-z][a-z0-9-]{0,30})(?:/(tcp|udp))?", re.ASCII).fullmatch
 LONGEST: Final = 10 * 365 * 86_400.0  # seconds: who means longer means for good
 EXIT_NO, EXIT_USE = 1, 2
 

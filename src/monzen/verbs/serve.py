@@ -245,7 +245,7 @@ def listening(text: str, names: list[str]) -> tuple[socket.socket, frozenset[str
         return _local(text.removeprefix("unix:"))
     host, _colon, number = text.rpartition(":")
     host = host.strip("[]")
-    if not host or not number.isdecimal() or not 0 <= int(number) < 65536:
+    if not host or not (number.isascii() and number.isdecimal()) or not 0 <= int(number) < 65536:
         raise ValueError(_("{text!r} is no address to listen at. Use 127.0.0.1:8765, [::1]:8765 or unix:/PATH").format(text=text))
     try:
         near = ip_address(host).is_loopback

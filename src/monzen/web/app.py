@@ -23,7 +23,7 @@ from monzen.show.html.words import headline
 from monzen.show.lengths import lengths
 from monzen.show.words import N_, _, speak
 from monzen.types import Event
-from monzen.web.broker import ENDED, LATE, BrokerError, command
+from monzen.web.broker import ENDED, LATE, BrokerError, canonical
 from monzen.web.served import Served
 
 RENEWED: Final = 2.0  # seconds between two pages of what changes all the time
@@ -159,14 +159,15 @@ class Site:
         """Why somebody is or would be denied, or not."""
         speak(self.language(request))
         try:
-            return JSONResponse({"text": self.looker.why(request.query_params.get("target", "")[:100])})
-        except ValueError:
+            target = canonical("why", request.query_params.get("target", "")[:100])
+            return JSONResponse({"text": self.looker.why(target), "target": target})
+        except (BrokerError, ValueError):
             return JSONResponse({"text": _(ADDRESS)}, status_code=400)
 
     async def check(self, request: Request) -> Response:
-        """Before anybody is asked: why a verb cannot be done to what was typed, or nothing."""
+        """Before anybody is asked: why a verb cannot be done to what was typed, or what exactly it would be done to."""
         verb, target = (request.query_params.get(key, "")[:255] for key in ("do", "target"))
-        return JSONResponse({"text": impossible(verb, target, self.language(request))})
+        return JSONResponse(checked(verb, target, self.language(request)))
 
     async def do(self, request: Request) -> Response:
         """Deny, release, allow."""
@@ -176,13 +177,15 @@ class Site:
             return Response(status_code=400)
         if not isinstance(asked, dict) or not self.looker.may:
             return Response(status_code=403)
-        order = {key: str(asked.get(key, ""))[:255] for key in ("do", "target", "for", "language")}
+        order = {key: asked.get(key, "") for key in ("do", "target", "for", "language")}
+        if not all(isinstance(value, str) and len(value) < 256 for value in order.values()):
+            return Response(status_code=400)  # cut off or made text of, it would be another one
         if order["language"] not in LANGUAGES:
             order["language"] = self.language(request)
-        said = impossible(order["do"], order["target"], order["language"])
-        if said:
-            return JSONResponse({"status": 2, "text": said})
-        answer = await self.looker.act(order)
+        found = checked(order["do"], order["target"], order["language"])
+        if found["text"]:
+            return JSONResponse({"status": 2, **found})
+        answer = await self.looker.act({**order, "target": found.get("target", "")})
         known = answer.get("text")
         if known in (ENDED, LATE):
             speak(order["language"])
@@ -203,16 +206,18 @@ def preferred(accepted: str) -> str:
     return best
 
 
-def impossible(verb: str, target: str, language: str) -> str:
-    """Why a verb cannot be done to this, in this language; nothing where it can be, or where there is no such verb."""
+def checked(verb: str, target: str, language: str) -> dict[str, str]:
+    """`text`: why a verb cannot be done to this, in this language, or nothing; then `target` is what it would be done to.
+
+    Without a target where there is no such verb: that is refused by whoever does it.
+    """
     if verb not in NO_TARGET:
-        return ""
+        return {"text": ""}
     try:
-        command(verb, target)
+        return {"text": "", "target": canonical(verb, target)}
     except BrokerError:
         speak(language)
-        return _(NO_TARGET[verb])
-    return ""
+        return {"text": _(NO_TARGET[verb])}
 
 
 def words() -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -14,11 +15,14 @@ from typing import Any, Final
 
 from monzen.config import HOST, LENGTH, prefix_of
 from monzen.services import command as program
+from monzen.show.text import network
 from monzen.show.words import N_
 
 LONGEST: Final = 1 << 25  # bytes of an answer
 DENIED: Final = 200_000  # networks that are told of, and
 LASTING: Final = 2_000  # denials that are told of one by one, the newest: with their reasons some 2 MB
+WRITTEN: Final = re.compile(r"[0-9A-Fa-f:.]{2,45}(?:/[0-9]{1,3})?").fullmatch  # the longest: INET6_ADDRSTRLEN of netinet/in.h
+NUMBER: Final = re.compile(r"[0-9]{1,18}").fullmatch  # of a denial: SQLite has 64 bits
 VERBS: Final = ("deny", "release", "allow")
 PATIENCE: Final = 60.0  # seconds: the ledger may be busy
 LATE: Final = N_("It took longer than a minute and was stopped. See what became of it: monzen gate status")
@@ -29,15 +33,26 @@ class BrokerError(Exception):
     """What was asked for is nothing that can be done; for the log."""
 
 
+def canonical(verb: str, target: str) -> str:
+    """An address or a network as it is shown; for some verbs also a number or a host name. Raises BrokerError.
+
+    Only what these are written as: no zone, no mask, no brackets, no blanks, which the verbs of a person take too.
+    """
+    prefix = prefix_of(target) if WRITTEN(target) else None
+    if prefix is not None:
+        return network(*prefix)
+    if verb == "release" and NUMBER(target):
+        return str(int(target))
+    if verb == "allow" and HOST(target):
+        return target.rstrip(".").lower()
+    raise BrokerError("no such target")
+
+
 def command(verb: str, target: str, length: str = "") -> list[str]:
     """The arguments of the verb that does it. Raises BrokerError."""
-    if verb not in VERBS or len(target) > 255:
+    if verb not in VERBS:
         raise BrokerError("no such verb")
-    is_prefix = prefix_of(target) is not None
-    is_name = HOST(target) is not None
-    is_number = target.isascii() and target.isdigit() and len(target) < 19
-    if not (is_prefix or (verb == "release" and is_number) or (verb == "allow" and is_name)):
-        raise BrokerError("no such target")
+    target = canonical(verb, target)
     if length and (verb != "deny" or LENGTH(length) is None):
         raise BrokerError("no such time")
     more = ["--for", length] if length else []
@@ -58,8 +73,10 @@ class Broker:
                 if asked is None:
                     return
                 answer = self.answer(asked)
-            except (BrokerError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            except BrokerError as error:
                 answer = {"status": 2, "text": f"refused: {error}"}
+            except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+                answer = {"status": 2, "text": "refused: no question"}
             except OSError:
                 return
             send(self.link, answer)
@@ -71,7 +88,10 @@ class Broker:
         if asked.get("do") == "gate":
             return self.gate(float(asked["since"]))
         language = "ja" if asked.get("language") == "ja" else "en"
-        return self.act(command(str(asked["do"]), str(asked["target"]), str(asked.get("for", ""))), language)
+        verb, target, length = asked["do"], asked["target"], asked.get("for", "")
+        if not (isinstance(verb, str) and isinstance(target, str) and isinstance(length, str)):
+            raise BrokerError("no question")  # `null` as text would be a host name
+        return self.act(command(verb, target, length), language)
 
     def act(self, arguments: Sequence[str], language: str) -> dict[str, Any]:
         """Run the verb as a person would."""

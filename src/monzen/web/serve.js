@@ -37,14 +37,15 @@
   const explain = async (target) => {
     const answer = await ask(`/why?${new URLSearchParams({ target, lang: known.language })}`);
     const found = await answer.json();
-    told(target, found.text);
+    told(found.target ?? target, found.text);
   };
-  const act = async (verb, target, shown = target) => {
-    if (!target) return;
-    if (verb === "why") { explain(target); return; }
-    const checked = await ask(`/check?${new URLSearchParams({ do: verb, target, lang: known.language })}`);
-    const wrong = checked.ok ? (await checked.json()).text : words("refused", { status: checked.status });
+  const act = async (verb, typed, label) => {
+    if (!typed) return;
+    if (verb === "why") { explain(typed); return; }
+    const checked = await ask(`/check?${new URLSearchParams({ do: verb, target: typed, lang: known.language })}`);
+    const { text: wrong, target } = checked.ok ? await checked.json() : { text: words("refused", { status: checked.status }) };
     if (wrong) { told(words(verb), wrong); return; }
+    const shown = label ?? target;  // a row says more than its number
     document.getElementById("detail")?.close();
     const time = make("select", known.times.map(([value, label]) => make("option", label, { value })));
     const box = dialog("sure", [make("h2", words(`sure-${verb}`, { target: shown })), make("p", words(`what-${verb}`))]);
