@@ -83,8 +83,8 @@ def guess(client, name, at):
 def everything(language):
     """As an admin would use it, in one language."""
     words = {
-        "en": {"deny": "Deny", "release": "Release", "allow": "Allow", "why": "Explain", "away": "Turn 203.0.113.0/24 away?", "nobody": "Nobody is denied", "address": "This is no address", "host": "or a host name"},
-        "ja": {"deny": "拒否", "release": "解除", "allow": "許可", "why": "説明", "away": "203.0.113.0/24 を拒否しますか", "nobody": "拒否されているものはありません", "address": "アドレスではありません", "host": "ホスト名"},
+        "en": {"deny": "Deny", "release": "Release", "allow": "Allow", "why": "Explain", "denied": "203.0.113.0/24 IS DENIED since", "away": "Turn 203.0.113.0/24 away?", "nobody": "Nobody is denied", "address": "This is no address", "host": "or a host name"},
+        "ja": {"deny": "拒否", "release": "解除", "allow": "許可", "why": "説明", "denied": "から拒否しています", "away": "203.0.113.0/24 を拒否しますか", "nobody": "拒否されているものはありません", "address": "アドレスではありません", "host": "ホスト名"},
     }[language]
     now = time.time()
     machine("".join(guess(f"203.0.113.{n}", f"n{n}x{k}", now - 600 + 5 * n + k) for n in range(1, 7) for k in range(4)))
@@ -96,7 +96,7 @@ def everything(language):
         shown(page, "#targets-table", "203.0.113")
         # ---- filter
         page.locator("#find").fill("203.0.113.0/24")
-        assert page.locator("#targets-table tbody tr").count() == 1
+        assert page.locator("#targets-table tbody tr button").first.inner_text() == "203.0.113.0/24"
         page.locator("#find").fill("")
         # ---- deny, after being asked, for a time
         page.locator("#act input").fill("203.0.113.77/24")  # it is asked about what would be denied
@@ -117,6 +117,7 @@ def everything(language):
         page.locator("#act input").fill("203.0.113.3")
         page.get_by_role("button", name=words["why"], exact=True).click()
         shown(page, "#told pre", "203.0.113.3")
+        assert words["denied"] in page.locator("#told pre").inner_text(), "what the ledger says, as monzen why has it"
         page.keyboard.press("Escape")
         page.locator("#act input").fill("")
         # ---- what comes in while somebody looks

@@ -55,7 +55,10 @@ class Looker(Protocol):
         """The last attempts, and whether they were of who is denied."""
 
     def why(self, target: str) -> str:
-        """What `monzen why` says. Raises ValueError for what is no address."""
+        """What the logs say of it. Raises ValueError for what is no address."""
+
+    async def remembered(self, target: str, language: str) -> str:
+        """What the ledger says of it, in this language."""
 
     async def act(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What became of what was asked for."""
@@ -157,12 +160,15 @@ class Site:
 
     async def why(self, request: Request) -> Response:
         """Why somebody is or would be denied, or not."""
-        speak(self.language(request))
+        spoken = self.language(request)
+        speak(spoken)
         try:
             target = canonical("why", request.query_params.get("target", "")[:100])
-            return JSONResponse({"text": self.looker.why(target), "target": target})
+            here = self.looker.why(target)
         except (BrokerError, ValueError):
             return JSONResponse({"text": _(ADDRESS)}, status_code=400)
+        remembered = await self.looker.remembered(target, spoken)
+        return JSONResponse({"text": "\n".join(said for said in (remembered, here) if said), "target": target})
 
     async def check(self, request: Request) -> Response:
         """Before anybody is asked: why a verb cannot be done to what was typed, or what exactly it would be done to."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 from monzen.config import HOST, LENGTH, prefix_of
 from monzen.services import command as program
 from monzen.show.text import network
-from monzen.show.words import N_
+from monzen.show.words import N_, speak
 
 LONGEST: Final = 1 << 25  # bytes of an answer
 DENIED: Final = 200_000  # networks that are told of, and
@@ -91,6 +91,8 @@ class Broker:
         verb, target, length = asked["do"], asked["target"], asked.get("for", "")
         if not (isinstance(verb, str) and isinstance(target, str) and isinstance(length, str)):
             raise BrokerError("no question")  # `null` as text would be a host name
+        if verb == "why":
+            return {"text": self.remembered(target, language, names=asked.get("names") is True)}
         return self.act(command(verb, target, length), language)
 
     def act(self, arguments: Sequence[str], language: str) -> dict[str, Any]:
@@ -113,6 +115,20 @@ class Broker:
         except subprocess.TimeoutExpired:
             return {"status": 2, "text": LATE}
         return {"status": done.returncode, "text": done.stdout.decode("utf-8", "replace")[:20_000]}
+
+    def remembered(self, target: str, language: str, *, names: bool) -> str:
+        """What the ledger says of an address or a network, as `monzen why` begins; nothing where it says nothing."""
+        from monzen.arguments import local_zone
+        from monzen.verbs.remembered import Remembered
+
+        prefix = prefix_of(canonical("why", target))
+        if prefix is None:
+            raise BrokerError("no such target")
+        speak(language)
+        try:
+            return "\n".join(Remembered(*prefix).in_words(local_zone(), names=names))[:20_000]
+        finally:
+            speak()
 
     def gate(self, since: float) -> dict[str, Any]:
         """What the ledger knows."""

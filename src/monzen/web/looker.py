@@ -51,9 +51,15 @@ class LiveLooker:
         return list(self.live.chronicle.latest)
 
     def why(self, target: str) -> str:
-        """What is known of it here. Raises ValueError."""
+        """What the logs say of it. Raises ValueError."""
         subject = Subject(self.live.judge, *target_of(target), 0, [])
         return "\n".join(in_words(subject, self.zone, names=self.names, top=ROWS))
+
+    async def remembered(self, target: str, language: str) -> str:
+        """What the ledger says of it, in this language; nothing where nobody may ask, or it says nothing."""
+        answer = await self._ask({"do": "why", "target": target, "language": language, "names": self.names})
+        said = (answer or {}).get("text")
+        return said if isinstance(said, str) and (answer or {}).get("status") is None else ""
 
     async def act(self, asked: dict[str, Any]) -> dict[str, Any]:
         """By the half that has rights."""
