@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monzen.arguments import moment, year, zone
-from monzen.config import LENGTH, prefix_of
+from monzen.config import LENGTH, GateConfig, prefix_of
 from monzen.verbs.common import port, seconds
-from monzen.web.broker import Broker, BrokerError, canonical, command, receive, send
+from monzen.web.broker import WIDE, Broker, BrokerError, canonical, command, receive, send
 
 
 @pytest.mark.parametrize(("verb", "typed", "shown"), [
@@ -49,6 +49,20 @@ def test_what_is_handed_on_is_a_fixed_point(verb, typed):
     assert target.isprintable()
     assert not target.startswith("-")
     assert prefix_of(target) == prefix_of(typed)
+
+
+@pytest.mark.parametrize("verb", ["release", "allow"])
+@pytest.mark.parametrize(("target", "limits", "done"), [
+    ("0.0.0.0/0", {}, False), ("::/0", {}, False), ("128.0.0.0/1", {}, False), ("203.0.113.9/7", {}, False), ("203.0.113.9/8", {}, True),
+    ("2001:db8::/19", {}, False), ("2001:db8::/20", {}, True), ("203.0.113.0/24", {"widest4": 25}, False), ("203.0.113.0/25", {"widest4": 25}, True),
+    ("2001:db8::/47", {"widest6": 48}, False), ("2001:db8::/48", {"widest6": 48}, True), ("::ffff:0.0.0.0/96", {}, False), ("203.0.113.9", {"widest4": 32}, True),
+])  # fmt: skip
+def test_nothing_wider_is_let_in_than_may_be_denied(verb, target, limits, done):
+    broker = Idle(socket.socket(), None, lambda: GateConfig(**limits))
+    with broker.link:
+        answer = broker.answer({"do": verb, "target": target})
+        assert (answer["status"], answer["text"] == WIDE) == ((0, False) if done else (2, True))
+        assert broker.answer({"do": "release", "target": "17"})["status"] == 0
 
 
 class Idle(Broker):

@@ -134,6 +134,20 @@ def test_whoever_takes_it_over_has_nothing_of_the_guards():
             until(lambda: b'data-shown="203.0.113.9"' in asked("GET", "/", known)[1], 20, what="the ledger, over the link")
             assert do("release", "203.0.113.9")["status"] == 0
             assert "203.0.113.9" not in monzen("list")
+            # but nobody lets everybody in with it
+            assert do("deny", "203.0.113.9")["status"] == 0
+            for everybody in ("0.0.0.0/0", "::/0", "203.0.113.9/7"):
+                for verb in ("release", "allow"):
+                    answer = do(verb, everybody)
+                    assert (answer["status"], "monzen release NETWORK" in answer["text"]) == (2, True), answer
+            assert "203.0.113.9" in monzen("list")
+            config = Path("/etc/monzen/monzen.toml")
+            kept = config.read_text()
+            config.write_text(kept + "[gate]\nwidest4 = 25\n")
+            assert do("release", "203.0.113.0/24")["status"] == 2
+            config.write_text(kept)
+            assert do("release", "203.0.113.0/24")["status"] == 0
+            assert "203.0.113.9" not in monzen("list")
             assert do("allow", "203.0.113.10")["status"] == 0
             assert "203.0.113.10" in monzen("allow")
             assert "203.0.113.1" in json.loads(asked("GET", "/why?target=203.0.113.1", known)[1])["text"]

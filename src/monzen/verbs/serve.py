@@ -18,11 +18,11 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from monzen.arguments import local_zone
-from monzen.config import ConfigError
+from monzen.config import ConfigError, GateConfig
 from monzen.metrics.address import answered
 from monzen.show.text import safe
 from monzen.show.words import _
-from monzen.verbs.common import EXIT_USE, Adder, guarded, say
+from monzen.verbs.common import EXIT_USE, Adder, configuration, guarded, say
 from monzen.verbs.judging import complain, files_argument, policy_options
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def run_serve(options: argparse.Namespace) -> int:
     listener.close()
     saying = threading.Thread(target=relay, args=(heard,), daemon=True)
     saying.start()
-    status = _broker(ours, child, options.config, address)
+    status = _broker(ours, child, options, address)
     saying.join(2)  # its last words
     return status
 
@@ -194,16 +194,22 @@ def _become_reader() -> bool:
     return True
 
 
-def _broker(link: socket.socket, child: int, config: str | None, address: str) -> int:
+def _broker(link: socket.socket, child: int, options: argparse.Namespace, address: str) -> int:
     """The half with rights, until the other one ends."""
     from monzen.web.broker import Broker
 
     def stop(number: int, _frame: object) -> None:
         os.kill(child, number)
 
+    def limits() -> GateConfig:
+        try:
+            return configuration(options).gate
+        except ConfigError:
+            return GateConfig()  # what lets somebody in goes on without the file
+
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
-    Broker(link, config).run()
+    Broker(link, options.config, limits).run()
     _pid, status = os.waitpid(child, 0)
     if address.startswith("/") and not answered(address):  # somebody else's by now
         _unlink(address)

@@ -23,7 +23,7 @@ from monzen.show.html.words import headline
 from monzen.show.lengths import lengths
 from monzen.show.words import N_, _, speak
 from monzen.types import Event
-from monzen.web.broker import ENDED, LATE, BrokerError, canonical
+from monzen.web.broker import ENDED, LATE, WIDE, BrokerError, canonical
 from monzen.web.served import Served
 
 RENEWED: Final = 2.0  # seconds between two pages of what changes all the time
@@ -193,7 +193,7 @@ class Site:
             return JSONResponse({"status": 2, **found})
         answer = await self.looker.act({**order, "target": found.get("target", "")})
         known = answer.get("text")
-        if known in (ENDED, LATE):
+        if known in (ENDED, LATE, WIDE):
             speak(order["language"])
             answer = {**answer, "text": _(known)}
         return JSONResponse(answer)

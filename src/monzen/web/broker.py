@@ -10,10 +10,10 @@ import os
 import re
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from monzen.config import HOST, LENGTH, prefix_of
+from monzen.config import HOST, LENGTH, GateConfig, prefix_of
 from monzen.services import command as program
 from monzen.show.text import network
 from monzen.show.words import N_, speak
@@ -26,6 +26,10 @@ NUMBER: Final = re.compile(r"[0-9]{1,18}").fullmatch  # of a denial: SQLite has 
 VERBS: Final = ("deny", "release", "allow")
 PATIENCE: Final = 60.0  # seconds: the ledger may be busy
 LATE: Final = N_("It took longer than a minute and was stopped. See what became of it: monzen gate status")
+WIDE: Final = N_(
+    "Nothing wider than what may be denied by hand is released or allowed from here ([gate] widest4, widest6). "
+    "In a terminal it is: monzen release NETWORK"
+)
 ENDED: Final = N_("Nothing was done: the half of monzen serve that may do it has ended. Start monzen serve again")
 
 
@@ -60,10 +64,10 @@ def command(verb: str, target: str, length: str = "") -> list[str]:
 
 
 class Broker:
-    """Serves one socket until the other end is closed."""
+    """Serves one socket until the other end is closed. `gate`: the table of the configuration, as it is now."""
 
-    def __init__(self, link: socket.socket, config: str | None) -> None:
-        self.link, self.config = link, os.path.abspath(config) if config is not None else None
+    def __init__(self, link: socket.socket, config: str | None, gate: Callable[[], GateConfig] = GateConfig) -> None:
+        self.link, self.config, self.limits = link, os.path.abspath(config) if config is not None else None, gate
 
     def run(self) -> None:
         """Question and answer, one at a time, each a line of JSON with its length before it."""
@@ -93,7 +97,18 @@ class Broker:
             raise BrokerError("no question")  # `null` as text would be a host name
         if verb == "why":
             return {"text": self.remembered(target, language, names=asked.get("names") is True)}
-        return self.act(command(verb, target, length), language)
+        arguments = command(verb, target, length)
+        if verb != "deny" and self.wide(arguments[-1]):  # the verb of that name says it itself
+            return {"status": 2, "text": WIDE}
+        return self.act(arguments, language)
+
+    def wide(self, target: str) -> bool:
+        """Whether so much may not even be denied by hand: to let all of it in would be a panic, which is none of ours."""
+        prefix = prefix_of(target)
+        if prefix is None:
+            return False
+        limits = self.limits()
+        return prefix[1] < (limits.widest4 if len(prefix[0]) == 4 else limits.widest6)
 
     def act(self, arguments: Sequence[str], language: str) -> dict[str, Any]:
         """Run the verb as a person would."""
