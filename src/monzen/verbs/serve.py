@@ -13,7 +13,7 @@ import stat
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
@@ -196,6 +196,7 @@ def _become_reader() -> bool:
 
 def _broker(link: socket.socket, child: int, options: argparse.Namespace, address: str) -> int:
     """The half with rights, until the other one ends."""
+    from monzen.verbs.remembered import Remembered
     from monzen.web.broker import Broker
 
     def stop(number: int, _frame: object) -> None:
@@ -207,9 +208,12 @@ def _broker(link: socket.socket, child: int, options: argparse.Namespace, addres
         except ConfigError:
             return GateConfig()  # what lets somebody in goes on without the file
 
+    def tell(packed: bytes, bits: int, names: bool) -> Iterator[str]:
+        return Remembered(packed, bits).in_words(local_zone(), names=names)
+
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
-    Broker(link, options.config, limits).run()
+    Broker(link, options.config, limits, tell).run()
     _pid, status = os.waitpid(child, 0)
     if address.startswith("/") and not answered(address):  # somebody else's by now
         _unlink(address)

@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from monzen.config import HOST, LENGTH, GateConfig, prefix_of
@@ -64,10 +64,20 @@ def command(verb: str, target: str, length: str = "") -> list[str]:
 
 
 class Broker:
-    """Serves one socket until the other end is closed. `gate`: the table of the configuration, as it is now."""
+    """Serves one socket until the other end is closed. `gate`: the table of the configuration, as it is now.
 
-    def __init__(self, link: socket.socket, config: str | None, gate: Callable[[], GateConfig] = GateConfig) -> None:
+    `tell`: what the ledger says of a packed address with its prefix length, with the names of users or without, in lines.
+    """
+
+    def __init__(
+        self,
+        link: socket.socket,
+        config: str | None,
+        gate: Callable[[], GateConfig] = GateConfig,
+        tell: Callable[[bytes, int, bool], Iterable[str]] = lambda *_asked: (),
+    ) -> None:
         self.link, self.config, self.limits = link, os.path.abspath(config) if config is not None else None, gate
+        self.tell = tell
 
     def run(self) -> None:
         """Question and answer, one at a time, each a line of JSON with its length before it."""
@@ -133,15 +143,12 @@ class Broker:
 
     def remembered(self, target: str, language: str, *, names: bool) -> str:
         """What the ledger says of an address or a network, as `monzen why` begins; nothing where it says nothing."""
-        from monzen.arguments import local_zone
-        from monzen.verbs.remembered import Remembered
-
         prefix = prefix_of(canonical("why", target))
         if prefix is None:
             raise BrokerError("no such target")
         speak(language)
         try:
-            return "\n".join(Remembered(*prefix).in_words(local_zone(), names=names))[:20_000]
+            return "\n".join(self.tell(*prefix, names))[:20_000]
         finally:
             speak()
 

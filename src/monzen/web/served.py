@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any, Final
 
 from monzen.parse.address import text as address
-from monzen.show.deeds import SERVICES
+from monzen.show.deeds import DID, SERVICES
 from monzen.show.html.sections import Sections
 from monzen.show.html.tags import Markup, join, tag
 from monzen.show.text import safe, stamp
@@ -86,12 +86,13 @@ class Served(Sections):
                     stamp(event.time, self.zone),
                     tag("bdi", address(fact.client)),
                     SERVICES[fact.service],
+                    _(DID[fact.kind]) if fact.kind in DID else _("other offences"),
                     (_("denied") if self.facts["real"] else _("would be denied")) if denied else "",
                     tag("bdi", name),
                 ]
             )
             named = named or bool(name)
-        headings = [_("time"), _("client"), _("service"), "", _("name")]
+        headings = [_("time"), _("client"), _("service"), _("what"), _("state"), _("name")]
         if not named:
             headings, rows = headings[:-1], [row[:-1] for row in rows]
         return self._section("latest", _("The last attempts"), self._table(headings, rows, id="latest-table"))
