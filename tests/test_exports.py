@@ -1,7 +1,6 @@
-"""What other firewalls read: nobody is left out or added, nobody who is allowed is in it, and a file is written wholly or not at all."""
+"""What other firewalls read: nobody is left out or added, nobody who is allowed is in it."""
 
 import os
-import threading
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -118,19 +117,6 @@ def test_an_end_is_a_timeout_of_ipset():
 # ---- the file
 
 
-def test_a_file_is_made_and_replaced_readable_for_all(tmp_path):
-    path = tmp_path / "list"
-    old = os.umask(0o077)
-    try:
-        assert replace(str(path), b"one\n")
-        assert replace(str(path), b"two\n")
-    finally:
-        os.umask(old)
-    assert path.read_bytes() == b"two\n"
-    assert path.stat().st_mode & 0o777 == 0o644
-    assert os.listdir(tmp_path) == ["list"]
-
-
 def test_what_is_the_same_is_not_written_again(tmp_path):
     path = tmp_path / "list"
     replace(str(path), b"same\n")
@@ -140,45 +126,3 @@ def test_what_is_the_same_is_not_written_again(tmp_path):
     path.chmod(0o600)
     replace(str(path), b"same\n")
     assert path.stat().st_mode & 0o777 == 0o644
-
-
-def test_links_and_folders_are_left_alone(tmp_path):
-    (tmp_path / "real").write_text("mine")
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    os.mkfifo(tmp_path / "pipe")
-    for name in ("link", "pipe", "."):
-        assert not replace(str(tmp_path / name), b"x")
-    assert (tmp_path / "real").read_text() == "mine"
-    with pytest.raises(FileNotFoundError):
-        replace(str(tmp_path / "none" / "list"), b"x")
-
-
-def test_where_writing_fails_the_old_file_stands(tmp_path, monkeypatch):
-    path = tmp_path / "list"
-    replace(str(path), b"old\n")
-    monkeypatch.setattr(os, "rename", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(OSError, match="No space"):
-        replace(str(path), b"new\n")
-    assert path.read_bytes() == b"old\n"
-    assert os.listdir(tmp_path) == ["list"]
-
-
-def test_whoever_reads_meanwhile_sees_one_or_the_other(tmp_path):
-    path = str(tmp_path / "list")
-    whole = [b"a" * 200_000, b"b" * 300_000]
-    replace(path, whole[0])
-    seen = set()
-    stop = threading.Event()
-
-    def look():
-        while not stop.is_set():
-            with open(path, "rb") as file:
-                seen.add(file.read())
-
-    reader = threading.Thread(target=look)
-    reader.start()
-    for n in range(40):
-        replace(path, whole[n % 2])
-    stop.set()
-    reader.join()
-    assert seen <= set(whole)

@@ -111,7 +111,7 @@ def test_filters_top_and_what_does_not_go_together():
         monzen("list", *wrong, status=2)
     monzen("list", "--format", "plain", "--output", "/etc/none/x", status=2)
     os.symlink("/etc/hostname", "/etc/link")
-    assert "no plain file" in monzen("list", "--format", "plain", "--output", "/etc/link", status=2)
+    assert "/etc/link is a link of root" in monzen("list", "--format", "plain", "--output", "/etc/link", status=2)
     monzen("arm", "--off", "--yes")
     assert "watch-only" in monzen("list", "--format", "plain")
     assert "monzen itself denies nobody" in monzen("list", "--format", "plain", "--watched")

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import stat
 import sys
-import tempfile
 
 from monzen.config import Config
 from monzen.exports import Allowed, chosen, text
@@ -15,12 +12,10 @@ from monzen.gate.target import Denial, Target
 from monzen.judge.shield import Prefix
 from monzen.ledger import Entry, Ledger
 from monzen.mode import Mode
-from monzen.show.text import safe
 from monzen.show.words import _, ngettext
 from monzen.upkeep import opened, target_of
 from monzen.verbs.common import EXIT_USE, complain
-
-MODE = 0o644  # who is denied is no secret, and the mail server that reads it is not root
+from monzen.written import PUBLIC, STDOUT, WriteError, reached
 
 
 def warn(said: str) -> None:
@@ -70,53 +65,24 @@ def export(entries: list[Entry], options: argparse.Namespace, mode: Mode, now: f
 
 def put(written: str, path: str | None) -> int:
     """To standard output, or into a file. Returns the exit status."""
-    if path is None:
+    if path in (None, STDOUT):
         sys.stdout.write(written)
         return 0
     try:
-        done = replace(path, written.encode("utf-8"))
-    except OSError as error:
-        detail = _(error.strerror or str(error))
-        warn(_("cannot write {path}: {detail}. Name another file, or mend that").format(path=safe(path), detail=safe(detail)))
-        return EXIT_USE
-    if not done:
-        warn(_("{path} is no plain file, so it was left alone. Name the file itself").format(path=safe(path)))
+        replace(path, written.encode("utf-8"))
+    except WriteError as error:
+        warn(str(error))
         return EXIT_USE
     return 0
 
 
-def replace(path: str, content: bytes) -> bool:
-    """Put it in its place in one step, readable for all; what is there and the same stays. False: that is no plain file.
+def replace(path: str, content: bytes) -> None:
+    """Put it in its place in one step; what is there and the same stays. Raises WriteError.
 
-    On the disk when it returns. Raises OSError; then the old file stands as it was.
+    Readable for all: who is denied is no secret, and the mail server that reads it is not root.
     """
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        pass
-    else:
-        if not stat.S_ISREG(found.st_mode):
-            return False
-        if found.st_size == len(content) and stat.S_IMODE(found.st_mode) == MODE:
-            with open(path, "rb") as file:
-                if file.read() == content:
-                    return True  # its time stays, too: whoever waits for a change is not woken
-    folder, name = os.path.split(path)
-    descriptor, new = tempfile.mkstemp(dir=folder or ".", prefix=f".{name}.")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), MODE)
-            os.fsync(file.fileno())
-        os.rename(new, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(new)
-        raise
-    there = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(there)
-    finally:
-        os.close(there)
-    return True
+    with reached(path) as spot:
+        found = spot.plain()
+        same = found is not None and found.st_size == len(content) and stat.S_IMODE(found.st_mode) == PUBLIC
+        if not same or spot.read() != content:  # else its time stays, too: whoever waits for a change is not woken
+            spot.replace(content, public=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime as dt
-import errno
 import os
 import shlex
 import stat
@@ -25,6 +23,7 @@ from monzen.show.wrap import cut
 from monzen.verbs.common import EXIT_USE, Adder, guarded, item, page, say, table
 from monzen.verbs.common import moment as moment_of
 from monzen.verbs.judging import complain, files_argument, judge_of, policy_options
+from monzen.written import STDOUT, WriteError, reached
 
 if TYPE_CHECKING:
     from monzen.judge import Judge
@@ -80,6 +79,8 @@ def run_report(options: argparse.Namespace) -> int:
     if options.mail is not None and not ADDRESS(options.mail):
         complain(_("{text!r} is no mail address. Use one such as admin@example.net").format(text=options.mail))
         return EXIT_USE
+    if options.html == STDOUT:
+        options.html = "-"
     if options.html not in (None, "-") and os.path.isdir(options.html):
         complain(_("{path} is a folder. Name a file in it").format(path=safe(options.html, 80)))
         return EXIT_USE
@@ -165,27 +166,16 @@ def put(text: str, path: str) -> bool:
     if path == "-":
         sys.stdout.write(text)
         return True
-    new = f"{path}.{os.getpid()}.new"
+    content = text.encode()
     try:
-        if os.path.islink(path):  # somebody else's folder may lead anywhere
-            complain(_("{path} is a link. Name the file itself, or - for standard output").format(path=safe(path, 4000)))
-            return False
-        if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):  # a pipe or /dev/null: as it is
-            descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                if stat.S_ISREG(os.fstat(descriptor).st_mode):  # by now
-                    raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
-                file.write(text)
-            return True
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(new, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(new)
-        detail = _(error.strerror or str(error))
-        complain(_("cannot write {path}: {detail}. Name a file that you may write").format(path=safe(path, 80), detail=detail))
+        with reached(path) as spot:
+            found = spot.found()
+            if found is None or stat.S_ISREG(found.st_mode):
+                spot.replace(content, public=False)
+            else:  # a pipe or /dev/null: as it is
+                spot.pour(content)
+    except WriteError as error:
+        complain(str(error))
         return False
     return True
 
