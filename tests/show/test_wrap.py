@@ -1,13 +1,20 @@
 """Lines fit, lose nothing, and end where a reader of Japanese would end them."""
 
+import io
 import re
+import sys
+from collections.abc import Callable
 from itertools import pairwise
+from types import FrameType
 
-from hypothesis import example, given
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from monzen.show import page
 from monzen.show.wrap import GLUE, NO_END, NO_START, cells, command, cut, glued, hanging, margined, pieces, wrap
 
+WRAP = wrap.__code__.co_filename
 PHRASES = [
     "接続元3件が", "攻撃しました。", "パスワード推測28回", "（smtp）", "7日以内に", "ユーザー名4種類、", "「繰り返し」", "試行1,304回",
     "ネットワーク全体を", "拒否（基準：10分以内に接続元3件）", "ー", "、", "ssh", "192.0.2.7", " ", "　", "2026-09-11 01:52:53", "ufw が",
@@ -113,3 +120,84 @@ def test_a_line_that_is_cut_fits_and_says_so(text: str, width: int) -> None:
     short = cut(text, width)
     assert cells(short) <= width
     assert short == text or short.endswith("…")
+
+
+# ---- an attacker's text costs no more than its length
+
+
+def work(does: Callable[[str, int], object], text: str, width: int) -> int:
+    """How many lines of wrap.py and page.py run: no clock says that as well."""
+    count = 0
+
+    def seen(_frame: FrameType, event: str, _argument: object) -> Callable[..., object]:
+        nonlocal count
+        count += event == "line"
+        return seen
+
+    def called(frame: FrameType, _event: str, _argument: object) -> Callable[..., object] | None:
+        return seen if frame.f_code.co_filename in (page.__file__, WRAP) else None
+
+    before = sys.gettrace()
+    sys.settrace(called)
+    try:
+        does(text, width)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def printed(text: str, width: int) -> None:
+    """In a table, which looks for the narrowest way to lay it out."""
+    rows = page.Table(("who", "what", "why"), set())
+    for cell in ("192.0.2.7", text):
+        rows.add_row(cell, text, text)
+    page.Page(width, io.StringIO()).print(rows)
+
+
+DOES = {
+    "wrap": wrap, "margined": margined, "hanging": hanging, "cut": cut, "command": command, "pieces": lambda text, _width: list(pieces(text)),
+    "a table": printed,
+}  # fmt: skip
+HOSTILE = [
+    "。", "（", "あ", "a", "。a", "あ、", "（あ", "あ（", "a）", "漢字", "か\N{COMBINING KATAKANA-HIRAGANA VOICED SOUND MARK}", "\N{COMBINING ACUTE ACCENT}",
+    "あ\N{COMBINING ACUTE ACCENT}a（。", "x\n", "\n", "あ\n", "a ", " ", "　", GLUE, "回1", "/.", ": monzen a", "sudo monzen ", "2026-09-11 01:52:53 ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [10, 40, 80])
+@pytest.mark.parametrize("does", DOES.values(), ids=DOES)
+def test_twice_the_text_is_twice_the_work(does: Callable[[str, int], object], width: int) -> None:
+    for unit in HOSTILE:
+        some = unit * (max(160, 4 * width) // len(unit))  # several lines: a break is weighed against those of one line
+        once, twice = work(does, some, width), work(does, some * 2, width)
+        assert twice <= 2.3 * once + 500, (unit, once, twice)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.sampled_from(PHRASES + HOSTILE), min_size=1, max_size=6).map("".join), st.sampled_from([10, 40, 80]))
+def test_so_is_that_of_any_text(unit: str, width: int) -> None:
+    some = unit * (320 // len(unit) + 1)
+    for does in (wrap, margined, hanging):
+        once, twice = work(does, some, width), work(does, some * 2, width)
+        assert twice <= 2.3 * once + 500, (does, once, twice)
+
+
+def test_brackets_are_not_looked_for_from_the_beginning() -> None:
+    class Looked(str):
+        """A text that knows how much of it was searched."""
+
+        __slots__ = ()
+        letters = 0
+
+        def rfind(self, what: str, start: int = 0, end: int = sys.maxsize) -> int:  # type: ignore[override]  # the same in our use
+            Looked.letters += min(end, len(self)) - start
+            return super().rfind(what, start, end)
+
+        def rstrip(self, letters: str | None = None) -> "Looked":
+            return Looked(super().rstrip(letters))
+
+        def split(self, *_: object) -> list["Looked"]:  # type: ignore[override]  # one paragraph
+            return [self]
+
+    assert len(wrap(Looked("あ、（い" * 500), 40)) > 50
+    assert Looked.letters <= 2000

@@ -153,6 +153,8 @@ def _breaks(text: str, at: Sequence[int], room: int) -> list[Break]:
     found: list[Break] = []
     inside: list[Break] = []
     blank = {m.start(): m.end() for m in BLANKS.finditer(text)}
+    # what a break before each letter costs more, where it is inside brackets
+    more = list(accumulate(text, lambda cost, letter: {"（": BRACKETED, "）": 0.0}.get(letter, cost), initial=0.0))
     n, began = 1, len(text) - len(text.lstrip(" \u3000"))
     piece = began  # where the piece began that is not to be broken
 
@@ -167,7 +169,7 @@ def _breaks(text: str, at: Sequence[int], room: int) -> list[Break]:
             if n > began:
                 if cost < HARD:
                     close(n)
-                    found.append((n, start, cost + _bracketed(text, n)))
+                    found.append((n, start, cost + more[n]))
                     piece = start
                 else:
                     inside.append((n, start, cost))
@@ -177,7 +179,7 @@ def _breaks(text: str, at: Sequence[int], room: int) -> list[Break]:
             cost = _between(text, n)
             if cost < HARD:
                 close(n)
-                found.append((n, n, cost + _bracketed(text, n)))
+                found.append((n, n, cost + more[n]))
                 piece = n
             elif not combining(text[n]):
                 inside.append((n, n, cost))
@@ -244,11 +246,6 @@ def _script(letter: str) -> int:
     if "一" <= letter <= "鿿" or letter in "々〆":
         return KANJI
     return NARROW if _cell(letter) == 1 else OTHER
-
-
-def _bracketed(text: str, n: int) -> float:
-    """What a break costs more because it is inside brackets."""
-    return BRACKETED if text.rfind("（", 0, n) > text.rfind("）", 0, n) else 0.0
 
 
 def _ends(text: str, n: int) -> bool:
