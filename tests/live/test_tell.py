@@ -246,6 +246,11 @@ def test_hooks_that_harm():
     hook("#!/bin/sh\n(exec sleep 77) &\nexit 0\n")
     assert "told by hook" in monzen("tell", "--test")
     assert "sleep 7" not in run("ps -eo args").stdout, "nothing stays behind"
+    away = "for n in 1 2 3; do setsid setsid -f sleep 77 & (setsid sh -c 'trap \"\" TERM HUP; sleep 78; sleep 79' &) & done\n"
+    for end in ("exit 0\n", "sleep 0.2; exit 0\n", "sleep 76\n"):  # at once, a moment later, in too long a time
+        hook(f"#!/bin/sh\n{away}{end}")
+        monzen("tell", "--test", status=1 if "76" in end else 0)
+        assert "sleep 7" not in run("ps -eo args").stdout, f"nor in a session of its own: {end}"
     hook("#!/bin/sh\nyes >&2 | head -c 50000000 >&2\nexit 3\n")
     assert "exit status" in monzen("tell", "--test", status=1) or "signal" in monzen("tell", "--test", status=1)
     hook("#!/bin/sh\necho 'broken\033[2J' >&2; exit 3\n")

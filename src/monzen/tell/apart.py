@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import pwd
 import resource
@@ -19,6 +20,8 @@ from monzen.tell.message import TellError
 
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SAID: Final = 300  # letters of what a program complained of
+SWEPT: Final = 5.0  # seconds for ending what a hook left: no more for one that starts others as fast as they end
+SUBREAPER: Final = 36  # prctl(2), PR_SET_CHILD_SUBREAPER
 ANSWER: Final = 1 << 16  # bytes that work in a child may answer
 # What a hook may take: it gets 32 kB and says something to somebody. CPU seconds are fewer than the time it has.
 LIMITS: Final = (
@@ -76,38 +79,106 @@ class Done(NamedTuple):
 def execute(command: Sequence[str], data: bytes, rights: Rights, patience: float, *, bounded: bool = False) -> Done:
     """Run a program with `data` as its standard input; no shell, no variable of ours, no open file of ours. TellError: it cannot.
 
-    What is still there of its process group when the time is over is killed. Files in memory instead of pipes: nobody waits for a
-    reader, and a program of another user may open /dev/stdin anew.
+    What is still there of its process group when the time is over is killed; `bounded`: then, and when it ends, all that it
+    started. Files in memory instead of pipes: nobody waits for a reader, and a program of another user may open /dev/stdin anew.
     """
     given = os.memfd_create("monzen-in", os.MFD_CLOEXEC)
     heard = os.memfd_create("monzen-said", os.MFD_CLOEXEC)
     try:
         os.write(given, data)
         os.lseek(given, 0, os.SEEK_SET)
-        who = {"user": rights.user, "group": rights.group, "extra_groups": list(rights.groups)} if rights.change else {}
+
+        def run() -> int | None:
+            return _run(command, given, heard, rights, patience, bounded=bounded)
+
         try:
-            process = subprocess.Popen(
-                list(command), stdin=given, stdout=subprocess.DEVNULL, stderr=heard, close_fds=True, cwd="/", umask=0o077,
-                env=environment(), start_new_session=True,
-                preexec_fn=_limit if bounded else None,  # noqa: PLW1509  # there is one thread
-                **who,  # type: ignore[call-overload]  # of several types
-            )  # fmt: skip
+            status = _kept(run) if bounded else run()
         except OSError as error:
             said = _("cannot run {program}: {detail}. Look at the program, and at who may run it")
             detail = _(error.strerror or str(error))
             raise TellError(said.format(program=safe(command[0], 200), detail=detail)) from None
-        try:
-            ended = _ends(process.pid, patience)
-            # an MTA may go on delivering behind us, a hook may not; the number is still its own, as it is not waited for yet
-            if bounded or not ended:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, signal.SIGKILL)
-        finally:
-            status = process.wait()
-        return Done(status if ended else None, safe(os.pread(heard, 4 * SAID, 0).strip(), SAID))
+        return Done(status, safe(os.pread(heard, 4 * SAID, 0).strip(), SAID))
     finally:
         os.close(given)
         os.close(heard)
+
+
+def _run(command: Sequence[str], given: int, heard: int, rights: Rights, patience: float, *, bounded: bool) -> int | None:
+    """Its exit status; None where its time was over. Raises OSError where it cannot be run."""
+    who = {"user": rights.user, "group": rights.group, "extra_groups": list(rights.groups)} if rights.change else {}
+    process = subprocess.Popen(
+        list(command), stdin=given, stdout=subprocess.DEVNULL, stderr=heard, close_fds=True, cwd="/", umask=0o077,
+        env=environment(), start_new_session=True,
+        preexec_fn=_limit if bounded else None,  # noqa: PLW1509  # there is one thread
+        **who,  # type: ignore[call-overload]  # of several types
+    )  # fmt: skip
+    ended = False
+    try:
+        ended = _ends(process.pid, patience)
+    finally:
+        # an MTA may go on delivering behind us, a hook may not; the number is still its own, as it is not waited for yet
+        if bounded or not ended:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        status = process.wait()
+    return status if ended else None
+
+
+def _kept(run: Callable[[], int | None]) -> int | None:
+    """What `run` says, done in a child to which all belongs that is started there, and which ends all that is left of it.
+
+    A process group does not do: setsid(2) leaves it. A PID namespace would; our unit has no right to make one, and wants none.
+    Where that child is asked to end (Ctrl-C reaches it, too) it ends what it has all the same.
+    """
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    keeper = os.fork()
+    if keeper == 0:
+        try:
+            answer = b""
+            ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            try:
+                answer = b"=%r" % run()
+            except OSError as error:
+                answer = b"!%d" % (error.errno or 0)
+            finally:
+                _sweep()
+                os.write(writing, answer)
+        finally:
+            os._exit(0)  # no clean-up of the parent's: its locks and files are not ours
+    os.close(writing)
+    try:
+        answer = os.read(reading, 64)
+    finally:
+        os.close(reading)
+        os.waitpid(keeper, 0)
+    if answer.startswith(b"!"):
+        number = int(answer[1:])
+        raise OSError(number, os.strerror(number))
+    if not answer:  # somebody killed it
+        return -signal.SIGKILL
+    return None if answer == b"=None" else int(answer[1:])
+
+
+def _sweep() -> None:
+    """End all our children; what one of them started is ours when it ends, and its turn comes.
+
+    Without the kernel's list of them (proc(5), .../children), or with a /proc of other numbers, they are left alone; and who may
+    not be ended, as a setuid program where we are not root, is not waited for.
+    """
+    end = time.monotonic() + SWEPT
+    while time.monotonic() < end:
+        try:
+            if os.readlink("/proc/self") != str(os.getpid()):
+                return
+            with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+                children = [int(number) for number in file.read().split()]
+            for child in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            os.waitpid(-1, 0)
+        except OSError:  # ChildProcessError: none is left
+            return
 
 
 def _ends(pid: int, patience: float) -> bool:

@@ -1,0 +1,76 @@
+"""Programs of others: how they ended is known, and of a hook nothing stays, wherever it went."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from monzen.tell.apart import Done, Rights, execute
+from monzen.tell.message import TellError
+
+WAIT = 20.0  # seconds, which none of these takes
+
+
+def shell(text, patience=WAIT, *, bounded=True):
+    return execute(["/bin/sh", "-c", text], b"input\n", Rights.ours(), patience, bounded=bounded)
+
+
+def left(word):
+    """Processes with this word in their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if word in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+        except OSError:  # it is gone
+            continue
+    return found
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+@pytest.mark.parametrize(("text", "status", "said"), [
+    ("exit 0", 0, ""), ("cat >&2; exit 7", 7, "input"), ("kill -15 $$", -15, ""), ("echo no >&2; kill -9 $$", -9, "no"),
+])  # fmt: skip
+def test_how_it_ended(text, status, said, bounded):
+    assert shell(text, bounded=bounded) == Done(status, said)
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_its_time_is_over(bounded):
+    assert shell("sleep 61.25", 0.2, bounded=bounded).status is None
+    assert left(b"61.25") == []
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_what_cannot_be_run_is_said(bounded):
+    with pytest.raises(TellError, match="cannot run /none/such: No such file"):
+        execute(["/none/such"], b"", Rights.ours(), WAIT, bounded=bounded)
+
+
+@pytest.mark.parametrize("how", [
+    "setsid sleep {} &", "setsid -f sleep {}", "(setsid setsid -f sleep {} &)", "setsid -f sh -c 'trap \"\" TERM HUP INT; sleep {}; sleep {}'",
+    "for n in 1 2 3 4 5 6; do (setsid sh -c 'setsid sleep {} & sleep {}' &) & done",
+])  # fmt: skip
+@pytest.mark.parametrize("end", ["exit 3", "sleep 0.1; exit 3", "sleep 62.5"])
+def test_nothing_of_a_hook_stays_in_a_session_of_its_own(how, end):
+    started = time.monotonic()
+    done = shell(f"{how.replace('{}', '61.75')}\n{end}", 0.5)
+    assert done.status == (3 if "exit" in end else None)
+    assert left(b"61.75") == left(b"62.5") == []
+    assert time.monotonic() - started < WAIT
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)  # nor is anything ours
+
+
+def test_children_of_others_live_on():
+    other = os.spawnvp(os.P_NOWAIT, "sleep", ["sleep", "61.5"])
+    try:
+        assert shell("setsid -f sleep 61.75; exit 0").status == 0
+        assert os.waitpid(other, os.WNOHANG) == (0, 0)
+        done = shell("sleep 61.625 & echo $! >&2", bounded=False)
+        os.kill(int(done.said), signal.SIGKILL)  # it is there: an MTA goes on delivering
+    finally:
+        os.kill(other, signal.SIGKILL)
+        os.waitpid(other, 0)
