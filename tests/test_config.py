@@ -36,7 +36,7 @@ def refused(tmp_path, text):
         load(written(tmp_path, text))
     said = str(error.value)
     assert said.startswith(f"{tmp_path}/policy.toml")
-    return re.sub(r"^(, line \d+| の \d+ 行目)", "", said[len(f"{tmp_path}/policy.toml") :]).lstrip(": ")
+    return re.sub(r"^(, line \d+| の\d+行目)", "", said[len(f"{tmp_path}/policy.toml") :]).lstrip(": ")
 
 
 def test_the_line_is_named_and_the_nearest_only_where_it_is_near(tmp_path):
