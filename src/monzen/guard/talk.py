@@ -10,7 +10,7 @@ from typing import Any, Final
 from monzen.guard.link import Link
 from monzen.guard.mind import LIFT, PARDON, SHIELD, Mind, Record
 from monzen.guard.offers import Offers
-from monzen.show.alarms import alarming, broken_in
+from monzen.show.alarms import alarming, broken_in, noticed
 from monzen.show.reasons import english
 from monzen.show.stored import LEAK
 from monzen.show.text import network as shown
@@ -82,7 +82,7 @@ class Talk:
 
     def look(self, mind: Mind, now: float) -> None:
         """Alarms and break-ins of the judge that are new."""
-        for a in mind.judge.alarms.values():
+        for a in noticed(mind.judge, mind.judge.alarms.values()):
             if a.at >= now - FRESH:
                 self._alarm(a.what, a.at, a.client, alarming(a, told=english))
         for b in mind.judge.breaches:

@@ -11,7 +11,7 @@ from monzen.judge.tables import Breach
 from monzen.ledger import Entry
 from monzen.looking import Live, Suspect
 from monzen.parse.address import text as address
-from monzen.show.alarms import alarming, broken_in
+from monzen.show.alarms import alarming, broken_in, noticed
 from monzen.show.chronicle import MINUTES
 from monzen.show.deeds import DID, SERVICES
 from monzen.show.reasons import reason
@@ -186,7 +186,7 @@ def _alarms(live: Live, names: bool) -> list[Alarm]:
     """Break-ins, then alarms of the judge, each newest first."""
     judge = live.judge
     found = [Alarm(b.at, _got_in(b if names else b._replace(user=None)), True) for b in judge.breaches]
-    for a in judge.alarmed()[-ALARMS:]:
+    for a in noticed(judge)[-ALARMS:]:
         user = account(judge, a, names)
         found.append(Alarm(a.until, alarming(a, " " + _("as {name}").format(name=safe(user, 80)) if user else ""), False))
     return sorted(found, key=lambda a: (not a.grave, -a.at))[:ALARMS]

@@ -9,7 +9,8 @@ from monzen.judge.client import Client, Sentence
 from monzen.judge.judge import Judge
 from monzen.judge.tables import LONGEST
 from monzen.parse.address import text as address
-from monzen.show.alarms import alarming, broken_in
+from monzen.show.alarms import alarming, broken_in, noticed, unrefuted
+from monzen.show.alarms import spared as those_spared
 from monzen.show.chronicle import DENIED, HOUR, HOURS, KNOCKS, LOGINS, THROUGH, USERS, Chronicle
 from monzen.show.deeds import DID
 from monzen.show.reading import Reading
@@ -28,7 +29,6 @@ SERVICES: Final = {int(s): s.name.lower() for s in Service}
 TARGETS: Final = 5000  # in the report; the rest is counted
 ROWS: Final = 200  # of the other lists
 STEPS: Final = 24 * 62  # hours that are shown one by one; of a longer time days
-HARMLESS: Final = ("device", "known-client-fails", "late-login")
 COLUMNS: Final = {"through": THROUGH, "denied": DENIED, "users": USERS, "logins": LOGINS, "knocks": KNOCKS}
 
 
@@ -68,7 +68,6 @@ def gather(
     real = gate is not None and bool(gate.denied) and gate.mode != "watch"
     denied = _Denied(judge, gate if real else None)
     turned = {key for key in attackers if denied(key)}
-    inside = {b.client if len(b.client) == 4 else b.client[:8] for b in judge.breaches}  # who got in is no old password
     standing = _targets(judge, chronicle, names, place)
     hurt = {key for s in judge.sentences for key in s.hurt}
     trusts = [c.trust for c in judge.clients.values() if c.trust is not None and c.trust.logins]
@@ -111,22 +110,22 @@ def gather(
         "services": _sums((SERVICES[service], n) for (_kind, service), n in chronicle.deeds.items()),
         "ports": [[port(p), n] for p, n in sorted(judge.ports.items(), key=lambda x: (-x[1], x[0]))[:ROWS]],
         "knocks": sum(k.count for k in judge.knockers.values()),
-        "gate": _told(gate) if gate is not None else None,
+        "gate": _told(gate, judge) if gate is not None else None,
         "own": _own(judge, names),
         "spared": [
             {"target": network(s.target, s.bits), "at": s.at, "attempts": s.attempts, "why": why_spared(spared_as(s, judge), _)}
-            for s in [s for s in judge.spared.values() if s.target not in inside][:ROWS]
+            for s in those_spared(judge)[:ROWS]
         ],
         "alarms": [
             {"at": a.at, "until": a.until, "times": a.times, "text": alarming(a, _as(judge, a, names))}
-            for a in [a for a in judge.alarmed() if a.what not in HARMLESS or a.client not in inside][-ROWS:]
+            for a in noticed(judge)[-ROWS:]
         ],
         "places": _places(judge, attackers, place),
         "compare": _compared(reading.comparison.rows()) if reading.comparison is not None else [],
     }
 
 
-def _told(gate: Gate) -> dict[str, Any]:
+def _told(gate: Gate, judge: Judge) -> dict[str, Any]:
     """What the ledger holds, in the language of this reader: of a denial number, target, at, until, knocks, why."""
     now = [
         {
@@ -136,7 +135,7 @@ def _told(gate: Gate) -> dict[str, Any]:
         }
         for row in gate.now
     ]
-    alarms = [{"at": a["at"], "kind": a["kind"], "text": safe(retold(a["text"]), 300)} for a in gate.alarms]
+    alarms = [{"at": a["at"], "kind": a["kind"], "text": safe(retold(a["text"]), 300)} for a in unrefuted(judge, gate.alarms)]
     return {**gate._asdict(), "now": now, "alarms": alarms}
 
 

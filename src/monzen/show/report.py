@@ -10,6 +10,8 @@ from monzen.judge.judge import Alarm, Judge
 from monzen.judge.prefixes import cut, merge
 from monzen.judge.proposals import proposals
 from monzen.parse.address import text as address
+from monzen.show.alarms import noticed
+from monzen.show.alarms import spared as those_spared
 from monzen.show.reading import Reading
 from monzen.show.reasons import english, reason, spared
 from monzen.show.text import client_name, iso, masked, network, port
@@ -140,7 +142,7 @@ def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str
                 "attempts": s.attempts,
                 "evidence": [line_text(e, names) for e in s.evidence],
             }
-            for s in limited(judge.spared.values())
+            for s in limited(those_spared(judge))
         ],
         "alarms": [
             {
@@ -152,7 +154,7 @@ def report(reading: Reading, *, names: bool, top: int | None = None) -> dict[str
                 "user": account(judge, a, names),
                 "evidence": [line_text(a.line, names)],
             }
-            for a in limited(judge.alarmed())
+            for a in limited(noticed(judge))
         ],
         "attackers": [
             {

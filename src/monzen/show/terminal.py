@@ -11,7 +11,8 @@ from monzen.judge.judge import Alarm, Breach, Judge
 from monzen.judge.proposals import proposals
 from monzen.parse.address import text as address
 from monzen.show import compared
-from monzen.show.alarms import alarming
+from monzen.show.alarms import alarming, noticed
+from monzen.show.alarms import spared as those_spared
 from monzen.show.command import as_root
 from monzen.show.deeds import deeds
 from monzen.show.page import Moment, Page, Table, Text
@@ -267,7 +268,7 @@ class Terminal:
         self._more(len(sentences) - self.top)
 
     def _spared(self, judge: Judge) -> None:
-        spared = list(judge.spared.values())
+        spared = those_spared(judge)
         if not spared:
             return
         self._title(_("Who was spared, and why"))
@@ -315,7 +316,7 @@ class Terminal:
         return " " + _("as {name}").format(name=safe(name, 80)) if name else ""
 
     def _alarms(self, judge: Judge) -> None:
-        alarms = judge.alarmed()
+        alarms = noticed(judge)
         if not alarms:
             return
         self._title(_("What you should look at"))

@@ -12,6 +12,7 @@ from monzen.judge.judge import Breach, Judge, Spared
 from monzen.judge.policy import Policy
 from monzen.judge.prefixes import within
 from monzen.parse.address import text as address
+from monzen.show.alarms import spared as those_spared
 from monzen.show.deeds import SERVICES, deeds
 from monzen.show.reasons import english, reason, span, spared, spared_as
 from monzen.show.text import client_name, iso, masked, network, safe, stamp
@@ -34,7 +35,7 @@ class Subject:
         self.sentences = sentences(judge, target, bits)
         self.breaches: list[Breach] = [b for b in judge.breaches if within(b.client, target, bits)]
         self.spared: list[Spared] = [
-            s for s in judge.spared.values() if within(s.target, target, bits) or within(target, s.target, s.bits)
+            s for s in those_spared(judge) if within(s.target, target, bits) or within(target, s.target, s.bits)
         ]
         self.knocks = sum(k.count for key, k in judge.knockers.items() if within(key, target, bits))
         self.distances: list[Distance] = distances(judge, target) if self.single else network_distances(judge, target, bits)
