@@ -64,8 +64,11 @@ def halves():
     return [(int(uid), int(pid)) for uid, pid, _args in rows]
 
 
-def monzen(*arguments):
-    return run([sys.executable, "-m", "monzen", *arguments], check=False).stdout
+def monzen(*arguments, status=0):
+    """What it prints; its exit status must be `status`."""
+    done = run([sys.executable, "-m", "monzen", *arguments], check=False)
+    assert done.returncode == status, (arguments, done.stdout)
+    return done.stdout
 
 
 def shown(page, selector, words, seconds=15):
@@ -191,11 +194,11 @@ def test_the_page_speaks_the_language_of_its_reader():
     """Also what the ledger keeps, and what root's half says: whatever language the process has, and though both read at once."""
     now = time.time()
     machine("".join(guess(f"203.0.113.{n}", f"n{n}x{k}", now - 600 + 5 * n + k) for n in range(1, 7) for k in range(4)))
-    monzen("scan", "--apply", "--yes", "--firewall", "nftables")
+    assert "203.0.113.0/24" in monzen("scan", "--apply", "--yes")
     monzen("deny", "198.51.100.9", "--port", "25/tcp", "--note", "seen before")
     said = {
-        "en": ("typed by hand; seen before", "198.51.100.9 port 25/tcp"),
-        "ja": ("手動　seen before", "198.51.100.9 ポート25/tcp"),
+        "en": ("typed by hand; seen before", "198.51.100.9 port 25/tcp", " of one network"),
+        "ja": ("手動　seen before", "198.51.100.9 ポート25/tcp", "同一ネットワークの"),
     }
     wrong = {"en": "This is no address", "ja": "アドレスではありません"}
     accepted = {"en": ("en-GB,en;q=0.9", "fr, en;q=0.5, ja;q=0.1", "", "*"), "ja": ("ja", "ja-JP,ja;q=0.9,en;q=0.8", "en;q=0.3, JA;q=0.7")}
@@ -208,7 +211,7 @@ def test_the_page_speaks_the_language_of_its_reader():
                 page = asked("GET", "/", spoken)[1].decode()
                 assert f'<html lang="{language}"' in page, header
                 for code, texts in said.items():
-                    assert [t in page for t in texts] == [code == language] * 2, (process, header, code)
+                    assert [t in page for t in texts] == [code == language] * 3, (process, header, code)
                 assert wrong[language] in json.loads(asked("GET", "/check?do=deny&target=hello", spoken)[1])["text"]
                 proof = re.search(r'"proof":"([^"]+)"', page)[1]
                 order = {"do": "deny", "target": "hello"}
@@ -351,7 +354,7 @@ def test_a_socket_for_the_same_user_only():
                 link.connect(str(path))
                 link.sendall(f"GET {asked_for} HTTP/1.1\r\nHost: localhost:9000\r\nConnection: close\r\n\r\n".encode())
                 assert link.recv(100).startswith(b"HTTP/1.1 " + status), "who reaches it through a port of the admin's computer"
-        assert "Address already in use" in monzen("serve", "--listen", f"unix:{path}"), "one that is served is not taken away"
+        assert "Address already in use" in monzen("serve", "--listen", f"unix:{path}", status=2), "one that is served is not taken away"
         assert path.exists()
     assert not path.exists()
 
@@ -361,13 +364,13 @@ def test_what_does_not_work_is_said():
     machine()
     with Served() as served:
         served.address()
-        assert "cannot listen at 127.0.0.1:8765: Address already in use. Choose another: --listen" in monzen("serve")
+        assert "cannot listen at 127.0.0.1:8765: Address already in use. Choose another: --listen" in monzen("serve", status=2)
     Path("/run/token").write_text("easy")
-    assert "can be read by others" in monzen("serve", "--token-file", "/run/token")
+    assert "can be read by others" in monzen("serve", "--token-file", "/run/token", status=2)
     Path("/run/token").chmod(0o600)
-    assert "too easy" in monzen("serve", "--token-file", "/run/token")
-    assert "is no address to listen at" in monzen("serve", "--listen", "everywhere")
-    assert "can be reached by others" in monzen("serve", "--listen", "0.0.0.0:8765")
+    assert "too easy" in monzen("serve", "--token-file", "/run/token", status=2)
+    assert "is no address to listen at" in monzen("serve", "--listen", "everywhere", status=2)
+    assert "can be reached by others" in monzen("serve", "--listen", "0.0.0.0:8765", status=2)
     with Served("/var/log/missing.log", "--listen", "127.0.0.1:0") as served:
         assert served.address().startswith("http://127.0.0.1:")
 
