@@ -52,6 +52,15 @@ def test_what_was_typed_is_quoted_bounded_and_harmless():
     assert command.as_root() == "sudo monzen gate status ..."
 
 
+def test_a_command_that_goes_on_leaves_out_what_it_replaces():
+    command.remember(["scan", "mail.log", "--apply", "--dry-run", "--names"])
+    assert command.as_root("--apply", without=("--dry-run",)) == "sudo monzen scan mail.log --names --apply"
+    command.remember(["report", "mail.log", "--mail", "admin@example.net", "--names", "--mail=info@example.net"])
+    assert command.again("--html", "report.html", valued=("--mail",)) == "monzen report mail.log --names --html report.html"
+    command.remember(["scan", "--names", "--", "--dry-run"])  # a file of this name
+    assert command.as_root("--apply", without=("--dry-run",)) == "sudo monzen scan --names --apply -- --dry-run"
+
+
 def test_root_is_not_told_to_be_root(monkeypatch):
     speak("en")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -114,7 +123,11 @@ def test_a_refusal_names_the_address_once_and_says_never_only_of_what_is_forever
     said = _refusal(Order(here, 32), Ward(here, 32, "ssh"))
     assert said == "127.0.0.1 is not denied now: somebody is logged in from there over SSH now"
     assert _refusal(Order(ten, 24), Ward(ten, 8, "private")).startswith("10.0.0.0/24 is never denied, in 10.0.0.0/8: it is a private")
-    assert _refusal(Order(ten, 8), Ward(ten, 32, "ssh")).startswith("10.0.0.0/8 has 10.0.0.0: somebody")
+    assert _refusal(Order(ten, 8), Ward(ten, 32, "ssh")).startswith("10.0.0.0/8 is not denied, for in it is 10.0.0.0: somebody")
+    speak("ja")
+    assert _refusal(Order(here, 32), Ward(here, 32, "own")) == "127.0.0.1 はこのマシンのアドレスのため、拒否できません"
+    said = _refusal(Order(ten, 24), Ward(ten, 8, "private"))
+    assert said.startswith("10.0.0.0/24 は 10.0.0.0/8（プライベートアドレス）に含まれるため、拒否できません。拒否できるようにするには")
 
 
 @pytest.mark.parametrize(

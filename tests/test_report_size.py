@@ -40,7 +40,7 @@ def test_five_thousand_networks_fit(tmp_path, language):
 def test_nothing_and_one_attack(tmp_path):
     log, page = tmp_path / "mail.log", tmp_path / "report.html"
     log.write_text("")
-    assert monzen("report", str(log), "--html", str(page)).stdout.decode().startswith("Nothing was found to report on.")
+    assert monzen("report", str(log), "--html", str(page)).stdout.decode().startswith("There was nothing to read in ")
     assert "Nothing was found to report on." in page.read_text()
     log.write_text(next(line for line in busy(1).splitlines(keepends=True) if "SASL" in line))
     assert b"1 client attacked; none of them did enough" in monzen("report", str(log), "--html", str(page)).stdout

@@ -1,6 +1,8 @@
 """What is said is true: the same packets everywhere, where was looked, no all-clear for who cannot be seen."""
 
 import json
+import subprocess
+import sys
 
 from tests.test_why import monzen
 
@@ -19,6 +21,22 @@ def test_nothing_to_read_says_where_it_looked(tmp_path):
     empty.write_text("")
     said = monzen("scan", str(empty), COLUMNS="400").stdout.decode()
     assert said.startswith(f"There was nothing to read in {str(empty)[:60]}")
+    assert monzen("report", str(empty), COLUMNS="400").stdout.decode() == said
+    page = tmp_path / "report.html"
+    told = monzen("report", str(empty), "--html", str(page), COLUMNS="400").stdout.decode()
+    assert page.exists()
+    assert told == f"{said}The page is in {page}: open it in a browser. It needs nothing else.\n"
+
+
+def test_a_report_that_was_mailed_is_not_offered_to_be_mailed_again():
+    code = (
+        "import sys, monzen.verbs.report as r; r.mailed = lambda *a: True; from monzen.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "report", LOG, "--mail", "admin@example.net", "--names"], capture_output=True, text=True, check=True
+    )
+    assert f"monzen report {LOG} --names --html report.html" in done.stdout
+    assert "--mail" not in done.stdout
 
 
 def test_clients_hidden_behind_one_address_are_no_all_clear(tmp_path):

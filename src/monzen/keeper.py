@@ -28,12 +28,19 @@ def _refusal(order: Order, ward: Ward) -> str:
     """Why somebody is not denied, in a sentence."""
     target = shown(order.network, order.bits)
     if ward.bits > order.bits:
-        return _("{target} has {why}").format(target=target, why=ward.says())
-    if ward.why == "ssh":  # for as long as that lasts
-        return _("{target} is not denied now: {why}").format(target=target, why=ward.reason())
-    if ward.bits == order.bits:
-        return _("{target} is never denied: {why}").format(target=target, why=ward.reason())
-    return _("{target} is never denied, in {why}").format(target=target, why=ward.says())
+        said = _("{target} is not denied, for in it is {network}: {why}")
+    elif ward.why == "ssh":  # for as long as that lasts
+        said = _("{target} is not denied now: {why}")
+    elif ward.bits == order.bits:
+        said = _("{target} is never denied: {why}")
+    else:
+        said = _("{target} is never denied, in {network}: {why}")
+    said = said.format(target=target, network=shown(ward.network, ward.bits), why=ward.reason())
+    return (
+        _("{refusal}; the configuration can permit these: [shield] private = true").format(refusal=said)
+        if ward.why == "private"
+        else said
+    )
 
 
 class Keeper(Upkeep):

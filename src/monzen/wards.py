@@ -20,7 +20,7 @@ REASONS: Final = {
     "ssh": N_("somebody is logged in from there over SSH now"),
     "allowed": N_("it is allowed (monzen allow, or the configuration)"),
     "reserved": N_("it is a local or reserved address"),
-    "private": N_("it is a private address; the configuration can permit these: [shield] private = true"),
+    "private": N_("it is a private address"),
 }
 
 
@@ -37,7 +37,7 @@ class Ward(NamedTuple):
 
     def says(self) -> str:
         """The network and the reason, in words."""
-        return f"{shown(self.network, self.bits)}: {self.reason()}"
+        return _("{network}: {why}").format(network=shown(self.network, self.bits), why=self.reason())
 
     @property
     def passing(self) -> bool:

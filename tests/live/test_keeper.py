@@ -323,7 +323,9 @@ def test_scan_apply_asks_imposes_and_keeps_to_releases():
     with open("/var/log/mail.log", "w") as file:
         file.writelines(lines)
     assert "--yes" in monzen("scan", "--apply", status=2)
-    assert "203.0.113.0/24" in monzen("scan", "--apply", "--dry-run")
+    trial = monzen("scan", "--apply", "--dry-run")
+    assert "203.0.113.0/24" in trial
+    assert "monzen does, and asks first: sudo monzen scan --apply\n" in trial
     assert probe("atk", 25, "203.0.113.10") == "open"
     said = told("scan", "--apply", "--yes")
     assert [d["target"] for d in said["applied"]["denied"]] == ["203.0.113.0/24"]

@@ -79,11 +79,11 @@ def test_the_keys_change_the_kernel():
         screen.until("Near a denial")
         # whom the Keeper refuses stays, and why is said
         screen.press("d1y")
-        screen.until("not denied: 203.0.113.7 is never denied")
+        screen.until("203.0.113.7 is never denied")
         screen.press("\x1b")
         screen.until("Near a denial")
         screen.press("d2y")
-        screen.until("203.0.113.0/24 has")
+        screen.until("203.0.113.0/24 is not denied, for in it is 203.0.113.7")
         assert not is_denied("203.0.113.8")
         screen.press("\x1b")
         time.sleep(0.5)

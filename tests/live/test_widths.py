@@ -18,7 +18,7 @@ WHY = {
     "return": "2 attempts; it was turned away before and goes on",
 }
 ALARMS = {
-    "breach": "198.51.100.66 guessed, then logged in as a user of yours: its password is known to somebody. Change it now",
+    "breach": "198.51.100.66 guessed, then logged in as a user of yours: that user's password is known to somebody. Change it now.",
     "outage": "our own authentication server did not answer: failures of that time count for nobody",
     "full": "the gate is full: 1,204 denials that end soonest were lifted ([gate] limit)",
 }

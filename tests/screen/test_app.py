@@ -414,6 +414,13 @@ def test_nobody_overlooks_a_break_in(tmp_path, language, word, size):
         assert hand.app.sight.alarms[0].grave
         await hand.press("exclamation_mark")
         assert word.split(" ")[3] in hand.rows()[2]
+        paper = [r.strip(" │┃║▏▕") for r in hand.rows()]
+        alarms = [n for n, row in enumerate(paper) if row.startswith("2026-09-04 ")]
+        if size[0] < 200:  # there a sentence has one line
+            first = next(r for r in hand.rows() if "2026-09-04 " in r).index("2026-09-04 ")
+            rest = hand.rows()[alarms[0] + 1]
+            assert rest[: first + 2].strip(" │┃║▏▕") == "", "the other lines of an alarm stand further in"
+            assert rest.strip(" │┃║▏▕")
 
     drive(log, work, size, names=False)
 
@@ -448,6 +455,38 @@ def test_what_is_not_of_today_has_its_date(tmp_path):
         assert f"{then:%m-%d %H:%M} 203.0.113.7" in hand.text()
 
     drive(log, ended, (100, 30))
+
+    async def narrow(hand):
+        await hand.until(lambda: len(hand.app.sight.latest) == 1)
+        head = hand.rows()[0]
+        assert f"up to {today - dt.timedelta(days=40):%m-%d %H:%M}" in head or f"up to {today - dt.timedelta(days=40):%Y-%m-%d %H:%M}" in head
+        for width in range(40, 61):
+            line = lines_module.headline(hand.app.sight, width, hand.app.look).plain
+            assert "up to " in line, width
+            assert len(line) <= width, line
+
+    drive(log, narrow, (60, 20))
+
+
+def test_what_came_within_a_minute_is_counted_not_estimated(tmp_path):
+    """Six attempts within half a minute are six, however the minutes of the clock lie; what is older than sixty seconds is gone."""
+
+    def sight_of(*said):
+        live = Live(frugal(Policy()), Sources((str(written(tmp_path, *said)),), False), dt.UTC, ledger=False)
+        seer = Seer(live, dt.UTC, names=False)
+        try:
+            return seer.settle()
+        finally:
+            seer.close()
+
+    six = [(45 + 6 * n, failed(f"n{n}", f"203.0.113.{n + 1}")) for n in range(6)]  # 10:00:45 to 10:01:15
+    assert sight_of(*six).rate == 6
+    assert sight_of((14, failed("x", "198.51.100.1")), *six).rate == 6
+    assert sight_of((15, failed("x", "198.51.100.1")), *six).rate == 6, "sixty seconds before is no longer within them"
+    assert sight_of((16, failed("x", "198.51.100.1")), *six).rate == 7
+    flood = [(n // 20, failed(f"n{n}", f"100.64.{n // 250}.{n % 250 + 1}")) for n in range(1_500)]  # far more than `latest` keeps
+    assert sight_of(*flood).rate == 1_200
+    assert max(sight_of(*six).minutes) == 3
 
 
 def test_the_last_line_fits_again_after_a_resize(tmp_path):

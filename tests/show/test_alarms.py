@@ -3,16 +3,21 @@
 import datetime as dt
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
 from monzen.judge import Judge
+from monzen.judge.tables import Breach
 from monzen.scan import Options, scan_sets
-from monzen.show.alarms import unrefuted
+from monzen.show.alarms import BREACHES, broken_in, unrefuted
 from monzen.show.chronicle import Chronicle
 from monzen.show.facts import Gate, gather
+from monzen.show.reasons import english
+from monzen.show.stored import retold
+from monzen.show.words import speak
 from monzen.sources import plan
 from tests.show.test_facts import WEEK
 from tests.test_looking import failed, lines
@@ -80,3 +85,15 @@ def test_nor_what_the_ledger_kept_from_before(log):
     gate = Gate("armed", (), 0, (), (), kept)
     told = gather(reading, chronicle, names=False, gate=gate)["gate"]["alarms"]
     assert [a["text"].split()[0] for a in told] == [PHONE, GUESSER]
+
+
+@pytest.mark.parametrize("why", BREACHES)
+def test_a_break_in_without_a_name_has_no_blank_where_japanese_has_none(why):
+    breach = Breach(bytes([203, 0, 113, 7]), None, 0.0, 3, why, b"")
+    speak("ja")
+    try:
+        for said in (broken_in(breach), retold(broken_in(breach, english))):
+            assert " " not in re.sub(r" ?203\.0\.113\.7 ", "", said), said
+            assert said.endswith("。"), said
+    finally:
+        speak()

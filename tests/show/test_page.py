@@ -106,3 +106,13 @@ def test_plain_pages_need_no_rich() -> None:
         "sys.exit('rich' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def test_sentences_that_begin_alike_do_not_run_together() -> None:
+    out = io.StringIO()
+    for n in (1, 2):
+        Page(60, out).line(f"denied 203.0.113.{n}, until 2026-12-03 07:30; number {n} (undo: monzen release {n})")
+    lines = out.getvalue().splitlines()
+    assert [line.startswith("denied ") for line in lines] == [True, False, True, False]
+    assert [line[:2] == "  " and line[2] != " " for line in lines] == [False, True, False, True]
+    assert max(map(cells, lines)) <= 60

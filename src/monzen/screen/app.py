@@ -25,6 +25,7 @@ from monzen.screen.seer import Seer
 from monzen.screen.sight import Alarm, Denied, Sight
 from monzen.show.text import network, stamp
 from monzen.show.words import _
+from monzen.show.wrap import INDENT
 
 PANES: Final = ("attempts", "denied", "suspects")
 WIDE: Final = 130  # columns from which on the lists stand side by side
@@ -240,7 +241,8 @@ class Watching(App[None]):
         if sight is not None:
             rows: Sequence[Alarm] = sight.alarms
             said = [stamp(a.at, self.look.zone, seconds=False) + "  " + a.text for a in rows]
-            self.push_screen(Reading(_("What you should look at"), [*sight.troubles, *said] or [_("Nothing.")]))
+            shown = [*sight.troubles, *said] or [_("Nothing.")]
+            self.push_screen(Reading(_("What you should look at"), shown, hang=INDENT))
 
     def action_pause(self) -> None:
         """The attempts stand still, or go on."""

@@ -17,13 +17,16 @@ from textual.widgets import Input
 from monzen.show.lengths import LENGTHS, lengths
 from monzen.show.text import safe
 from monzen.show.words import _
-from monzen.show.wrap import wrap
+from monzen.show.wrap import INDENT, wrap
 
 LETTERS: Final = 100  # of a filter
 
 
 class Words(Widget):
-    """Sentences as they are: none of their letters is markup. They break as the language does, and hang behind their margin."""
+    """Sentences as they are: none of their letters is markup. They break as the language does, and hang behind their margin.
+
+    `hang`: the columns behind which the other lines of each stand; more than INDENT only where a gap is there, as the keys have.
+    """
 
     def __init__(self, *said: str, style: str = "", hang: int = 0, classes: str | None = None) -> None:
         super().__init__(classes=classes)
@@ -47,8 +50,8 @@ class Words(Widget):
         for text in self.said:
             margin = len(text) - len(text.lstrip(" "))
             if margin:
-                margin += 2
-            elif self.hang and text[self.hang - 2 : self.hang] == "  ":
+                margin += INDENT
+            elif self.hang and (self.hang == INDENT or text[self.hang - 2 : self.hang] == "  "):
                 margin = self.hang
             first, *rest = wrap(text, width, width - margin)
             found += [first, *(" " * margin + line for line in rest)]

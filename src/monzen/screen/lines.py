@@ -79,7 +79,8 @@ def clock(at: float, sight: Sight, zone: dt.tzinfo) -> str:
 
 
 def headline(sight: Sight, width: int, look: Look) -> Text:
-    """The mode, how many are denied, how fast they come; of a log that ended long ago, when."""
+    """The mode, how many are denied; of a log that ended long ago, when; how fast they come. What does not fit is left out, the
+    date last of all: without it an old log would look alive."""
     line = Text("monzen", style="bold")
     mode = _("files only") if sight.files else _("the gate cannot be asked")
     if sight.mode in MODES:
@@ -89,22 +90,27 @@ def headline(sight: Sight, width: int, look: Look) -> Text:
         parts.append((ngettext("{n} denied", "{n} denied", sight.really), "bold"))
     if sight.mode != "armed":
         parts.append((ngettext("{n} would be denied", "{n} would be denied", sight.would), ""))
-    parts.append((ngettext("{n} attempt/min", "{n} attempts/min", sight.rate), "bold" if sight.rate else ""))
+    more = [(ngettext("{n} attempt/60 s", "{n} attempts/60 s", sight.rate), "bold" if sight.rate else "")]
     if sight.reading:
-        parts.append((ngettext("reading: {n} line", "reading: {n} lines", sight.lines), "dim"))
-    for text, style in parts:
-        line.append("  ")
-        line.append(text, style=style)
+        more.append((ngettext("reading: {n} line", "reading: {n} lines", sight.lines), "dim"))
     if sight.past:
-        ends = "  " + _("up to {time}").format(time=stamp(sight.end, look.zone, seconds=False))
-        if cell_len(line.plain + ends) <= width:
-            line.append(ends)
+        whole, short = stamp(sight.end, look.zone, seconds=False), clock(sight.end, sight, look.zone)
+        room = width - cell_len(line.plain) - sum(2 + cell_len(text) for text, _style in parts)
+        ends = _("up to {time}")
+        text = ends.format(time=whole if 2 + cell_len(ends.format(time=whole)) <= room else short)
+        while len(parts) > 1 and 2 + cell_len(text) > room:
+            room += 2 + cell_len(parts.pop()[0])
+        parts.append((text, ""))
+    for n, (text, style) in enumerate([*parts, *more]):
+        if n < len(parts) or cell_len(line.plain) + 2 + cell_len(text) <= width:
+            line.append("  ")
+            line.append(text, style=style)
     return line
 
 
 def spark(sight: Sight, width: int, look: Look) -> Text:
-    """Attempts of each minute up to now, and the most of them."""
-    said = " " + _("attempts/min, up to {most:,}")
+    """Attempts of each minute of the clock up to now, and the most of one."""
+    said = " " + _("attempts by clock minute, up to {most:,}")
     most = max(sight.minutes[-max(1, width) :], default=0)
     tail = said.format(most=most)
     room = max(0, width - cell_len(tail))

@@ -12,7 +12,7 @@ from monzen.ledger import Entry
 from monzen.looking import Live, Suspect
 from monzen.parse.address import text as address
 from monzen.show.alarms import alarming, broken_in, noticed
-from monzen.show.chronicle import MINUTES
+from monzen.show.chronicle import MINUTE, MINUTES
 from monzen.show.deeds import DID, SERVICES
 from monzen.show.reasons import reason
 from monzen.show.report import account
@@ -24,7 +24,6 @@ from monzen.types import Event
 ROWS: Final = 500  # denials that are shown; the rest is counted
 SUSPECTS: Final = 100
 ALARMS: Final = 50
-MINUTE: Final = 60
 HOUR: Final = 3600.0
 
 
@@ -89,8 +88,8 @@ class Sight(NamedTuple):
     files: bool  # only files are looked at, no gate
     reading: bool  # what was written before is not read to its end yet
     lines: int
-    rate: int  # attempts within the last minute
-    minutes: tuple[int, ...]  # attempts of each minute, the last one ending at `end`
+    rate: int  # attempts within the sixty seconds before `end`
+    minutes: tuple[int, ...]  # attempts of each minute of the clock, the last one that of `end`
     latest: tuple[Attempt, ...]  # newest first
     denied: tuple[Denied, ...]  # the newest of `really` and `would`, newest first
     really: int  # denied by the gate
@@ -115,7 +114,7 @@ def see(live: Live, now: float, *, names: bool, before: Sight | None = None) -> 
         files=not live.ledger,
         reading=not live.caught_up,
         lines=reading.lines,
-        rate=_rate(chronicle.minutes, end),
+        rate=chronicle.rate(end),
         minutes=tuple(chronicle.minutes.get(minute - n, 0) for n in range(MINUTES - 1, -1, -1)),
         latest=tuple(_attempt(e, d, names) for e, d in reversed(chronicle.latest)),
         denied=denied,
@@ -133,12 +132,6 @@ def _slowly(live: Live, end: float) -> tuple[tuple[Denied, ...], int, int, tuple
     would = [] if live.gate is not None and live.gate.mode == "armed" else list(_by_judge(live, end))
     denied = sorted([*really, *would], key=lambda d: -d.at)
     return tuple(denied[:ROWS]), len(really), len(would), tuple(_near(s) for s in live.suspects(SUSPECTS))
-
-
-def _rate(minutes: dict[int, int], end: float) -> int:
-    """Attempts of the last sixty seconds: of this minute all, of the one before the part that lies in them."""
-    minute, seconds = divmod(end, MINUTE)
-    return minutes.get(int(minute), 0) + round(minutes.get(int(minute) - 1, 0) * (1 - seconds / MINUTE))
 
 
 def _attempt(event: Event, denied: bool, names: bool) -> Attempt:

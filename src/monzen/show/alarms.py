@@ -26,8 +26,10 @@ ALARMS = {
     "known-client-fails": N_("{who}, a client you know, keeps failing: probably an old password on a device"),
 }
 BREACHES = {
-    "guessed": N_("{who} guessed, then logged in as {user}: its password is known to somebody. Change it now"),
-    "denied": N_("{who} was to be turned away and logged in as {user}: its password is known to somebody. Change it now"),
+    "guessed": N_("{who} guessed, then logged in as {user}: that user's password is known to somebody. Change it now."),
+    "denied": N_(
+        "{who} was to be turned away and logged in as {user}: that user's password is known to somebody. Change it now."
+    ),
     "network": N_("{who}, of an attacking network, logged in as {user}: ask that user, or change the password"),
     "mixed": N_("{who} failed and got in within one session: look who it was, and change that password"),
 }

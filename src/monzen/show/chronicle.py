@@ -19,6 +19,8 @@ LATEST: Final = 200  # events kept one by one
 SLIPS: Final = 12  # attempts of a stranger that are remembered one by one: he may turn out to be a user of yours
 STRANGERS: Final = 20_000  # of whom that is remembered; the first ones go
 CLIENTS: Final = 200_000  # clients whose attempts are counted; the first ones go
+MINUTE: Final = 60
+TICKS: Final = 100  # of a second: stamps are kept to that, so that of a minute there are 6,000 at most
 MINUTES: Final = 240  # minutes whose attempts are kept: more than the widest terminal has columns
 
 STRONG: Final = int(Weight.STRONG)
@@ -53,6 +55,7 @@ class Chronicle:
         self.logins: dict[int, int] = {}  # by service
         self.latest: deque[tuple[Event, bool]] = deque(maxlen=LATEST)  # what strangers did last, and whether they were denied
         self.minutes: dict[int, int] = {}  # attempts of strangers, by the number of the minute since 1970, UTC; the last of them
+        self.lately: deque[list[int]] = deque()  # ticks since 1970 in the last minute, and attempts of strangers in each
         self.now = 0.0
 
     def see(self, events: Iterable[Event]) -> None:
@@ -93,7 +96,8 @@ class Chronicle:
                 deed = (kind, fact[4])
                 self.deeds[deed] = self.deeds.get(deed, 0) + attempts
                 self.latest.append((event, denied))
-                minute = int(now) // 60
+                self._late(int(now * TICKS), attempts)
+                minute = int(now) // MINUTE
                 if minute in self.minutes:
                     self.minutes[minute] += attempts
                 else:
@@ -144,6 +148,21 @@ class Chronicle:
             for old in list(through)[: CLIENTS // 4]:
                 del through[old]
         through[key] = attempts
+
+    def _late(self, tick: int, attempts: int) -> None:
+        """Attempts at this moment."""
+        lately = self.lately
+        if lately and lately[-1][0] == tick:
+            lately[-1][1] += attempts
+            return
+        lately.append([tick, attempts])
+        while lately[0][0] <= tick - MINUTE * TICKS:
+            lately.popleft()
+
+    def rate(self, end: float) -> int:
+        """Attempts of strangers within the sixty seconds before `end`, which is no earlier than the last of them."""
+        since = int(end * TICKS) - MINUTE * TICKS
+        return sum(attempts for tick, attempts in self.lately if tick > since)
 
     def _minute(self, minute: int, attempts: int) -> None:
         """The first attempts of a minute."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from monzen.show.words import _
@@ -17,17 +17,32 @@ def remember(given: Sequence[str]) -> None:
     _given[:] = given
 
 
-def as_root(*more: str) -> str:
-    """`sudo monzen` and all that was typed behind it, and `more`."""
+def again(*more: str, without: Collection[str] = (), valued: Collection[str] = (), sudo: bool = False) -> str:
+    """`monzen` and all that was typed behind it, and `more`, each option once; less the options `without` and, with what stands
+    behind them, `valued`."""
     import shlex  # both are needed only where something was refused
 
     from monzen.show.text import safe
 
-    whole = safe(shlex.join(["sudo", "monzen", *_given, *more]))
+    end = _given.index("--") if "--" in _given else len(_given)  # behind it stand names, whatever they look like
+    kept: list[str] = []
+    skip = False
+    for word in _given[:end]:
+        if skip or word in valued:
+            skip = not skip
+        elif word not in without and word not in more and word.partition("=")[0] not in valued:
+            kept.append(word)
+    first = ["sudo", "monzen"] if sudo else ["monzen"]
+    whole = safe(shlex.join([*first, *kept, *more, *_given[end:]]))
     if len(whole) <= LONGEST:
         return whole
     verbs = [word for word in _given[:2] if word.isalpha()]
-    return " ".join(["sudo", "monzen", *verbs, "...", *more])
+    return " ".join([*first, *verbs, "...", *more])
+
+
+def as_root(*more: str, without: Collection[str] = ()) -> str:
+    """The same with `sudo`."""
+    return again(*more, without=without, sudo=True)
 
 
 def remedy() -> str:

@@ -185,6 +185,11 @@ class Page:
         for part in margined(text, self.width):
             self._write([(part, style)])
 
+    def line(self, text: str, style: str = "") -> None:
+        """A sentence among others that begin alike: its other lines stand further in."""
+        for n, part in enumerate(wrap(text, self.width, max(self.width - INDENT, LEAST))):
+            self._write([(" " * INDENT * bool(n) + part, style)])
+
     def item(self, text: str, style: str = "") -> None:
         """A sentence of a list: where it is longer than a line, the rest stands further in."""
         for line in hanging(text, self.width).split("\n"):

@@ -43,6 +43,14 @@ def say(text: str, style: str = "") -> None:
         print(text)
 
 
+def line(text: str, style: str = "") -> None:
+    """A sentence among others that begin alike: where it is longer than a line, the rest stands further in."""
+    if laid_out():
+        page().line(text, style)
+    else:
+        print(text)
+
+
 def item(text: str, style: str = "") -> None:
     """A sentence of a list: where it is longer than a line, the rest stands further in."""
     page().item(text, style)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from monzen.judge.client import Client, Sentence
@@ -36,6 +36,14 @@ def ufw_sleeps() -> str:
     return _("ufw is not active here, so its rules turn nobody away yet. To turn it on safely: sudo monzen gate enable")
 
 
+def nothing(inputs: Sequence[str], command: str) -> str:
+    """What is said where there was not one line. `inputs`: named or found, made harmless; `command`: one that names some."""
+    if inputs:
+        return _("There was nothing to read in {inputs}.").format(inputs=", ".join(inputs[:3]))
+    said = _("There was nothing to read: no mail.log, auth.log or ufw.log in /var/log, and no journal.")
+    return said + " " + _("Name the logs: {command}").format(command=command)
+
+
 def policies(rows: Iterable[Mapping[str, Any]]) -> Table:
     """What each policy would have done, side by side."""
     table = Table(compared.headings(), set(range(1, 1 + len(compared.COUNTED))))
@@ -59,12 +67,7 @@ class Terminal:
         """Everything."""
         judge = reading.judge
         if not reading.lines:
-            if reading.inputs:
-                inputs = ", ".join(safe(i.path, 80) for i in reading.inputs[:3])
-                self.console.print(_("There was nothing to read in {inputs}.").format(inputs=inputs))
-            else:
-                said = _("There was nothing to read: no mail.log, auth.log or ufw.log in /var/log, and no journal.")
-                self.console.print(said + " " + _("Name the logs: {command}").format(command="monzen scan FILE"))
+            self.console.print(nothing([safe(i.path, 80) for i in reading.inputs], "monzen scan FILE"))
             return
         self._read(reading)
         self._headline(reading)
@@ -380,7 +383,7 @@ class Terminal:
         self._item(_("They last at the end of the log. ufw ends no rule by itself: delete it when it is quiet."), "dim")
         if self.ufw_sleeps:
             self._item(ufw_sleeps(), "yellow")
-        self.console.offer(_("monzen does, and asks first:"), as_root("--apply"), "dim")
+        self.console.offer(_("monzen does, and asks first:"), as_root("--apply", without=("--dry-run",)), "dim")
 
     def _unread(self, reading: Reading) -> None:
         silent = max(reading.lines - reading.understood - reading.suspects - reading.undated, 0)

@@ -23,6 +23,7 @@ from monzen.verbs.common import (
     complain,
     configuration,
     guarded,
+    line,
     local_zone,
     moment,
     named,
@@ -129,7 +130,7 @@ def carry_out(
                 said = _("denied {target} until {time}; number {n} (undo: monzen release {n})")
                 if outcome.entry.until is None:
                     said = _("denied {target}, {time}; number {n} (undo: monzen release {n})")
-                say(said.format(target=named(outcome.entry), time=until(outcome.entry, local_zone()), n=outcome.entry.number))
+                line(said.format(target=named(outcome.entry), time=until(outcome.entry, local_zone()), n=outcome.entry.number))
     return 0
 
 
@@ -145,8 +146,7 @@ def _show(outcomes: list[Outcome], most: int | None) -> None:
     if rows.rows:
         page().print(rows)
     for outcome in refused[:most]:
-        name = network(outcome.order.network, outcome.order.bits)
-        say("  " + _("not {target}: {why}").format(target=name, why=outcome.refused), "yellow")
+        say("  " + outcome.refused, "yellow")
     left = 0 if most is None else max(0, len(good) - most) + max(0, len(refused) - most)
     if left:
         say("  " + ngettext("and {n} more", "and {n} more", left))

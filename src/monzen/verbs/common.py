@@ -18,7 +18,7 @@ from monzen.gated import because, door
 from monzen.ledger import Entry, LedgerError
 from monzen.show.command import remedy
 from monzen.show.page import Moment, Table
-from monzen.show.speech import complain, item, page, say
+from monzen.show.speech import complain, item, line, page, say
 from monzen.show.text import PORTS, as_json, iso, network, safe, stamp
 from monzen.show.words import _
 
@@ -226,6 +226,6 @@ def values(entry: Entry) -> dict[str, Any]:
 
 __all__ = [
     "CONFIG", "EXIT_NO", "EXIT_USE", "Adder", "Port", "agreed", "as_json", "because", "complain", "configuration",
-    "configuration_or_none", "door", "ends", "gate_options", "guarded", "item", "local_zone", "moment", "named", "only_root",
-    "page", "part", "port", "prefix", "say", "seconds", "table", "until", "values",
+    "configuration_or_none", "door", "ends", "gate_options", "guarded", "item", "line", "local_zone", "moment", "named",
+    "only_root", "page", "part", "port", "prefix", "say", "seconds", "table", "until", "values",
 ]  # fmt: skip

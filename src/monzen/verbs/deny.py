@@ -25,6 +25,7 @@ from monzen.verbs.common import (
     door,
     gate_options,
     guarded,
+    line,
     local_zone,
     moment,
     named,
@@ -161,22 +162,22 @@ def _say(outcome: Outcome, options: argparse.Namespace, firewall: str) -> None:
     order, entry = outcome.order, outcome.entry
     name = network(order.network, order.bits) + door(order.port, order.protocol)
     if outcome.refused:
-        say(_("not denied: {why}").format(why=outcome.refused), "yellow")
+        line(outcome.refused, "yellow")
         if outcome.keepable:
             say("  " + _("To deny the rest of it all the same: --keep-shielded"))
         return
     end = _("for good") if order.until is None else _("until {time}").format(time=stamp(order.until, local_zone(), seconds=False))
     if entry is None:
-        say(_("would deny {target}, {end}").format(target=name, end=end))
+        line(_("would deny {target}, {end}").format(target=name, end=end))
     elif firewall == "dry":
-        say(
+        line(
             _('{target} is denied in the ledger only ([gate] firewall = "dry"), {end}; number {n}').format(
                 target=name, end=end, n=entry.number
             )
         )
     else:
         said = _("denied {target}, {end}; number {n} (undo: monzen release {n})")
-        say(said.format(target=name, end=until(entry, local_zone()) if order.until is None else end, n=entry.number))
+        line(said.format(target=name, end=until(entry, local_zone()) if order.until is None else end, n=entry.number))
     for ward in outcome.kept:
         say("  " + _("stays reachable: {ward}").format(ward=ward.says()))
     if outcome.inside is not None:
@@ -235,14 +236,14 @@ def run_release(options: argparse.Namespace) -> int:
     else:
         for entry in entries:
             said = _("would release {target} (number {n})") if options.dry_run else _("released {target} (number {n})")
-            say(said.format(target=named(entry), n=entry.number))
+            line(said.format(target=named(entry), n=entry.number))
         for text in missing:
-            say(_("no denial has the number {n} now. See: monzen list").format(n=text))
+            line(_("no denial has the number {n} now. See: monzen list").format(n=text))
         for text in nothing:
-            say(_("{target} is not denied by itself; older lines will not deny it").format(target=text))
+            line(_("{target} is not denied by itself; older lines will not deny it").format(target=text))
         for target, entry in wider:
             said = _("{target} is still denied, inside {wider}. Release that (monzen release {n}), or: monzen allow {target}")
-            say(said.format(target=network(*target), wider=named(entry), n=entry.number), "yellow")
+            line(said.format(target=network(*target), wider=named(entry), n=entry.number), "yellow")
     return EXIT_NO if missing or nothing or wider else 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import os
-import shlex
 import stat
 import sys
 import time
@@ -16,6 +15,7 @@ from monzen.addressees import ADDRESS
 from monzen.arguments import local_zone, moment, progress_bar
 from monzen.config import ConfigError
 from monzen.gated import of_gate
+from monzen.show.command import again
 from monzen.show.facts import Place, gather
 from monzen.show.text import as_json, iso, safe, stamp
 from monzen.show.words import _, language, ngettext
@@ -203,8 +203,15 @@ def show(facts: dict[str, Any], zone: dt.tzinfo, html: str | None) -> None:
     """The few lines for a terminal."""
     from monzen.show.html.words import headline, period
 
-    say(headline(facts), "bold")
+    if not facts["lines"]:
+        from monzen.show.terminal import nothing
+
+        say(nothing(facts["inputs"], "monzen report FILE"), "bold")
+    else:
+        say(headline(facts), "bold")
     if facts["first"] is None:
+        if html is not None:
+            _written(html)
         return
     say("  " + period(facts, zone))
     for b in facts["breaches"][:ROWS]:
@@ -240,11 +247,13 @@ def show(facts: dict[str, Any], zone: dt.tzinfo, html: str | None) -> None:
         page().print(policies(facts["compare"]))
     say("")
     if html is None:
-        given = safe(shlex.join(sys.argv[2:]), 400) if sys.argv[1:2] == ["report"] else ""
-        command = " ".join(word for word in ("monzen report", given, "--html report.html") if word)
-        page().offer(_("All of it, with charts:"), command, margin=0)
+        page().offer(_("All of it, with charts:"), again("--html", "report.html", valued=("--mail",)), margin=0)
     else:
-        say(_("The page is in {path}: open it in a browser. It needs nothing else.").format(path=safe(html, 4000)))
+        _written(html)
+
+
+def _written(html: str) -> None:
+    say(_("The page is in {path}: open it in a browser. It needs nothing else.").format(path=safe(html, 4000)))
 
 
 def _places(found: dict[str, list[list[Any]]]) -> None:
