@@ -1,6 +1,7 @@
 """What is said where something is not possible: the command that does it, typed as it stands there."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -128,6 +129,13 @@ def test_a_refusal_names_the_address_once_and_says_never_only_of_what_is_forever
     assert _refusal(Order(here, 32), Ward(here, 32, "own")) == "127.0.0.1 はこのマシンのアドレスのため、拒否できません"
     said = _refusal(Order(ten, 24), Ward(ten, 8, "private"))
     assert said.startswith("10.0.0.0/24 は 10.0.0.0/8（プライベートアドレス）に含まれるため、拒否できません。拒否できるようにするには")
+
+
+def test_help_has_one_kind_of_colon():
+    for language, bad in (("ja_JP.UTF-8", r"[^\x00-\x7f]:"), ("C.UTF-8", "："), ("C.UTF-8", r"^options$")):
+        for verb in ("scan", "watch", "serve", "gate"):
+            said = nobody(verb, "--help", language=language).stdout
+            assert not re.search(bad, said, re.MULTILINE), (verb, said)
 
 
 @pytest.mark.parametrize(

@@ -71,3 +71,13 @@ def test_a_report_writes_through_nobodys_link(tmp_path):
     assert b"is a link" in done.stderr
     assert secret.read_text() == "mine"
     assert monzen("report", LOG, "--html", "/dev/null").returncode == 0
+
+
+def test_packets_of_strangers_are_no_knocks_of_the_denied():
+    for language, title, other in (
+        ("en", "Who knocked at the firewall", ">Knocks<"),
+        ("ja", "ファイアウォールへのアクセス", "拒否中の相手からのアクセス"),
+    ):
+        page = monzen("report", LOG, "--html", "-", LC_ALL="C.UTF-8", LANGUAGE=language).stdout.decode()
+        assert title in page
+        assert other not in page

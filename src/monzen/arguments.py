@@ -16,6 +16,7 @@ from monzen.show.words import _
 from monzen.show.wrap import GLUE, LEAST, cells, margined, wrap
 
 RELATIVE = re.compile(r"(\d{1,6}) ?([smhdw])", re.ASCII).fullmatch
+HEADING = re.compile(r"^([^\x00-\x7f]+):$", re.MULTILINE).sub
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -128,6 +129,10 @@ class Help(argparse.RawDescriptionHelpFormatter):
         room = column - len(margin) - cells(name)
         first = margin + name + (" " * room if room >= 2 else "\n" + " " * column) + says
         return f"{first}\n{rest}"
+
+    def format_help(self) -> str:
+        """As argparse has it, which puts a narrow colon behind each heading, also behind a Japanese one."""
+        return HEADING(r"\1：", super().format_help())
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return "\n".join(indent + line for line in margined(text, width - len(indent)))

@@ -244,7 +244,7 @@ def test_hooks_that_harm():
     assert time.monotonic() - started < 15
     assert "sleep 7" not in run("ps -eo args").stdout
     hook("#!/bin/sh\n(exec sleep 77) &\nexit 0\n")
-    assert "told by hook" in monzen("tell", "--test")
+    assert "told by hook: this is a test" in monzen("tell", "--test")
     assert "sleep 7" not in run("ps -eo args").stdout, "nothing stays behind"
     away = "for n in 1 2 3; do setsid setsid -f sleep 77 & (setsid sh -c 'trap \"\" TERM HUP; sleep 78; sleep 79' &) & done\n"
     for end in ("exit 0\n", "sleep 0.2; exit 0\n", "sleep 76\n"):  # at once, a moment later, in too long a time

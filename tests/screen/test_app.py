@@ -125,16 +125,16 @@ def test_every_size_in_both_languages(tmp_path, language, size, what):
         if what == "many":
             await hand.until(lambda: hand.app.sight.would >= 5_000)
             assert len(hand.app.sight.denied) == 500
-            listed = {"en": f" {hand.app.sight.would:,}, the newest 500", "ja": f" {hand.app.sight.would:,}, 新しい順に500件まで"}[language]
+            listed = {"en": f" {hand.app.sight.would:,}, the newest 500", "ja": f" {hand.app.sight.would:,}、新しい順に500件まで"}[language]
             assert listed in hand.text()
             await hand.press("tab")
-            assert f" 1/{hand.app.sight.would:,}, " in hand.text()
+            assert f" 1/{hand.app.sight.would:,}" + {"en": ", ", "ja": "、"}[language] in hand.text()
             await hand.press("shift+tab")
         rows = hand.rows()
         assert len(rows) == size[1]
         assert {cell_len(row) for row in rows} == {size[0]}
         text = "\n".join(rows)
-        titles = {"en": ("Attempts", "Would be denied", "Near a denial"), "ja": ("試行", "拒否の対象", "拒否に近い")}[language]
+        titles = {"en": ("Attempts", "Would be denied", "Near a denial"), "ja": ("試行", "拒否対象", "拒否に近い")}[language]
         assert [t for t in titles if t not in text] == []
         assert ("203.0.113.7" in text) == (what == "one")
         colours = {s.style.color.name for strip in hand.app.screen._compositor.render_strips() for s in strip if s.style and s.style.color}

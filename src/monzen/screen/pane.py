@@ -17,6 +17,7 @@ from textual.widget import Widget
 from monzen.screen.frame import Part, Rows, heading
 from monzen.screen.lines import Look
 from monzen.screen.sight import Sight
+from monzen.show.words import _
 
 CURSOR: Final = Style(reverse=True)
 BASE: Final = Style()
@@ -152,7 +153,7 @@ class Pane(Widget, can_focus=True):
         here = self.has_focus
         mark = "  " if not here else "> " if self.look.plain else "▸ "
         place = f" {self.cursor + 1:,}/{self.total:,}" if here and self.rows else f" {self.total:,}" if self.rows else ""
-        place += f", {self.bounds}" if self.bounds else ""
+        place += _(", ") + self.bounds if self.bounds else ""
         note = f"  {self.note}" if self.note else ""
         style = "bold underline" if here else "bold"
         return heading(mark, self.title + place + note, self.columns if self.rows else "", width, style)

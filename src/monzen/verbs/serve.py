@@ -51,7 +51,8 @@ def add(verb: Adder) -> None:
         _("Show it all as a live page on this machine; deny, release, allow and explain from there."),
         "  sudo monzen serve\n  sudo monzen serve --listen 127.0.0.1:9000\n"
         "  sudo monzen serve --listen unix:/run/monzen-serve.sock\n"
-        "  ssh -L 8765:127.0.0.1:8765 mail.example.net     # then open the address that it prints on your own computer",
+        "  ssh -L 8765:127.0.0.1:8765 mail.example.net     # "
+        + _("then open the address that it prints on your own computer"),
     )
     files_argument(p)
     p.add_argument(

@@ -18,7 +18,7 @@ from monzen.show.command import remedy
 from monzen.show.text import as_json, safe
 from monzen.show.words import _, ngettext, speak, speak_also
 from monzen.tell.message import Message, Row, TellError, as_values, host_name, lined
-from monzen.tell.topics import topic_of
+from monzen.tell.topics import TOPICS, topic_of
 from monzen.verbs.common import EXIT_NO, EXIT_USE, Adder, complain, configuration, gate_options, guarded, local_zone, say
 from monzen.verbs.status import asked, headline, of_ledger, reader, troubles
 
@@ -145,10 +145,10 @@ def _said(options: argparse.Namespace, ways: list[str], sent: list[Any]) -> int:
                 complain(str(error))
             elif options.dry_run:
                 said = _("would be told by {way}: {topic} ({alarms})")
-                say(said.format(way=_(WAYS[way]), topic=message.topic, alarms=alarms))
+                say(said.format(way=_(WAYS[way]), topic=_(TOPICS[message.topic]), alarms=alarms))
             else:
                 said = _("told by {way}: {topic} ({alarms})")
-                say(said.format(way=_(WAYS[way]), topic=message.topic, alarms=alarms), "green")
+                say(said.format(way=_(WAYS[way]), topic=_(TOPICS[message.topic]), alarms=alarms), "green")
         if not sent and sys.stdout.isatty():
             say(_("There is nothing to tell."))
     return EXIT_NO if failed else 0

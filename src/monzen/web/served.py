@@ -92,7 +92,7 @@ class Served(Sections):
                 ]
             )
             named = named or bool(name)
-        headings = [_("time"), _("client"), _("service"), _("what"), _("state"), _("name")]
+        headings = [_("time"), _("client"), _("service"), _("what"), _("state"), _("user name")]
         if not named:
             headings, rows = headings[:-1], [row[:-1] for row in rows]
         return self._section("latest", _("The last attempts"), self._table(headings, rows, id="latest-table"))

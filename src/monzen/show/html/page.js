@@ -241,7 +241,7 @@
     const knock = row.denials.at(-1)[2];
     add("knocked", knock && when(knock));
     add(row.lasts ? "until" : "ended", when(row.until));
-    add("tried", number(row.attempts) + (row.clients > 1 ? ` (${words("clients", { n: number(row.clients) })})` : ""));
+    add("tried", number(row.attempts) + (row.clients > 1 ? words("of-clients", { n: number(row.clients) }) : ""));
     add("knocks", row.knocks && number(row.knocks));
     add("owner", [row.owner, row.country].filter(Boolean).join(", "));
     const dialog = make("dialog", [close, make("h2", make("bdi", row.target)), make("p", row.why), list], { id: "detail", "aria-label": row.target });

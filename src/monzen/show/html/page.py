@@ -126,6 +126,7 @@ def words(*, real: bool) -> dict[str, str]:
         "owner": _("owner"),
         "attempts": _("attempts: {n}"),
         "clients": _("clients: {n}"),
+        "of-clients": _(" (clients: {n})"),
         "evidence": _("evidence"),
         "close": _("Close"),
         "found": _("{n} found, {shown} shown"),

@@ -235,7 +235,7 @@ class Sections(Pieces):
                 tag(
                     "div",
                     tag("h3", ngettext("{n} name", "{n} names", names["count"])),
-                    self._bars(names["top"], _("name"), _("attempts")) if names["top"] else none,
+                    self._bars(names["top"], _("user name"), _("attempts")) if names["top"] else none,
                     hidden,
                 ),
                 class_="columns",
@@ -249,12 +249,10 @@ class Sections(Pieces):
         ports = gate["ports"] if gate is not None and gate["ports"] else facts["ports"]
         if not ports:
             return None
-        said = (
-            _("What those who are denied still ask for: dropped without an answer.")
-            if gate is not None and gate["ports"]
-            else _("Packets that the firewall turned away, by port.")
-        )
-        return self._section("knocks", _("Knocks"), tag("p", said, class_="dim"), self._bars(ports, _("port"), _("packets")))
+        title, said = _("Who knocked at the firewall"), _("Packets that the firewall turned away, by port.")
+        if gate is not None and gate["ports"]:
+            title, said = _("Knocks"), _("What those who are denied still ask for: dropped without an answer.")
+        return self._section("knocks", title, tag("p", said, class_="dim"), self._bars(ports, _("port"), _("packets")))
 
     def users(self) -> Markup | None:
         """Your own users' logins."""
