@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# pytest-xdist says how wide its terminal is: what monzen prints would fit that, and not be as in a pipe
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 SOURCE = Path(__file__).parent.parent / "src"
 
 # The suite tries the same examples each time, so that it says the same of the same sources; `make fuzz` looks for others.
