@@ -16,7 +16,7 @@ from monzen.show.text import safe
 from monzen.show.words import _
 
 DEFAULT: Final = "127.0.0.1:9797"
-INET = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9.]{7,15}):(\d{1,5})").fullmatch
+INET = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9.]{7,15}):(\d{1,5})", re.ASCII).fullmatch
 BACKLOG: Final = 64
 LONGEST: Final = 107  # bytes of a path. Source: unix(7), sun_path
 

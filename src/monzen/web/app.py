@@ -31,7 +31,7 @@ BEAT: Final = 15.0  # seconds after which a silent connection says that it lives
 LISTENERS: Final = 32
 LANGUAGES: Final = ("en", "ja")
 UNKNOWN: Final = (-1, 0.0, "", "")
-QUALITY: Final = re.compile(r"q=([01](?:\.\d{0,3})?)").fullmatch
+QUALITY: Final = re.compile(r"q=([01](?:\.\d{0,3})?)", re.ASCII).fullmatch
 ADDRESS: Final = N_("This is no address. Use one such as 203.0.113.7 or 2001:db8::1, or a network such as 203.0.113.0/24")
 NO_TARGET: Final = {
     "why": ADDRESS,
