@@ -4,6 +4,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="starlette is not installed (the extra serve)")
 
+from monzen.judge import Judge
 from monzen.show.facts import Gate, _told
 from monzen.show.lengths import LENGTHS, lengths
 from monzen.show.words import speak
@@ -48,7 +49,7 @@ def test_what_the_ledger_keeps_is_told_to_each_reader():
         ("ja", "203.0.113.9 ポート25/tcp", "手動：試行2回　seen", "root が拒否を有効にしました"),
     ):
         speak(language)
-        told = _told(gate)
+        told = _told(gate, Judge())
         assert (told["now"][0]["target"], told["now"][0]["why"]) == (target, why)
         assert text in told["alarms"][0]["text"]
         assert set(told["now"][0]) == {"number", "target", "at", "until", "knocks", "why"}
