@@ -19,7 +19,9 @@ from monzen.show.words import _
 TABLE: Final = "decisions"
 COLUMNS: Final = "value, scope, type, simulated, origin, scenario, created_at, until"
 # As Go writes a duration: 3h59m56.375880066s, 853.9ms, -1h2m. Source: time.Duration.String
-LENGTH: Final = re.compile(r"(?a)(-?)(?=.)(?:(\d{1,9})h)?(?:(\d{1,9})m(?!s))?(?:(\d{1,9}(?:\.\d{1,9})?)(s|ms|us|µs|ns))?").fullmatch
+LENGTH: Final = re.compile(
+    r"(-?)(?=.)(?:(\d{1,9})h)?(?:(\d{1,9})m(?!s))?(?:(\d{1,9}(?:\.\d{1,9})?)(s|ms|us|µs|ns))?", re.ASCII
+).fullmatch
 UNITS: Final = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 STAMP: Final = re.compile(r"(?a)(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d{1,9})? ?(Z|[+-]\d\d:?\d\d)?(?: UTC)?").fullmatch
 OWN: Final = ("crowdsec", "")  # the origin that goes without saying: it saw it in its own logs
