@@ -1,6 +1,7 @@
 """On real terminals: those of ssh, screen and the console, without colours, without Textual, and none at all."""
 
 import json
+import os
 import signal
 
 import pytest
@@ -101,3 +102,15 @@ def test_wrong_use(log, tmp_path):
     missing = monzen("watch", "--once", str(tmp_path / "none.log"))
     assert missing.returncode == 2
     assert b"none.log" in missing.stdout
+
+
+@pytest.mark.parametrize("how", [(), ("--plain",)], ids=["keys", "plain"])
+def test_it_ends_with_its_terminal(log, start, how):
+    """Also where nobody sends a signal: it was not the terminal of its session (a window that was killed, a broken ssh)."""
+    if not how:
+        pytest.importorskip("textual")
+    screen = start("watch", str(log), *how)
+    screen.until("203.0.113.7")
+    os.close(screen.main)
+    screen.main = os.open("/dev/null", os.O_RDWR)
+    assert screen.process.wait(30) != 0

@@ -18,7 +18,7 @@ from textual.widgets import Static
 from monzen.screen import lines
 from monzen.screen.asking import Asking, Choosing, Lasting, Reading, Typing
 from monzen.screen.deciding import decide
-from monzen.screen.frame import parts
+from monzen.screen.frame import hang_up, parts
 from monzen.screen.lines import Look, fit
 from monzen.screen.pane import Pane, Row
 from monzen.screen.seer import Seer
@@ -32,6 +32,7 @@ WIDE: Final = 130  # columns from which on the lists stand side by side
 SHORT: Final = 24  # lines below which the list with the cursor gets most of the room
 KEY: Final = 10  # columns of a key in the help, and of the margin behind it
 LEAST: Final = ("p", "f", "a", "!", "r", "Tab")  # keys that a narrow last line leaves out, in this order; the help has them
+HANG_UP: Final = 2.0  # seconds between two looks whether the terminal is still there
 HINTED: Final = 8.0  # seconds that an answer stays in the last line
 
 
@@ -116,6 +117,8 @@ class Watching(App[None]):
         self.query_one("#attempts").focus()
         self._foot()
         self.looking.start()
+        if not self.is_headless:
+            self.set_interval(HANG_UP, hang_up)
 
     def on_unmount(self) -> None:
         """End to look."""

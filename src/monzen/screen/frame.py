@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import signal
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -91,12 +93,21 @@ def rooms(parts: Sequence[Part], lines: int | None) -> list[int]:
     return found
 
 
+def hang_up() -> None:
+    """End as by the signal of a terminal that hangs up, where it is gone and nobody sent one (it was no session's own)."""
+    asked = select.poll()
+    asked.register(1, 0)
+    if asked.poll(0):  # POLLHUP, POLLERR and POLLNVAL need not be asked for
+        signal.raise_signal(signal.SIGHUP)
+
+
 def draw(seer: Seer, look: Look, said: str) -> None:
     """Until somebody interrupts it. `said` stands below: what is missing, and how to end it."""
     console = Console(highlight=False, markup=False, emoji=False)
     with Drawn(console=console, screen=console.is_terminal, auto_refresh=False, vertical_overflow="crop") as drawn:
         while True:
             sight = seer.step()
+            hang_up()
             if sight is not None:
                 size = console.size
                 foot = [Text(line, style="dim") for line in wrap(said, size.width)]
