@@ -98,7 +98,7 @@ def test_decisions_of_crowdsec_from_standard_input():
     assert "2 are no bans of addresses" in said
     rows = {row["target"]: row["note"] for row in told("list")["denied"]}
     assert set(rows) == {"203.0.113.7", "2001:db8::7", "2001:db8:5::/48"}
-    assert "not 198.51.100.0/24" in said, "this machine is in it"
+    assert "198.51.100.0/24 is not denied, for in it is" in said, "this machine"
     assert rows["203.0.113.7"] == "crowdsec: manual 'ban' from 'me' (cscli)"
 
 
