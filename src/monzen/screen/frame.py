@@ -98,6 +98,7 @@ def hang_up() -> None:
     asked = select.poll()
     asked.register(1, 0)
     if asked.poll(0):  # POLLHUP, POLLERR and POLLNVAL need not be asked for
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, but nobody can see us any more
         signal.raise_signal(signal.SIGHUP)
 
 
