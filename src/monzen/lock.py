@@ -28,7 +28,7 @@ def held(path: str, patience: float, *, mode: int = 0o600, take: Callable[[int, 
             except (BlockingIOError, PermissionError):  # lockf says either (fcntl(2))
                 if time.monotonic() > end:
                     raise TimeoutError(path) from None
-                time.sleep(TURN)
+                time.sleep(TURN)  # flock waits for ever or not at all
         yield
     finally:
         os.close(file)

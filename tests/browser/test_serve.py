@@ -240,7 +240,7 @@ while time.monotonic() < end:
     opened += 1
     if len(held) > 400:
         held.pop(0).close()
-    time.sleep(0.001)
+    time.sleep(0.001)  # some 1,000 a second, and a core for those who are attacked
 print(opened)
 """
 
@@ -256,12 +256,12 @@ def test_nobody_keeps_out_another_user_of_this_machine():
             ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", CROWD, "8"], stdout=subprocess.PIPE, text=True
         )
         assert crowd.stdout.readline() == "at it\n"
-        time.sleep(1)
+        time.sleep(1)  # all seats are taken by then
         took, pages = [], 0
         while crowd.poll() is None:
             begun = time.monotonic()
             slow = socket.create_connection(("127.0.0.1", PORT), timeout=10)  # through ssh, a second passes before it asks
-            time.sleep(0.5)
+            time.sleep(0.5)  # as slow as through a tunnel
             slow.sendall("".join(["GET /page HTTP/1.1\r\n", *(f"{k}: {v}\r\n" for k, v in known.items()), "Connection: close\r\n\r\n"]).encode())
             answer = slow.makefile("rb").read()
             slow.close()

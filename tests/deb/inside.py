@@ -427,7 +427,7 @@ def shows_itself_with_keys():
     until(lambda: screen.read() or "2001:db8:7::" in table())
     os.write(screen.main, b"q")
     if screen.process.poll() is None:
-        time.sleep(0.5)
+        time.sleep(0.5)  # it ends by itself, or is killed
         with contextlib.suppress(OSError):
             os.write(screen.main, b"q")  # the first one may have put an answer away
     assert screen.ended() == 0, screen.text

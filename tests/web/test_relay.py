@@ -53,5 +53,5 @@ def test_nothing_is_said_of_what_strangers_send():
                 except (ConnectionError, TimeoutError):
                     continue
         assert asked("GET", "/", known)[0] == 200
-        time.sleep(0.3)
+        time.sleep(0.3)  # nothing is to be waited for: what must not come would come by then
         assert served.out.read_text() == before

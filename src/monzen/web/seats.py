@@ -64,7 +64,7 @@ class Seats:
         # max() takes the first of equals: the oldest of those whose owner has the most
         return max(strangers, key=lambda c: counts[strangers[c]], default=connection)
 
-    def leave(self, connection: Any) -> None:  # noqa: ANN401
+    def leave(self, connection: Any) -> None:  # noqa: ANN401  # a protocol of uvicorn's
         """Stand up."""
         self.taken.pop(connection, None)
 
