@@ -2,7 +2,7 @@
 
 from monzen.guard.mind import Mind
 from monzen.guard.talk import Talk
-from monzen.judge.tables import Alarm, Breach
+from monzen.judge.findings import Alarm, Breach
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0

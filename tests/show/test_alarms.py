@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from monzen.judge import Judge
-from monzen.judge.tables import Breach
+from monzen.judge.findings import Breach
 from monzen.scan import Options, scan_sets
 from monzen.show.alarms import BREACHES, broken_in, unrefuted
 from monzen.show.chronicle import Chronicle

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from monzen.judge.client import Sentence
+from monzen.judge.findings import Alarm, Breach
 from monzen.judge.policy import Policy
-from monzen.judge.tables import Alarm, Breach
 from monzen.show import stored
 from monzen.show.alarms import ALARMS, BREACHES, alarming, broken_in
 from monzen.show.reasons import TEXTS, english, reason

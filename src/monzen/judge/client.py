@@ -10,6 +10,7 @@ from monzen.judge.names import Name, akin, parts_of
 from monzen.types import Verdict
 
 EVIDENCE: Final = 3  # lines kept of a client: the first and the last ones
+LONGEST: Final = 240  # bytes kept of a line
 HURT: Final = 256  # users of a denied network that are kept: a /24 has no more
 SLIPS: Final = 6  # names of a client that may be slips of others
 KEPT: Final = 64  # stamps, names and recipients kept of a client

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from monzen.judge.client import Client, Record, Sentence, Trust
+from monzen.judge.findings import Alarm, Breach, Spared
 from monzen.judge.names import LONGEST_NAME, Name, alike
-from monzen.judge.networks import DAY
+from monzen.judge.policy import DAY
 from monzen.judge.rules import SSH, Rules, clockwork
-from monzen.judge.tables import Alarm, Breach, Knocker, Spared
+from monzen.judge.tables import Knocker
 from monzen.types import Event, Kind
 
 __all__ = ["Alarm", "Breach", "Judge", "Knocker", "Spared"]

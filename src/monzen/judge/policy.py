@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-HOUR = 3600.0
-DAY = 86400.0
+HOUR: Final = 3600.0
+DAY: Final = 86400.0
 
 
 class Policy(NamedTuple):
@@ -79,7 +79,7 @@ class Policy(NamedTuple):
     guesses: int = 10  # failures before a first good login after which it is a break-in, not a bad memory
     outage_clients: int = 4  # users that fail within two minutes where nobody succeeds: the server is ill, not they
 
-    # Bounds of memory: what is forgotten first is in judge/tables.py
+    # Bounds of memory: what is forgotten first is in judge/tables.py and judge/sentences.py
     clients: int = 1_000_000  # about 190 bytes each, 270 of one that was denied
     networks: int = 100_000  # in which more than one client offended: about 700 bytes each
     sentences: int = 100_000  # with their evidence

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from monzen.judge.client import Client, Sentence
 from monzen.judge.judge import Judge
+from monzen.judge.policy import DAY
 
 DAYS = 3  # days on which a network attacked: once is a bad evening, twice may be chance
 CLIENTS = 3
-DAY = 86400.0
 
 
 class Proposal(NamedTuple):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from monzen.judge.client import Sentence
+from monzen.judge.findings import Spared
+from monzen.judge.neighbours import SHOWN, Neighbours
 from monzen.judge.prefixes import cut, within
-from monzen.judge.tables import Spared, Tables
 
 CLOSERS: Final = ("crowd", "hopper")  # the rules that close a network on enough evidence to look around it
-SHOWN: Final = 6  # lines of evidence of a network
 NONE: Final[list[Sentence]] = []
 
 
-class Routed(Tables):
+class Routed(Neighbours):
     """The rule "wide"."""
 
     def _routed_sentence(self, key: bytes, now: float) -> Sentence | None:

@@ -6,10 +6,12 @@ from typing import Final
 from zlib import crc32
 
 from monzen.judge.client import KEPT, NEVER, NOTHING, Client, Record
+from monzen.judge.findings import Spared
 from monzen.judge.names import NETWORKS, Name
-from monzen.judge.networks import DAY, GHOST, HOT, NAMELESS, OWN, REAL, UNCLEAR
+from monzen.judge.networks import GHOST, HOT, NAMELESS, OWN, REAL, UNCLEAR
+from monzen.judge.policy import DAY
 from monzen.judge.strangers import Strangers
-from monzen.judge.tables import STRONG, Spared
+from monzen.judge.tables import STRONG
 from monzen.types import Event, Kind, Service
 
 RELAY: Final = int(Kind.RELAY_DENIED)

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from monzen.judge.campaign import Shape
 from monzen.judge.client import NAMELESS, NEVER, NOBODY, NOTHING, Client, Past, Record, Sentence, Trust
+from monzen.judge.findings import Alarm, Breach, Spared
 from monzen.judge.judge import Judge
 from monzen.judge.names import NOWHERE, Name
 from monzen.judge.network import NOTHING as NO_PARTS
@@ -19,7 +20,7 @@ from monzen.judge.outage import Server
 from monzen.judge.policy import DAY, Policy
 from monzen.judge.routes import Routes
 from monzen.judge.shield import Shield
-from monzen.judge.tables import Alarm, Breach, Knocker, Spared
+from monzen.judge.tables import Knocker
 
 VERSION = 1
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from typing import Final
 
 from monzen.judge.client import NEVER, Client
 from monzen.judge.networks import HOT, REAL, Networks
-from monzen.judge.tables import FAR
+from monzen.judge.sentences import FAR
 
 SILENT: Final = 20_000  # strangers of which it is waited for what they do next
 

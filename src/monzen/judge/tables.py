@@ -1,69 +1,25 @@
-"""What the judge keeps: its tables, what it found, and how each is bounded."""
+"""What the judge keeps of clients and networks, and which of them are forgotten first."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from monzen.judge.campaign import Campaigns
-from monzen.judge.client import EVIDENCE, Client, Record, Sentence, Trust
+from monzen.judge.client import EVIDENCE, LONGEST, Client, Record, Sentence, Trust
 from monzen.judge.lean import mypyc_attr
 from monzen.judge.names import Names
 from monzen.judge.network import Network
 from monzen.judge.outage import Outages
 from monzen.judge.policy import Policy
-from monzen.judge.prefixes import within
 from monzen.judge.routes import Routes
+from monzen.judge.sentences import FAR, Sentences
 from monzen.judge.shield import Shield
 from monzen.types import Event, Weight
 
 STRONG: Final = int(Weight.STRONG)
-LONGEST: Final = 240  # bytes kept of a line
 FIRSTS: Final = 20_000  # lines kept of clients that offended once
-OUTAGES: Final = ("outage", "silent-outage")
-APART: Final = 600.0  # seconds without a sign of it after which an outage is over, and the next is another one
-DAY: Final = 86400.0
-FOUND: Final = 1000  # kept of those that were spared, of breaches and of alarms
-FAR: Final = float("inf")
-SINGLE: Final = (32, 64)  # bits of a sentence of one client
-SIX: Final = 1 << 60  # apart from the blocks of IPv4
-
-
-class Spared(NamedTuple):
-    """Somebody who would have been turned away but for a reason."""
-
-    target: bytes
-    bits: int
-    at: float
-    rule: str
-    reason: str  # "known", "shielded", "known-neighbour", "device"
-    clients: int
-    attempts: int
-    evidence: tuple[bytes, ...]
-
-
-class Breach(NamedTuple):
-    """A good login that looks like a guessed password. `why`: "guessed", "denied", "network" or "mixed"."""
-
-    client: bytes
-    user: bytes | None
-    at: float
-    attempts: int
-    why: str
-    line: bytes
-
-
-class Alarm(NamedTuple):
-    """Something the admin should look at. `what`: "outage", "silent-outage", "hidden-clients", "known-client-fails", "device",
-    "late-login", "login-before"."""
-
-    what: str
-    at: float
-    until: float
-    times: int
-    client: bytes
-    line: bytes
 
 
 @mypyc_attr(acyclic=True)
@@ -78,14 +34,13 @@ class Knocker:
         self.ports: dict[bytes, int] = {}
 
 
-class Tables:
+class Tables(Sentences):
     """All state of the judge; the rules are in the classes that inherit it, one module for each kind."""
 
     def __init__(self, policy: Policy | None = None, shield: Shield | None = None, routes: Routes | None = None) -> None:
-        self.policy = policy or Policy()
+        super().__init__(policy or Policy())
         self.shield = shield or Shield()
         self.routes = routes  # None: nothing wider than a /24 or a /48 is ever denied
-        self.clients: dict[bytes, Client] = {}
         self.networks: dict[bytes, Network] = {}
         self.alone: dict[int, int] = {}  # by the number of a /24 in which one client offended: the last byte of its address
         self.wide: dict[bytes, Network] = {}  # /56 and /48 of IPv6
@@ -103,19 +58,10 @@ class Tables:
         self.senders: dict[bytes, list[bytes]] = {}  # by network: clients that brought mail on several days
         self.knockers: dict[bytes, Knocker] = {}
         self.ports: dict[bytes, int] = {}
-        self.singles: list[Sentence] = []  # of one client each, and
-        self.shared: list[Sentence] = []  # of networks: apart, since those of clients are forgotten first
-        self.listed: list[Sentence] | None = None  # both in order, when somebody asked for them
-        self.given = 0  # sentences, ever
-        self.spared: dict[tuple[bytes, str], Spared] = {}
-        self.breaches: list[Breach] = []
-        self.alarms: dict[tuple[str, bytes], Alarm] = {}  # the last of each kind and client
-        self.told: list[Alarm] = []  # those before them
         self.first: float | None = None
         self.last: float | None = None
-        self.now = 0.0
         self.passed: list[Event] | None = None  # offences that no denial kept out, for whoever put a list here
-        self.events = self.attempts = self.forgotten = self.logins = 0
+        self.events = self.attempts = self.logins = 0
         self.offenders = 0
         self.full = self.policy.clients  # clients at which some are forgotten
         self.midnight = 0.0  # when the day of now began, UTC
@@ -124,7 +70,6 @@ class Tables:
         self.back_after = self.policy.hop_after / 4  # seconds after which it is coming back
         self.most_blocks = self.policy.networks  # of these two tables, before they are counted anew
         self.around = 0.0  # until when any network is denied
-        self.ends = 0.0  # no listed sentence ended before
         self.listen = FAR  # when the oldest of the silent was silent long enough
 
     def _client(self, key: bytes, now: float) -> Client:
@@ -269,112 +214,6 @@ class Tables:
         """Whether good logins, on several days and not bought by guessing, are young enough to be remembered."""
         return trust.days >= self.policy.known_days and trust.last >= now - self.policy.known_for
 
-    def _sentence(
-        self,
-        target: bytes,
-        bits: int,
-        now: float,
-        length: float,
-        rule: str,
-        clients: int,
-        attempts: int,
-        evidence: tuple[bytes, ...],
-    ) -> Sentence:
-        sentence = Sentence(target, bits, now, length, rule, clients, attempts, evidence)
-        sentence.number = self.given
-        self.given += 1
-        (self.singles if bits in SINGLE else self.shared).append(sentence)
-        if self.listed is not None:
-            self.listed.append(sentence)
-        if sentence.until < self.ends:
-            self.ends = sentence.until
-        if len(self.singles) + len(self.shared) > self.policy.sentences:
-            self._forget_sentences(now)
-        return sentence
-
-    @property
-    def sentences(self) -> list[Sentence]:
-        """Those that are remembered, in the order in which they were given. Not to be changed."""
-        listed = self.listed
-        if listed is None:
-            listed = self.listed = [*self.singles, *self.shared]
-            listed.sort(key=lambda s: s.number)
-        return listed
-
-    @sentences.setter
-    def sentences(self, listed: list[Sentence]) -> None:
-        self.singles = [s for s in listed if s.bits in SINGLE]
-        self.shared = [s for s in listed if s.bits not in SINGLE]
-        self.listed = None
-        self.given = listed[-1].number + 1 if listed else 0
-        self.ends = 0.0
-
-    def _block(self, key: bytes) -> int:
-        """The number of the widest network that could be denied around a client or a network."""
-        if len(key) <= 4:
-            return int.from_bytes(key[:3], "big") >> (24 - self.policy.widest4)
-        return SIX | int.from_bytes(key[:6], "big") >> (48 - self.policy.widest6)
-
-    def imposed(self) -> list[tuple[Sentence, float]]:
-        """The sentences as a firewall would get them, and from when: one that a wider one covers begins when that ends."""
-        last = self.now
-        wide: dict[bytes, list[Sentence]] = {}
-        routed: dict[int, list[Sentence]] = {}
-        for s in self.sentences:
-            if s.rule == "wide":
-                routed.setdefault(self._block(s.target), []).append(s)
-            elif s.bits in (24, 48, 56):
-                wide.setdefault(s.target, []).append(s)
-        out: list[tuple[Sentence, float]] = []
-        for s in self.sentences:
-            at = s.at
-            around: list[Sentence] = []
-            for size in (3,) if s.bits == 32 else (6, 7) if s.bits == 64 else ():
-                around += wide.get(s.target[:size], ())
-            if routed and s.rule != "wide":
-                around += [w for w in routed.get(self._block(s.target), ()) if within(s.target, w.target, w.bits)]
-                around.sort(key=lambda w: w.at)
-            for w in around:
-                if w.at <= at + 1.0 and at <= w.until:
-                    at = w.until
-            if at == s.at or (at < s.until and at < last):
-                out.append((s, at))
-        out.sort(key=lambda x: x[1])
-        return out
-
-    def _spare(self, spared: Spared) -> None:
-        if (spared.target, spared.rule) not in self.spared:
-            if len(self.spared) >= FOUND:
-                del self.spared[next(iter(self.spared))]
-            self.spared[(spared.target, spared.rule)] = spared
-
-    def _breach(self, attempts: int, event: Event, why: str) -> None:
-        fact = event.fact
-        for b in self.breaches[-20:]:
-            if b.client == fact.client and b.user == fact.user and b.why == why:
-                return
-        if len(self.breaches) >= FOUND:
-            del self.breaches[0]
-        self.breaches.append(Breach(fact.client, fact.user, event.time, attempts, why, event.line[:LONGEST]))
-
-    def _alarm(self, what: str, now: float, client: bytes, line: bytes) -> None:
-        before = self.alarms.get((what, client))
-        if before is not None and now - before.until > (APART if what in OUTAGES else DAY):  # another one
-            if len(self.told) >= FOUND:
-                del self.told[0]
-            self.told.append(before)
-            before = None
-        if before is not None:
-            self.alarms[(what, client)] = before._replace(until=now, times=before.times + 1)
-        else:
-            if len(self.alarms) >= FOUND:
-                del self.alarms[next(iter(self.alarms))]
-            self.alarms[(what, client)] = Alarm(what, now, now, 1, client, line[:LONGEST])
-
-    def alarmed(self) -> list[Alarm]:
-        """All alarms, in order of time."""
-        return sorted([*self.told, *self.alarms.values()], key=lambda a: (a.at, a.what, a.client))
-
     def _forget(self, now: float) -> None:
         """Drops a tenth of the clients: first those that did nothing lately, then the oldest.
 
@@ -419,54 +258,6 @@ class Tables:
     def _forget_wide(self, now: float) -> None:
         """The same for IPv6."""
         _forget_quiet(self.wide, now, self.policy.networks * 4 // 5)
-
-    def _forget_sentences(self, now: float) -> None:
-        """Drops a tenth of the sentences, the oldest: first those that ended, then those of single clients, then of networks.
-
-        What is not imposed any more does not last: its source's next offence counts again."""
-        many = left = max(1, self.policy.sentences // 10)
-        if now > self.ends:
-            ends, last = FAR, self.given
-            for s in self.sentences:
-                if s.until < now:
-                    left -= 1
-                    if not left:
-                        last = s.number
-                        break
-                elif s.until < ends:
-                    ends = s.until
-            else:
-                self.ends = ends
-            if left < many:
-                self.singles = self._lasting(self.singles, last, now)
-                self.shared = self._lasting(self.shared, last, now)
-        for queue in (self.singles, self.shared):
-            gone = queue[:left]
-            del queue[:left]
-            left -= len(gone)
-            for s in gone:
-                self._unlist(s, now)
-        self.listed = None
-        self.forgotten += many
-
-    def _lasting(self, queue: list[Sentence], last: int, now: float) -> list[Sentence]:
-        """Unlists the sentences that ended, up to the last one; the others."""
-        kept: list[Sentence] = []
-        for s in queue:
-            if s.until < now and s.number <= last:
-                self._unlist(s, now)
-            else:
-                kept.append(s)
-        return kept
-
-    def _unlist(self, sentence: Sentence, now: float) -> None:
-        """A sentence is forgotten; its client remembers that it was."""
-        sentence.evidence = ()
-        sentence.until = min(sentence.until, now)
-        if sentence.bits in SINGLE:
-            client = self.clients.get(sentence.target)
-            if client is not None and client.sentence is sentence:
-                client.sentence = sentence.past()
 
 
 def number_of(where: bytes) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from monzen.gated import because, door
 from monzen.judge.client import Sentence
-from monzen.judge.tables import Breach
+from monzen.judge.findings import Breach
 from monzen.ledger import Entry
 from monzen.looking import Live, Suspect
 from monzen.parse.address import text as address

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from monzen.judge.tables import Alarm, Breach, Spared
+from monzen.judge.findings import Alarm, Breach, Spared
 from monzen.show.text import network, safe
 from monzen.show.words import N_, _, joined
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from monzen.judge.client import Client, Sentence
+from monzen.judge.client import LONGEST, Client, Sentence
 from monzen.judge.judge import Judge
-from monzen.judge.tables import LONGEST
 from monzen.parse.address import text as address
 from monzen.show.alarms import alarming, broken_in, noticed, unrefuted
 from monzen.show.alarms import spared as those_spared
