@@ -22,7 +22,10 @@ from pathlib import Path
 RECORD = "monzen/compiled.json"
 LOOP = "monzen/parse/_scan.c"
 MODULES = (  # pure Python, compiled as it stands; each must be typed throughout
+    "monzen/parse/details.py",
     "monzen/parse/join.py",
+    "monzen/parse/memory.py",
+    "monzen/parse/ssh_guesses.py",
     "monzen/judge/campaign.py",
     "monzen/judge/client.py",
     "monzen/judge/findings.py",

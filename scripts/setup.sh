@@ -70,7 +70,8 @@ make_venv() {
 # What the environment was made from: our metadata, this script, its Python, and where it stands (its scripts name their folder).
 key() {
     {
-        cat pyproject.toml scripts/setup.sh scripts/compile.py src/monzen/parse/*.c src/monzen/parse/join.py src/monzen/judge/*.py
+        cat pyproject.toml scripts/setup.sh scripts/compile.py src/monzen/parse/*.c \
+            src/monzen/parse/details.py src/monzen/parse/join.py src/monzen/parse/memory.py src/monzen/parse/ssh_guesses.py src/monzen/judge/*.py
         echo "${MONZEN_COMPILE:-}"
         full_version "$venv/bin/python"
         ls src/monzen/*/*.so 2>/dev/null || true # another environment of this checkout may have compiled for its own Python

@@ -4,7 +4,8 @@ import pytest
 
 from monzen.parse.address import text
 from monzen.parse.clock import Clock
-from monzen.parse.join import SESSIONS, Joiner
+from monzen.parse.join import Joiner
+from monzen.parse.memory import SESSIONS
 from monzen.parse.reader import Reader
 from monzen.types import Kind, Weight
 
@@ -280,4 +281,4 @@ def test_what_is_remembered_is_bounded():
     for i in range(2 * SESSIONS + SESSIONS // 2):
         address, stamp = f"198.18.{i >> 8 & 255}.{i & 255}", f"{i // 600 % 60:02}:{i // 10 % 60:02}"
         joiner.join(reader.read(log(sasl(stamp, client=address, pid=i), detail(stamp, client=address, session=f"s{i}"), failed(stamp, client=address, pid=i))))
-        assert max(len(joiner.smtp), len(joiner.ssh), len(joiner.details), len(joiner.counted), len(joiner.shown)) <= SESSIONS
+        assert max(len(joiner.smtp), len(joiner.sshd.sessions), len(joiner.details), len(joiner.counted), len(joiner.sshd.shown)) <= SESSIONS

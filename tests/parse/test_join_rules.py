@@ -4,8 +4,9 @@ import random
 
 import pytest
 
-from monzen.parse import join as module
-from monzen.parse.join import HOLD, SESSIONS, Joiner, session_id
+from monzen.parse.details import HOLD, driver_of, session_id
+from monzen.parse.join import Joiner
+from monzen.parse.memory import SESSIONS
 from monzen.types import Event, Fact, Join, Kind, Service, Weight
 from tests.parse.lines import LOOPS, joined, read, strong, weak
 
@@ -606,7 +607,7 @@ def test_all_tables_are_bounded(join, line):
         for i in range(SESSIONS * 3):
             event = _event(i * step, join=join, client=i.to_bytes(4, "big"), line=line, head=b" mail x[%d]" % i)
             count += sum(e.attempts for e in joiner.join([event]))
-        for table in (joiner.smtp, joiner.ssh, joiner.details, joiner.counted, joiner.shown):
+        for table in (joiner.smtp, joiner.sshd.sessions, joiner.details, joiner.counted, joiner.sshd.shown):
             assert len(table) <= SESSIONS
         count += sum(e.attempts for e in joiner.wait_until(float("inf")))
         assert count == SESSIONS * 3  # nobody is forgiven because there are many
@@ -643,7 +644,7 @@ def test_session_of_a_line(line, session):
     ],
 )
 def test_driver_of_a_detail(line, driver):
-    assert module._driver(line) == driver
+    assert driver_of(line) == driver
 
 
 def _event(time, *, join=Join.ALONE, client=b"\xc0\x00\x02\x07", line=b"", head=b" mail x[1]"):

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monzen.parse import join
+from monzen.parse import details, join
 from monzen.parse import reader as module
 from monzen.parse.clock import Clock
 from monzen.parse.program import FAMILIES
@@ -158,7 +158,7 @@ def test_the_plain_program_says_the_same(tmp_path):
 @needs_c
 @given(st.lists(st.sampled_from((b"session=<", b",<", b")<", b"><", b">: ", b">", b"<", b"abc", b"x" * 30, b" ")), max_size=9).map(b"".join))
 def test_a_session_id_is_the_same_in_c(line):
-    assert scan_c.session_id(line) == join.session_of(line)
+    assert scan_c.session_id(line) == details.session_of(line)
 
 
 @needs_c

@@ -6,7 +6,9 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import Any
 
-from monzen.parse.join import NO_DRIVERS, Joiner, _Held, _Smtp, _Ssh
+from monzen.parse.details import NO_DRIVERS, Held
+from monzen.parse.join import Joiner, SmtpSession
+from monzen.parse.ssh_guesses import SshSession
 from monzen.types import Event, Fact
 
 Row = tuple[Any, ...]
@@ -43,7 +45,7 @@ def save(joiner: Joiner) -> State:
     numbers: dict[int, int] = {}
     held: list[Row] = []
 
-    def number(waiting: _Held | None) -> int:
+    def number(waiting: Held | None) -> int:
         if waiting is None:
             return -1
         known = numbers.get(id(waiting))
@@ -60,10 +62,10 @@ def save(joiner: Joiner) -> State:
         "queue": queue,
         "details": details,
         "smtp": smtp,
-        "ssh": [(head, s.client, s.last, s.counted, s.ended, tuple(s.seen.items())) for head, s in joiner.ssh.items()],
+        "ssh": [(head, s.client, s.last, s.counted, s.ended, tuple(s.seen.items())) for head, s in joiner.sshd.sessions.items()],
         "counted": [(client, tuple(stamps)) for client, stamps in joiner.counted.items()],
         "unclaimed": [(client, tuple(guesses)) for client, guesses in joiner.unclaimed.items()],
-        "shown": list(joiner.shown.items()),
+        "shown": list(joiner.sshd.shown.items()),
         "held": held,
     }
 
@@ -72,9 +74,9 @@ def restore(state: State) -> Joiner:
     """A joiner that goes on where the saved one was. Raises ValueError for the state of another version."""
     if state["version"] != VERSION:
         raise ValueError(f"sessions of version {state['version']}; this is version {VERSION}")
-    held: list[_Held] = []
+    held: list[Held] = []
     for values, session, settled, until, drivers in state["held"]:
-        waiting = _Held(event(values), session)
+        waiting = Held(event(values), session)
         waiting.settled, waiting.until = settled, until
         waiting.drivers = list(drivers) or NO_DRIVERS
         held.append(waiting)
@@ -82,13 +84,13 @@ def restore(state: State) -> Joiner:
     joiner.held = deque(held[n] for n in state["queue"])
     joiner.details = {client: [held[n] for n in group] for client, group in state["details"]}
     for head, client, last, mechanism, user, paired, excused, number in state["smtp"]:
-        s = joiner.smtp[head] = _Smtp(client, last)
+        s = joiner.smtp[head] = SmtpSession(client, last)
         s.mechanism, s.user, s.paired, s.excused = mechanism, user, paired, excused
         s.held = held[number] if number >= 0 else None
     for head, client, last, counted, ended, seen in state["ssh"]:
-        ssh = joiner.ssh[head] = _Ssh(client, last)
+        ssh = joiner.sshd.sessions[head] = SshSession(client, last)
         ssh.counted, ssh.ended, ssh.seen = counted, ended, dict(seen)
     joiner.counted = {client: list(stamps) for client, stamps in state["counted"]}
     joiner.unclaimed = {client: list(guesses) for client, guesses in state["unclaimed"]}
-    joiner.shown = OrderedDict(state["shown"])
+    joiner.sshd.shown = OrderedDict(state["shown"])
     return joiner

@@ -29,7 +29,7 @@ def _failed(m: re.Match[bytes]) -> Mapping[str, Any]:
     elif method == b"none" and not m["invalid"]:
         said["weight"] = int(Weight.NONE)
     if method == b"none":
-        said["detail"] = method  # a question, not a guess of its own: the password of the same session counts (parse/join.py)
+        said["detail"] = method  # a question, not a guess of its own: the password of the same session counts (parse/ssh_guesses.py)
     if m["invalid"]:
         said["account"] = False
     elif method == b"password":
