@@ -24,8 +24,8 @@ def logged_in():
         return {str(ip_address(peer)) for peer in ssh_logins()}
 
 
-def login(place, source, user="root", to=SRV4):
-    """A session that lasts as long as its process; back when sshd shows it."""
+def login(place, source, user="root", to=SRV4, meanwhile=lambda: None):
+    """A session that lasts as long as its process; back when sshd shows it. `meanwhile` is done again and again until then."""
     client = spawn(place, ["ssh", "-N", "-b", source, "-i", KEY, *QUIET, f"{user}@{to}"])
-    until(lambda: source in logged_in(), 15, what=f"{user} is logged in from {source}")
+    until(lambda: source in logged_in() or meanwhile(), 60, what=f"{user} is logged in from {source}")
     return client

@@ -1,6 +1,7 @@
 """A `monzen run` that has been taken over, at the real gate: it says what it likes, and nobody is harmed who is shielded."""
 
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -65,6 +66,24 @@ def test_an_open_connection_to_sshd_is_no_shield():
         time.sleep(1.1)
         assert peer.order("198.51.100.200") == ["denied"]
         silent.close()
+
+
+@live(needs=(*NEEDS, "sshd", "ssh-keygen"), seconds=120)
+def test_who_logged_in_a_moment_ago_is_shielded_whatever_was_looked_up_before():
+    """What the gate remembers of the machine is a second old at most, and that is too old for whoever has just shown who he is."""
+    sshd()
+    with gate().start("serve"), Peer() as peer:
+        for number, source in enumerate([ADMIN4, "198.51.100.200", "198.51.100.201", "198.51.100.202"]):
+            asked = itertools.count()
+            place = "admin" if source == ADMIN4 else "atk"
+
+            def look(number=number, asked=asked):
+                assert peer.order(f"203.0.113.{30 * number + next(asked) % 30}")[0] in ("denied", "same")
+
+            session = login(place, source, meanwhile=look)
+            assert next(asked) > 1, "it looked while the connection was there, and nobody logged in over it"
+            assert peer.order(str(ip_network(f"{source}/{32 - number}", strict=False))) == ["shielded"]
+            assert session.poll() is None
 
 
 @live(needs=(*NEEDS, "sshd", "ssh-keygen"), seconds=240)

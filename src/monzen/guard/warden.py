@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from monzen.gate.target import Denial, GateError, Target
 from monzen.guard.wire import Found
+from monzen.judge.shield import span
 from monzen.keeper import Keeper, Outcome
 from monzen.ledger import Entry, Order
 from monzen.mode import Mode, read_mode
@@ -84,7 +85,8 @@ class Warden(Keeper):
     def wards(self) -> Wards:
         """Who is never denied: the machine as of a moment ago, the allow list as of now, and who is logged in over SSH.
 
-        A new connection to sshd is looked at at once, one over which nobody has logged in yet each second.
+        A new connection to sshd is looked at at once; one over which nobody has logged in yet each second, and for an order that
+        meets it.
         """
         now, turned, peers = time.monotonic(), self.ledger.turned(), frozenset(peers_at(self._ports, self.root))
         fresh = FRESH if peers <= self._logged_in else SECOND
@@ -94,6 +96,15 @@ class Warden(Keeper):
             self._logged_in = frozenset(w.network for w in self._guarded.all if w.why == "ssh")
             self._guarded_at, self._guarded_as = now, (turned, peers)
         return self._guarded
+
+    def _wards_of(self, wanted: Sequence[Found]) -> Wards:
+        """The same for these orders: whether somebody whom they meet has logged in since the last look is asked for once more."""
+        guarded = self.wards()
+        waiting = self._guarded_as[1] - self._logged_in
+        if waiting and _met(waiting, wanted) and not self._logged_in.issuperset(self.on_ssh()):
+            self._guarded_at = float("-inf")
+            guarded = self.wards()
+        return guarded
 
     def firewall(self) -> str:
         """Which gate is used."""
@@ -134,7 +145,7 @@ class Warden(Keeper):
         """What `run` wants denied: each is answered. Raises GateError and LedgerError where nothing could be done."""
         with self.lock():
             mode = self.mode()
-            guarded, now = self.wards(), self.now()
+            guarded, now = self._wards_of(wanted), self.now()
             answers: list[Answer | None] = [None] * len(wanted)
             good: dict[int, Order] = {}
             for number, found in enumerate(wanted):
@@ -214,6 +225,18 @@ class Warden(Keeper):
         for key in mine:
             self._wide[key] += 1
         return True
+
+
+def _met(peers: Iterable[bytes], wanted: Sequence[Found]) -> bool:
+    """Whether any of these orders meets any of these addresses."""
+    there = [(len(peer), int.from_bytes(peer, "big")) for peer in peers]
+    known = set(there)
+    for found in wanted:
+        size = len(found.order.network)
+        first, last = span(found.order.network, found.order.bits)
+        if (size, first) in known or (last > first and any(n == size and first <= peer <= last for n, peer in there)):
+            return True
+    return False
 
 
 def target_of_order(order: Order) -> Target:
