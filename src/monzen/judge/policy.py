@@ -79,7 +79,7 @@ class Policy(NamedTuple):
     guesses: int = 10  # failures before a first good login after which it is a break-in, not a bad memory
     outage_clients: int = 4  # users that fail within two minutes where nobody succeeds: the server is ill, not they
 
-    # Bounds of memory: what is forgotten first is in judge/tables.py and judge/sentences.py
+    # Bounds of memory: what did nothing lately is forgotten first
     clients: int = 1_000_000  # about 190 bytes each, 270 of one that was denied
     networks: int = 100_000  # in which more than one client offended: about 700 bytes each
     sentences: int = 100_000  # with their evidence
