@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from monzen import upkeep
+from monzen import gatehouse
 from monzen.config import Config, GateConfig
 from monzen.keeper import Keeper
 from monzen.ledger import Order
@@ -24,8 +24,8 @@ def world(tmp_path, monkeypatch):
         world.asked += names
         return {n: world.answers[n] for n in names if n in world.answers}
 
-    monkeypatch.setattr(upkeep, "resolve_apart", resolve)
-    monkeypatch.setattr(upkeep.time, "monotonic", lambda: world.at)
+    monkeypatch.setattr(gatehouse, "resolve_apart", resolve)
+    monkeypatch.setattr(gatehouse.time, "monotonic", lambda: world.at)
     return world
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from monzen.gate.target import GateError, Target
+from monzen.gatehouse import target_of
 from monzen.ledger import Allowed, Entry, Order
 from monzen.show.text import network as shown
 from monzen.show.words import _
-from monzen.upkeep import Upkeep, target_of
+from monzen.upkeep import Upkeep
 from monzen.wards import Ward, Wards
 
 

@@ -24,7 +24,7 @@ import os, signal, sys
 from monzen import keeper, upkeep
 from monzen.config import Config
 from monzen.gate import files, netlink, ufw
-from monzen.ledger import Order, store
+from monzen.ledger import Ledger, Order, store
 left = int(sys.argv[1])
 def step(owner, name):
     real = getattr(owner, name)
@@ -35,9 +35,9 @@ def step(owner, name):
             os.kill(os.getpid(), signal.SIGKILL)
         return real(*a, **k)
     setattr(owner, name, inner)
-step(upkeep.Ledger, "impose")
-step(upkeep.Ledger, "end")
-step(upkeep.Ledger, "release")
+step(Ledger, "impose")
+step(Ledger, "end")
+step(Ledger, "release")
 step(netlink.Netlink, "change")
 step(ufw, "replace")
 step(ufw.Ufw, "_restore")

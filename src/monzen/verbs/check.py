@@ -13,6 +13,7 @@ from monzen.arguments import local_zone
 from monzen.config import Config, ConfigError, load
 from monzen.gate.look import chains, drops_incoming, ufw_settings
 from monzen.gate.target import GateError
+from monzen.gatehouse import opened
 from monzen.keeper import Keeper
 from monzen.ledger import LEDGER, Ledger, LedgerError
 from monzen.mode import Mode, read_mode
@@ -24,7 +25,6 @@ from monzen.survey import FAULT, GOOD, WARNING, Finding, asker, logs, mail, othe
 from monzen.survey.asking import processes
 from monzen.survey.finding import MARKS
 from monzen.survey.rights import unreadable
-from monzen.upkeep import opened
 from monzen.verbs.common import CONFIG, EXIT_NO, Adder, configuration, gate_options, say
 from monzen.verbs.gate import status
 from monzen.verbs.status import asked, problems, reader

@@ -9,11 +9,11 @@ import sys
 from monzen.config import Config
 from monzen.exports import Allowed, chosen, text
 from monzen.gate.target import Denial, Target
+from monzen.gatehouse import opened, target_of
 from monzen.judge.shield import Prefix
 from monzen.ledger import Entry, Ledger
 from monzen.mode import Mode
 from monzen.show.words import _, ngettext
-from monzen.upkeep import opened, target_of
 from monzen.verbs.common import EXIT_USE, complain
 from monzen.written import PUBLIC, STDOUT, WriteError, reached
 

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from monzen.gate.look import chains, drops_incoming, ufw_settings
 from monzen.gate.target import PROTOCOLS, GateError, Held, Target
+from monzen.gatehouse import LOOKED_AT, opened, target_of
 from monzen.keeper import Keeper
+from monzen.knocks import covering
 from monzen.ledger import Entry
 from monzen.mode import Mode, read_mode
 from monzen.show.stored import CHANGES, retold
@@ -17,7 +19,7 @@ from monzen.show.text import PORTS, as_json, iso, network, safe, stamp
 from monzen.show.words import _, ngettext
 from monzen.sockets import LISTEN, listening, owners, ssh_ports
 from monzen.switch import overdue, pending
-from monzen.upkeep import LOOKED_AT, Applied, covering, opened, target_of
+from monzen.upkeep import Applied
 from monzen.verbs.common import (
     EXIT_NO,
     Adder,

@@ -8,6 +8,7 @@ import sys
 import time
 
 from monzen.gate.target import GateError
+from monzen.gatehouse import opened
 from monzen.mode import read_mode
 from monzen.services import by_hand
 from monzen.setup import CONFIG, SetupError, Step, difference, steps, text_of
@@ -16,7 +17,6 @@ from monzen.show.text import as_json, network
 from monzen.show.words import N_, _
 from monzen.survey import FAULT, GOOD, Finding, Survey, survey
 from monzen.survey.finding import MARKS
-from monzen.upkeep import opened
 from monzen.verbs.common import EXIT_NO, EXIT_USE, Adder, agreed, complain, guarded, page, say, table
 
 AREAS = {

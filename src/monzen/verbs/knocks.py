@@ -13,6 +13,7 @@ from monzen.arguments import count, progress_bar
 from monzen.gate.nftables import Knock
 from monzen.gate.target import PROTOCOLS, GateError
 from monzen.keeper import Keeper
+from monzen.knocks import covering
 from monzen.ledger import LEDGER, Entry, Ledger, LedgerError
 from monzen.show.command import as_root
 from monzen.show.refused import refused
@@ -21,7 +22,6 @@ from monzen.show.text import port as port_name
 from monzen.show.words import _, ngettext
 from monzen.show.wrap import glued
 from monzen.types import Event, Kind
-from monzen.upkeep import covering
 from monzen.verbs.common import (
     EXIT_USE,
     Adder,

@@ -7,12 +7,12 @@ import time
 
 from monzen.arguments import count
 from monzen.exports import FORMATS
+from monzen.gatehouse import opened
 from monzen.judge.shield import Prefix
 from monzen.ledger import LEDGER, Entry, Ledger, LedgerError
 from monzen.mode import read_mode
 from monzen.show.text import as_json
 from monzen.show.words import _, ngettext
-from monzen.upkeep import opened
 from monzen.verbs.common import (
     EXIT_USE,
     Adder,

@@ -13,6 +13,7 @@ from typing import Any, Final
 from monzen import machine
 from monzen.config import LENGTH, UNITS, ConfigError
 from monzen.gate.target import GateError
+from monzen.gatehouse import opened, who
 from monzen.keeper import Keeper
 from monzen.ledger import Entry, LedgerError
 from monzen.mode import Mode, read_mode, write_mode
@@ -23,7 +24,7 @@ from monzen.show.text import as_json, iso, network, safe, stamp
 from monzen.show.words import N_, _, ngettext
 from monzen.sockets import ssh_peers, ssh_ports
 from monzen.switch import armed
-from monzen.upkeep import Applied, Upkeep, opened, who
+from monzen.upkeep import Applied, Upkeep
 from monzen.verbs.common import (
     EXIT_NO,
     EXIT_USE,

@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from monzen.gatehouse import opened
 from monzen.ledger import LEDGER, Entry, Ledger, LedgerError
 from monzen.mode import read_mode
 from monzen.show.text import PORTS, iso, masked, safe, stamp
 from monzen.show.words import _, ngettext
-from monzen.upkeep import opened
 from monzen.verbs.common import because, named, values
 
 SHOWN = 20
