@@ -24,6 +24,7 @@ from typing import Any, Final, NamedTuple
 from monzen import machine
 from monzen.arguments import local_zone
 from monzen.gate.files import read, replace
+from monzen.gate.fuse import fuse, policies, unfuse
 from monzen.gate.look import ufw_settings
 from monzen.gate.target import GateError
 from monzen.gate.ufw import run
@@ -31,13 +32,12 @@ from monzen.show.command import remedy
 from monzen.show.text import PORTS, stamp
 from monzen.show.text import network as shown
 from monzen.show.words import _
-from monzen.sockets import ESTABLISHED, listening, sockets, ssh_ports
+from monzen.sockets import listening, ssh_ports
+from monzen.ssh import configured_ports, connections, own_session
 
 FOLDER: Final = "var/lib/monzen/switch"  # what was there before, and what was done: root's alone
 OVER: Final = "var/lib/monzen/switch-over"  # when the time of the last one was over that nobody confirmed
 DAY: Final = 86_400.0
-FUSE: Final = ("INPUT", "FORWARD")  # enabling ufw sets the policy of both
-LAST: Final = "2038-01-19T03:14:07"  # the last moment that xt_time knows
 WAIT: Final = 180.0  # seconds to log in anew and confirm
 SHORTEST: Final = 30.0  # in less nobody opens a window, logs in and types a command
 FILES: Final = ("etc/ufw/ufw.conf", "etc/default/ufw")  # whether ufw starts with the machine, and its default policies
@@ -79,7 +79,7 @@ def plan(default: str, open_ports: Sequence[int] = (), ssh: Sequence[int] = (), 
     settings = ufw_settings(root)
     if settings is None:
         raise GateError(_("ufw is not installed. Install it, then try again: apt install ufw"))
-    ssh = sorted({*ssh, *ssh_ports(root), *_configured_ssh()})
+    ssh = sorted({*ssh, *ssh_ports(root), *configured_ports()})
     if not ssh:
         raise GateError(
             _("no sshd was found listening, so nothing was changed: you might be locked out. Name its port: --ssh-port 22")
@@ -111,12 +111,12 @@ def arm(chosen: Plan, wait: float = WAIT, root: str = "/") -> Armed:
         os.unlink(os.path.join(root, OVER))
     rules = _rules(chosen)
     state = Armed(
-        math.ceil(time.time() + wait), chosen.default, os.environ.get("SSH_CONNECTION", "") or _session(root), _connections(root),
-        tuple(undo for _do, undo in rules), chosen.was_active, chosen.was_default, False, 0, _policies(),
+        math.ceil(time.time() + wait), chosen.default, os.environ.get("SSH_CONNECTION", "") or own_session(root),
+        connections(root), tuple(undo for _do, undo in rules), chosen.was_active, chosen.was_default, False, 0, policies(),
     )  # fmt: skip
     _write(root, state)
     try:
-        _fuse(state.deadline)
+        fuse(state.deadline)
         state = state._replace(pid=_watcher(root, wait))
         _write(root, state)
         for do, _undo in rules:
@@ -139,7 +139,7 @@ def confirm(root: str = "/", *, session: str | None = None) -> Armed:
             said = _("too late: the time was over at {time}, and everything is as it was before. Once more: monzen gate enable")
             raise GateError(said.format(time=stamp(over, local_zone())))
         raise GateError(_("there is nothing to confirm: no switch is armed"))
-    here = (session if session is not None else os.environ.get("SSH_CONNECTION", "")) or _session(root)
+    here = (session if session is not None else os.environ.get("SSH_CONNECTION", "")) or own_session(root)
     if here and (here == state.session or " ".join(here.split()[:2]) in state.connections):
         raise GateError(
             _("this connection was there before the firewall was turned on, so it proves nothing. Open a NEW one, confirm there")
@@ -156,7 +156,7 @@ def confirm(root: str = "/", *, session: str | None = None) -> Armed:
     replace(name, POLICY.sub(rb'\1"' + policy + b'"', read(name), count=1))
     done = state._replace(confirmed=True)
     _write(root, done)
-    _unfuse()
+    unfuse()
     if state.pid:
         _end(root, state.pid)
     return done
@@ -182,7 +182,7 @@ def restore(root: str = "/") -> bool:
     for name in FILES:
         if os.path.exists(_saved(root, name)):
             replace(os.path.join(root, name), read(_saved(root, name)))
-    _unfuse()
+    unfuse()
     shutil.rmtree(os.path.join(root, FOLDER), ignore_errors=True)
     if state.pid and state.pid != os.getpid():
         _end(root, state.pid)
@@ -280,43 +280,6 @@ def _ufw(*arguments: str, check: bool = True) -> None:
         )
 
 
-def _policies() -> tuple[tuple[str, str, str], ...]:
-    """What iptables does now with what no rule decides."""
-    found = []
-    for program in ("iptables", "ip6tables"):
-        done = run([program, "-w", "-S"], b"")
-        for line in done.stdout.decode("ascii", "replace").splitlines():
-            words = line.split()
-            if words[:1] == ["-P"] and len(words) == 3:
-                found.append((program, words[1], words[2]))
-    return tuple(found)
-
-
-def _fuse(deadline: float) -> None:
-    """From that moment on everything is accepted, before any other rule is asked."""
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(deadline))
-    for program in ("iptables", "ip6tables"):
-        for chain in FUSE:
-            done = run(
-                [program, "-w", "-I", chain, "1", "-m", "time", "--datestart", moment, "--datestop", LAST, "-j", "ACCEPT"], b""
-            )
-            if done.returncode != 0 and (program == "iptables" or os.path.exists("/proc/net/if_inet6")):
-                detail = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
-                raise GateError(
-                    _("the kernel took no dead-man's switch ({detail}), so nothing was changed").format(detail=detail)
-                )
-
-
-def _unfuse() -> None:
-    """Take our rules away again; of the user's none looks like them."""
-    for program in ("iptables", "ip6tables"):
-        for chain in FUSE:
-            done = run([program, "-w", "-S", chain], b"")
-            for line in done.stdout.decode("ascii", "replace").splitlines():
-                if line.startswith(f"-A {chain} -m time --datestart ") and line.endswith(f"--datestop {LAST} -j ACCEPT"):
-                    run([program, "-w", "-D", *line.split()[1:]], b"")
-
-
 def _watcher(root: str, wait: float) -> int:
     """A process that no terminal ends: it puts everything back when the time is over. Returns its number."""
     reading, writing = os.pipe2(os.O_CLOEXEC)
@@ -360,42 +323,6 @@ def _end(root: str, pid: int) -> None:
                 os.kill(pid, signal.SIGKILL)
     except OSError:
         return
-
-
-def _session(root: str) -> str:
-    """SSH_CONNECTION of a process that we descend from: sudo takes the variable away from us."""
-    pid = os.getpid()
-    for _step in range(64):
-        if pid <= 1:
-            return ""
-        try:
-            with open(os.path.join(root, f"proc/{pid}/environ"), "rb") as file:
-                for entry in file.read().split(b"\0"):
-                    if entry.startswith(b"SSH_CONNECTION="):
-                        return entry[15:].decode("ascii", "replace")
-            with open(os.path.join(root, f"proc/{pid}/stat"), "rb") as file:
-                pid = int(file.read().rpartition(b")")[2].split()[1])
-        except (OSError, IndexError, ValueError):
-            return ""
-    return ""
-
-
-def _connections(root: str) -> tuple[str, ...]:
-    """`address port` of the other end of every established connection to sshd's ports."""
-    ports = set(ssh_ports(root)) | set(_configured_ssh())
-    found = (s for s in sockets(root) if s.protocol == 6 and s.state == ESTABLISHED and s.port in ports)
-    return tuple(dict.fromkeys(f"{shown(s.peer, 8 * len(s.peer))} {s.peer_port}" for s in found))
-
-
-def _configured_ssh() -> list[int]:
-    """The ports that sshd is configured for: what `sshd -T` tells."""
-    program = shutil.which("sshd", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    if program is None:
-        return []
-    done = run([program, "-T"], b"")
-    rows = (line.split() for line in done.stdout.decode("ascii", "replace").splitlines())
-    found = [int(words[1]) for words in rows if len(words) == 2 and words[0] == "port" and words[1].isdigit()]
-    return found if any(s.port in found for s in listening()) else []
 
 
 def _local(address: bytes) -> bool:
