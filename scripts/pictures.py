@@ -90,12 +90,12 @@ def printed(language: str) -> str:
 
 async def screened(language: str) -> Text:
     """The live screen at the end of the sample, as Textual draws it."""
-    from monzen.config import Sources
     from monzen.judge.policy import Policy, frugal
     from monzen.looking import Live
     from monzen.screen.app import Watching
     from monzen.screen.lines import Look
     from monzen.screen.seer import Seer
+    from monzen.settings import Sources
     from monzen.show.words import speak
 
     speak(language)

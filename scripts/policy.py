@@ -12,8 +12,8 @@ import tokenize
 from pathlib import Path
 from typing import NamedTuple
 
-from monzen.config import KINDS, allowed, limits
 from monzen.judge.policy import Policy
+from monzen.settings import KINDS, allowed, limits
 from monzen.show.words import speak
 
 ROOT = Path(__file__).parent.parent

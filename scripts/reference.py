@@ -14,8 +14,8 @@ from policy import length, sections
 
 from monzen.addressees import DIGESTS, LANGUAGES, Tell
 from monzen.cli import parser
-from monzen.config import FIREWALLS, GATE_RANGES, LEDGER_RANGES, TABLES, GateConfig, Sources
 from monzen.ledger import Limits
+from monzen.settings import FIREWALLS, GATE_RANGES, LEDGER_RANGES, TABLES, GateConfig, Sources
 from monzen.show.words import speak
 
 ROOT = Path(__file__).parent.parent

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monzen.config import KINDS, Config, ConfigError, Sources, config, limits, load
+from monzen.config import Config, ConfigError, config, load
 from monzen.judge import Policy
+from monzen.settings import KINDS, Sources, limits
 from monzen.show.words import speak
 
 ROOT = Path(__file__).parent.parent

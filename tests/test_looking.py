@@ -12,12 +12,12 @@ import pytest
 
 from bench.generate import mail_log
 from bench.writer import Options as LogOptions
-from monzen.config import Sources
 from monzen.gated import of_gate
 from monzen.judge.policy import Policy, frugal
 from monzen.ledger import LEDGER, Ledger, Order
 from monzen.looking import ASKED, Live, followable
 from monzen.mode import Mode, write_mode
+from monzen.settings import Sources
 from monzen.verbs.report import values
 from tests.guard.crash import Writer
 from tests.test_why import monzen

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from monzen import gatehouse
-from monzen.config import Config, GateConfig
+from monzen.config import Config
 from monzen.keeper import Keeper
 from monzen.ledger import Order
+from monzen.settings import GateConfig
 
 HOME = bytes([198, 51, 100, 7])
 

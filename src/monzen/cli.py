@@ -313,7 +313,7 @@ def scan_and(options: argparse.Namespace, then: Imposing | None = None) -> int:
 
 def run_why(options: argparse.Namespace) -> int:
     """`monzen why`: 0, or 1 where the log says nothing of the target."""
-    from monzen.config import prefix_of
+    from monzen.notation import prefix_of
     from monzen.scan import Options, scan_sets
     from monzen.show.refused import refused
     from monzen.show.text import as_json

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields, replace
-from ipaddress import IPv6Network, ip_network
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,98 +11,25 @@ from monzen.addressees import Tell, tell_value
 from monzen.judge.policy import Policy
 from monzen.judge.shield import Prefix
 from monzen.ledger import Limits
+from monzen.notation import HOST, prefix_of, seconds_of
+from monzen.settings import (
+    FIREWALLS,
+    GATE_RANGES,
+    KINDS,
+    LEDGER_RANGES,
+    TABLES,
+    YEAR,
+    GateConfig,
+    Sources,
+    allowed,
+    lengths,
+    limits,
+)
 from monzen.show.text import safe
 from monzen.show.words import _
 
-LENGTH = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?([smhdw])", re.ASCII).fullmatch
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-HOST = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z][A-Za-z0-9-]{0,62}\.?").fullmatch
-
 HEADING = re.compile(r"""\s*\[\s*["']?([^]"']+?)["']?\s*\]""").match
 KEY = re.compile(r"""\s*["']?([^="'\s]+)["']?\s*=""").match
-YEAR = 365 * 86400
-KEPT = 64  # stamps, names and recipients kept of a client (judge/client.py): a limit above that is never reached
-# What a key may be, where it is not any number from 1 up, or any length of time from a second to a year.
-RANGES: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("ghosts", "names", "real_names", "one_name", "nameless", "slow", "ssh", "relay", "recipients"), (1, KEPT)),
-    **dict.fromkeys(("abuse", "alarm", "device", "known_ghosts", "guesses", "slow_nameless", "targeted"), (1, KEPT)),
-    "sprayers": (1, 254),
-    "one_name_hour": (3, KEPT),  # whether they come by the clock is told from two gaps
-    "recipients_per_mail": (0, KEPT),
-    "crowd": (2, 32),  # one is no crowd; 32 offences of a network are kept (judge/network.py)
-    "crowd_points": (1, 192),  # 32 offences of at most 6
-    "offenders": (1, 254),  # hosts of a /24
-    "hop_members": (1, 254),
-    "hop6_56": (2, 256),
-    "hop6_48": (2, 256),
-    "wide_closed": (2, 256),
-    "widest4": (16, 24),
-    "widest6": (36, 48),
-    "hot": (2, 8),  # networks kept of a name (judge/names.py)
-    "shape_networks": (2, 4096),  # networks kept of a shape (judge/campaign.py)
-    "growth": (1, 100),
-    "outage_clients": (2, 1000),
-    **dict.fromkeys(("clients", "networks", "sentences", "name_table", "knockers"), (1000, 100_000_000)),
-}
-KINDS = {name: type(value).__name__ for name, value in Policy()._asdict().items()}
-FIREWALLS = ("auto", "nftables", "ufw", "dry")
-
-
-@dataclass(frozen=True, slots=True)
-class GateConfig:
-    """The table `[gate]`: how what should be denied becomes what the kernel denies (docs/gate.md)."""
-
-    firewall: str = "auto"  # nftables where the kernel has it, else ufw, else dry
-    mirror: bool = True  # also as rules of ufw, where ufw is active
-    mirror_limit: int = 500  # rules: ufw walks them one after the other
-    mirror_from: float = 3600.0  # seconds: a network denied for less is not shown in ufw
-    log: bool = True  # a few of the packets that are dropped
-    limit: int = 1_048_576  # denials in the kernel: 85 MiB there
-    widest4: int = 8  # the widest network that a person may deny: nobody holds more than a /8
-    widest6: int = 20  # the largest that registries hand out
-    widest4_auto: int = 16  # the widest that monzen denies by itself: the largest that one operator announces as one
-    widest6_auto: int = 32
-    at_once: int = 10_000  # more in one go that nobody typed come from a poisoned source
-
-
-GATE = tuple(f.name for f in fields(GateConfig))
-GATE_RANGES: dict[str, tuple[float, float]] = {
-    "mirror_limit": (0, 5_000),
-    "mirror_from": (1, YEAR),
-    "limit": (1, 4_194_304),
-    "widest4": (1, 32),
-    "widest6": (1, 128),
-    "widest4_auto": (8, 32),
-    "widest6_auto": (20, 128),
-    "at_once": (1, 1_000_000),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """The table `[sources]`: what `monzen run` follows (docs/guard.md)."""
-
-    files: tuple[str, ...] = (
-        "/var/log/mail.log",
-        "/var/log/auth.log",
-        "/var/log/ufw.log",
-    )  # where rsyslog of Debian and Ubuntu writes
-    journal: bool | None = None  # None ("auto"): unless mail.log and auth.log are there and one of them is fresh
-    history: float = 30 * 86_400.0  # seconds that are read back at the first start: as long as a user stays known
-    timezone: str = ""  # of stamps without an offset: as the machine has it
-
-
-TABLES = {"policy": tuple(KINDS), "shield": ("own", "allow", "private"), "networks": ("routes",), "gate": GATE}
-TABLES["ledger"] = Limits._fields
-TABLES["sources"] = tuple(f.name for f in fields(Sources))
-TABLES["tell"] = tuple(f.name for f in fields(Tell))
-LEDGER_RANGES: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("evidence_days", "ended_days", "knock_days"), (1, 3650)),
-    "evidence_bytes": (1 << 20, 1 << 34),
-    **dict.fromkeys(
-        ("ended_most", "knocks_most", "knockers_most", "alarms_most", "releases_most", "past_most"), (1_000, 10_000_000)
-    ),
-}
 
 
 class ConfigError(Exception):
@@ -275,7 +201,7 @@ def _source_value(path: str, key: str, value: object) -> bool | float | str | tu
         except (ZoneInfoNotFoundError, ValueError, OSError):
             pass
         raise _wrong(path, "sources.timezone", value, _("the name of a time zone, such as Asia/Tokyo or UTC"))
-    seconds = _seconds(value)
+    seconds = seconds_of(value)
     if seconds is not None and 0 <= seconds <= YEAR:
         return seconds
     raise _wrong(
@@ -304,7 +230,7 @@ def _gate_value(path: str, key: str, value: object) -> bool | int | float | str:
         raise _wrong(path, f"gate.{key}", value, _("true or false"))
     low, high = GATE_RANGES[key]
     if key == "mirror_from":
-        seconds = _seconds(value)
+        seconds = seconds_of(value)
         if seconds is not None and low <= seconds <= high:
             return seconds
         raise _wrong(path, f"gate.{key}", value, lengths())
@@ -315,33 +241,6 @@ def _gate_value(path: str, key: str, value: object) -> bool | int | float | str:
     )
 
 
-def _seconds(value: object) -> float | None:
-    """A length of time: a number of seconds, or text such as 10m, 36h, 7d."""
-    if isinstance(value, str) and (m := LENGTH(value.strip())):
-        return float(m[1]) * UNITS[m[2]]
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def lengths() -> str:
-    """What a length of time may be, in words."""
-    return _("a length of time from one second to a year: a number of seconds, or text such as 10m, 36h, 7d in quotes")
-
-
-def allowed(key: str) -> str:
-    """What a key of `[policy]` may be, in words."""
-    if KINDS[key] == "bool":
-        return _("true or false")
-    low, high = limits(key)
-    if KINDS[key] == "float":
-        return lengths()
-    return _("a whole number from {low} to {high}").format(low=f"{low:.0f}", high=f"{high:.0f}")
-
-
-def limits(key: str) -> tuple[float, float]:
-    """The least and the greatest value of a key of `[policy]`."""
-    return RANGES.get(key, (1, YEAR if KINDS[key] == "float" else 1_000_000))
-
-
 def _value(path: str, key: str, value: object) -> bool | int | float:
     """A value of `[policy]` as the policy has it."""
     low, high = limits(key)
@@ -349,7 +248,7 @@ def _value(path: str, key: str, value: object) -> bool | int | float:
         if isinstance(value, bool):
             return value
     elif KINDS[key] == "float":
-        seconds = _seconds(value)
+        seconds = seconds_of(value)
         if seconds is not None and low <= seconds <= high:
             return seconds
     elif isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
@@ -384,18 +283,6 @@ def _addresses(path: str, key: str, values: object) -> tuple[tuple[Prefix, ...],
         else:
             raise _wrong(path, f"shield.{key}", value, what)
     return tuple(found), tuple(names)
-
-
-def prefix_of(text: str) -> Prefix | None:
-    """`192.0.2.7`, `192.0.2.0/24`, `2001:db8::/32`, `[2001:db8::1]`, `fe80::1%eth0`; IPv4-mapped ones are IPv4."""
-    address, slash, bits = text.strip().strip("[]").partition("/")
-    try:
-        network = ip_network(address.partition("%")[0] + slash + bits, strict=False)
-    except ValueError:
-        return None
-    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None and network.prefixlen >= 96:
-        return network.network_address.ipv4_mapped.packed, network.prefixlen - 96
-    return network.network_address.packed, network.prefixlen
 
 
 NEAR = 0.6  # as difflib has it: below, a key looks like another by accident

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from monzen.config import Sources
 from monzen.gate.target import GateError
 from monzen.gated import of_gate
 from monzen.guard.followed import Followed
@@ -22,6 +21,7 @@ from monzen.judge.routes import Routes
 from monzen.judge.shield import Prefix
 from monzen.ledger import LEDGER, Entry, Ledger, LedgerError
 from monzen.mode import PATH as MODE
+from monzen.settings import Sources
 from monzen.show.chronicle import Chronicle
 from monzen.show.facts import Gate, Place, gather
 from monzen.show.reading import Input, Reading

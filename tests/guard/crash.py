@@ -21,7 +21,7 @@ from pathlib import Path
 
 from bench.generate import mail_log
 from bench.writer import Options as LogOptions
-from monzen.config import Config, Sources
+from monzen.config import Config
 from monzen.guard import run as guard_run
 from monzen.guard.mind import Mind
 from monzen.guard.run import Guard
@@ -32,6 +32,7 @@ from monzen.judge.shield import Shield
 from monzen.judge.state import save
 from monzen.machine import prefixes
 from monzen.scan import Options, scan_sets
+from monzen.settings import Sources
 from monzen.sources import plan
 
 POLICY = Policy()

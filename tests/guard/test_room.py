@@ -6,11 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from monzen.config import Config, GateConfig
+from monzen.config import Config
 from monzen.guard import peers, serve, wire
 from monzen.guard.serve import Server
 from monzen.ledger import Limits
 from monzen.mode import Mode, write_mode
+from monzen.settings import GateConfig
 from tests.lab.peer import row
 
 DAY = 86_400

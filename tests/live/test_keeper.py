@@ -366,10 +366,11 @@ def test_a_host_name_is_asked_for_by_nobody_and_its_last_good_answer_stands():
 
 @live(needs=NEEDS)
 def test_too_many_at_once_that_nobody_typed_are_refused_and_dry_only_says_so():
-    from monzen.config import Config, GateConfig
+    from monzen.config import Config
     from monzen.gate.target import GateError
     from monzen.keeper import Keeper
     from monzen.ledger import Order
+    from monzen.settings import GateConfig
 
     orders = [Order(bytes((11, 0, n >> 8, n & 255)), 32, origin="scan", until=time.time() + 99) for n in range(200)]
     with inside("srv"), Keeper(Config(gate=GateConfig(at_once=100))) as keeper:

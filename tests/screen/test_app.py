@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.widgets import Static
 
-from monzen.config import Sources
 from monzen.judge.policy import Policy, frugal
 from monzen.ledger import LEDGER, Ledger, Order
 from monzen.looking import Live
@@ -28,6 +27,7 @@ from monzen.screen.frame import Part, rooms
 from monzen.screen.lines import Look
 from monzen.screen.pane import Pane
 from monzen.screen.seer import Seer
+from monzen.settings import Sources
 from monzen.show.words import speak
 from tests.browser import hostile
 from tests.test_looking import failed, lines

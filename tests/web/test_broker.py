@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monzen.arguments import moment, year, zone
-from monzen.config import LENGTH, GateConfig, prefix_of
+from monzen.notation import LENGTH, prefix_of
+from monzen.settings import GateConfig
 from monzen.verbs.common import port, seconds
 from monzen.web.broker import WIDE, Broker, BrokerError, canonical, command, receive, send
 

@@ -7,9 +7,9 @@ import os
 import shutil
 from typing import Any, Final
 
-from monzen.config import Sources
 from monzen.guard.mind import AHEAD, Mind
 from monzen.guard.streams import BLOCK, Follows, LogStream
+from monzen.settings import Sources
 from monzen.show.refused import refused
 from monzen.sources.follow import Follower
 from monzen.sources.follow_journal import JournalFollower

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from monzen.config import prefix_of
 from monzen.judge.shield import Prefix
+from monzen.notation import prefix_of
 from monzen.show.text import safe
 
 MOST: Final = 1_000_000  # lines or rows: the kernel holds that many denials, and nobody has ten times as many attackers

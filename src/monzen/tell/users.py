@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from monzen.arguments import local_zone
-from monzen.config import Config, prefix_of
+from monzen.config import Config
+from monzen.notation import prefix_of
 from monzen.show.text import network
 from monzen.tell.apart import Rights, ask_apart
 from monzen.tell.message import TellError

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, Protocol
 
 from monzen.arguments import Help, local_zone
-from monzen.config import LENGTH, UNITS, Config, ConfigError, load, prefix_of
+from monzen.config import Config, ConfigError, load
 from monzen.gate.target import PROTOCOLS, TCP, UDP, GateError
 from monzen.gated import because, door
 from monzen.ledger import Entry, LedgerError
+from monzen.notation import LENGTH, UNITS, prefix_of
 from monzen.show.command import remedy
 from monzen.show.page import Moment, Table
 from monzen.show.speech import complain, item, line, page, say

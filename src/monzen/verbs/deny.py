@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 
-from monzen.config import HOST, prefix_of
 from monzen.gate.look import ufw_settings
 from monzen.gate.target import Target
 from monzen.gate.ufw_rules import Rule, commands
 from monzen.keeper import Keeper, Outcome
 from monzen.ledger import Allowed, Ledger, Order
+from monzen.notation import HOST, prefix_of
 from monzen.show.terminal import ufw_sleeps
 from monzen.show.text import as_json, iso, network, safe, stamp
 from monzen.show.words import _, ngettext

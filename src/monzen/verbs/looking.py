@@ -10,9 +10,10 @@ from collections.abc import Callable
 from functools import partial
 
 from monzen.arguments import local_zone
-from monzen.config import Config, Sources
+from monzen.config import Config
 from monzen.judge.policy import ROOMY
 from monzen.looking import Live, followable
+from monzen.settings import Sources
 from monzen.verbs.common import configuration
 from monzen.verbs.judging import CONFIG, bounds_of, complain
 from monzen.verbs.report import since_of

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from monzen import machine
-from monzen.config import LENGTH, UNITS, ConfigError
+from monzen.config import ConfigError
 from monzen.gate.target import GateError
 from monzen.gatehouse import opened, who
 from monzen.keeper import Keeper
 from monzen.ledger import Entry, LedgerError
 from monzen.mode import Mode, read_mode, write_mode
+from monzen.notation import LENGTH, UNITS
 from monzen.panic import open_all, open_kernel
 from monzen.services import GATE, RUN, start, stop_gate
 from monzen.show.stored import ARMED, CHANGES, PANIC, PAUSED, WATCH

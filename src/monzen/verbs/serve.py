@@ -18,8 +18,9 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from monzen.arguments import local_zone
-from monzen.config import ConfigError, GateConfig
+from monzen.config import ConfigError
 from monzen.metrics.address import answered
+from monzen.settings import GateConfig
 from monzen.show.text import safe
 from monzen.show.words import _
 from monzen.verbs.common import EXIT_USE, Adder, configuration, guarded, say
@@ -162,9 +163,9 @@ def _load() -> None:
 
     for name in LOADED:
         importlib.import_module(name)
-    from monzen.config import Sources
     from monzen.judge import Policy
     from monzen.looking import Live
+    from monzen.settings import Sources
     from monzen.show.words import speak
     from monzen.web.app import LANGUAGES, Site
     from monzen.web.looker import LiveLooker

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from monzen.arguments import local_zone, moment
-from monzen.config import Config, Sources, prefix_of
+from monzen.config import Config
+from monzen.notation import prefix_of
+from monzen.settings import Sources
 from monzen.show.speech import columns
 from monzen.show.text import as_json
 from monzen.show.words import _

@@ -13,8 +13,9 @@ import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from monzen.config import HOST, LENGTH, GateConfig, prefix_of
+from monzen.notation import HOST, LENGTH, prefix_of
 from monzen.services import command as program
+from monzen.settings import GateConfig
 from monzen.show.text import network
 from monzen.show.words import N_, speak
 
