@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from monzen.judge.client import Client, Sentence
@@ -15,13 +15,14 @@ from monzen.show.alarms import alarming, noticed
 from monzen.show.alarms import spared as those_spared
 from monzen.show.command import as_root
 from monzen.show.deeds import deeds
-from monzen.show.page import Moment, Page, Table, Text
+from monzen.show.inputs import nothing, told_nothing, were_read
+from monzen.show.page import Page, Table, Text
+from monzen.show.pieces import Pieces
 from monzen.show.reading import Reading
 from monzen.show.reasons import reason, spared_as
 from monzen.show.reasons import spared as why_spared
 from monzen.show.report import account, commands, standing, users
-from monzen.show.speech import page
-from monzen.show.text import client_name, in_zone, masked, network, port, safe, stamp
+from monzen.show.text import client_name, network, port, safe
 from monzen.show.words import _, ngettext
 from monzen.show.wrap import glued
 
@@ -36,14 +37,6 @@ def ufw_sleeps() -> str:
     return _("ufw is not active here, so its rules turn nobody away yet. To turn it on safely: sudo monzen gate enable")
 
 
-def nothing(inputs: Sequence[str], command: str) -> str:
-    """What is said where there was not one line. `inputs`: named or found, made harmless; `command`: one that names some."""
-    if inputs:
-        return _("There was nothing to read in {inputs}.").format(inputs=", ".join(inputs[:3]))
-    said = _("There was nothing to read: no mail.log, auth.log or ufw.log in /var/log, and no journal.")
-    return said + " " + _("Name the logs: {command}").format(command=command)
-
-
 def policies(rows: Iterable[Mapping[str, Any]]) -> Table:
     """What each policy would have done, side by side."""
     table = Table(compared.headings(), set(range(1, 1 + len(compared.COUNTED))))
@@ -52,16 +45,15 @@ def policies(rows: Iterable[Mapping[str, Any]]) -> Table:
     return table
 
 
-class Terminal:
+class Terminal(Pieces):
     """Prints a reading to a console. `names`: user names are shown; `top`: rows of each table."""
 
     def __init__(
         self, zone: dt.tzinfo, *, names: bool = False, top: int = 10, console: Page | None = None, sleeps: bool = False
     ) -> None:
-        self.zone, self.names, self.top = zone, names, top
+        super().__init__(zone, names=names, top=top, console=console)
         self.ufw_sleeps = sleeps  # ufw is there and not active
         self.standing: list[tuple[Sentence, float]] = []
-        self.console = console or page()
 
     def print(self, reading: Reading) -> None:
         """Everything."""
@@ -85,55 +77,10 @@ class Terminal:
         self._commands(judge)
         self._unread(reading)
 
-    # ---- pieces
-
-    def _title(self, text: str) -> None:
-        self.console.print()
-        self.console.print(Text(text, style="bold"))
-
-    def _more(self, left: int) -> None:
-        if left > 0:
-            self.console.print(
-                Text("  " + ngettext("and {n} more (--top shows more)", "and {n} more (--top shows more)", left), style="dim")
-            )
-
-    def _table(self, *columns: str, right: Iterable[int] = ()) -> Table:
-        return Table(columns, set(right))
-
-    def _show(self, table: Table) -> None:
-        self.console.print(table)
-
-    def _item(self, text: str, style: str) -> None:
-        """A sentence of a list: where it is longer than a line, the rest stands further in."""
-        self.console.item(text, style)
-
-    def _when(self, time: float) -> str:
-        return stamp(time, self.zone)
-
-    def _moment(self, time: float) -> Moment:
-        """The same in a table, shorter where that is narrow."""
-        return Moment(time, self.zone)
-
-    def _line(self, line: bytes) -> None:
-        self.console.cut("    " + safe(line if self.names else masked(line)), "dim")
+    # ---- the sections
 
     def _read(self, reading: Reading) -> None:
-        judge = reading.judge
-        inputs = ", ".join(safe(i.path, 80) for i in reading.inputs[:3]) or "-"
-        if len(reading.inputs) > 3:
-            inputs += " " + ngettext("and {n} more", "and {n} more", len(reading.inputs) - 3)
-        lines = ngettext("{n} line", "{n} lines", reading.lines)
-        if judge.first is not None and judge.last is not None:
-            text = _("Read {lines} ({inputs}), from {first} to {last} {zone}.").format(
-                lines=lines,
-                inputs=inputs,
-                first=stamp(judge.first, self.zone),
-                last=stamp(judge.last, self.zone),
-                zone=in_zone(judge.last, self.zone).tzname() or "",
-            )
-        else:
-            text = _("Read {lines} ({inputs}).").format(lines=lines, inputs=inputs)
-        self.console.print(Text(text))
+        self.console.print(Text(were_read(reading, self.zone)))
         if reading.interrupted:
             self.console.print(Text(_("Interrupted: this is what was found so far."), style="yellow"))
 
@@ -386,46 +333,8 @@ class Terminal:
         self.console.offer(_("monzen does, and asks first:"), as_root("--apply", without=("--dry-run",)), "dim")
 
     def _unread(self, reading: Reading) -> None:
-        silent = max(reading.lines - reading.understood - reading.suspects - reading.undated, 0)
-        twice, too_long, clamped, forgotten = reading.twice, reading.too_long, reading.clamped, reading.judge.forgotten
-        said = [
-            ngettext("{n} line says nothing for or against a client.", "{n} lines say nothing for or against a client.", silent)
-        ]
-        if twice:
-            said.append(
-                ngettext(
-                    "{n} line stood in two inputs and was counted once.",
-                    "{n} lines stood in two inputs and were counted once.",
-                    twice,
-                )
-            )
-        if reading.twins:
-            same = ngettext(
-                "{n} file holds the same as another and was not read twice:",
-                "{n} files hold the same as others and were not read twice:",
-                len(reading.twins),
-            )
-            said.append(same + " " + ", ".join(safe(path, 80) for path in reading.twins[:3]))
-        if too_long:
-            said.append(ngettext("{n} line was too long to be read.", "{n} lines were too long to be read.", too_long))
-        if clamped:
-            said.append(
-                ngettext(
-                    "{n} stamp lay in the future and was not believed.",
-                    "{n} stamps lay in the future and were not believed.",
-                    clamped,
-                )
-            )
-        if forgotten:
-            said.append(
-                ngettext(
-                    "{n} client or denial was forgotten to keep memory bounded.",
-                    "{n} clients or denials were forgotten to keep memory bounded.",
-                    forgotten,
-                )
-            )
         self.console.print()
-        for sentence in said:
+        for sentence in told_nothing(reading):
             self.console.print(Text(sentence, style="dim"))
         if reading.suspects:
             doubts = ngettext(
@@ -441,8 +350,3 @@ class Terminal:
                 reading.undated,
             )
             self._samples(undated, reading.undated_samples)
-
-    def _samples(self, said: str, samples: list[bytes]) -> None:
-        self.console.print(Text(said, style="yellow"))
-        for sample in samples[: min(self.top, 5)]:
-            self._line(sample)

@@ -204,7 +204,7 @@ def show(facts: dict[str, Any], zone: dt.tzinfo, html: str | None) -> None:
     from monzen.show.html.words import headline, period
 
     if not facts["lines"]:
-        from monzen.show.terminal import nothing
+        from monzen.show.inputs import nothing
 
         say(nothing(facts["inputs"], "monzen report FILE"), "bold")
     else:
