@@ -26,7 +26,7 @@ from monzen.survey.asking import processes
 from monzen.survey.finding import MARKS
 from monzen.survey.rights import unreadable
 from monzen.verbs.common import CONFIG, EXIT_NO, Adder, configuration, gate_options, say
-from monzen.verbs.gate import status
+from monzen.verbs.firewall import status
 from monzen.verbs.status import asked, problems, reader
 
 

@@ -43,7 +43,8 @@ from monzen.verbs.common import (
     say,
     table,
 )
-from monzen.verbs.gate import awaited, held, lost
+from monzen.verbs.firewall import held
+from monzen.verbs.gate import awaited, lost
 from monzen.watched import would_be_denied
 
 DAY: Final = 86_400.0
