@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 from typing import Final
 
-from monzen.gate.nftables import Knock, Nftables
+from monzen.gate.nftables import Nftables
+from monzen.gate.table import Knock
 from monzen.gate.target import GateError
 from monzen.ledger import Entry, Knocked, Ledger
 

@@ -10,7 +10,7 @@ import time
 from typing import Any, Final
 
 from monzen.arguments import count, progress_bar
-from monzen.gate.nftables import Knock
+from monzen.gate.table import Knock
 from monzen.gate.target import PROTOCOLS, GateError
 from monzen.keeper import Keeper
 from monzen.knocks import covering
