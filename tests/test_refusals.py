@@ -84,8 +84,8 @@ def test_no_message_says_root_without_the_command():
 def alone(*arguments):
     """monzen on a machine where nothing is set up: its folders are covered, and nothing of them is left behind."""
     code = (
-        "import sys, monzen.gatehouse as g, monzen.verbs.common as c, monzen.verbs.listing as l, monzen.verbs.status as s\n"
-        "g.LEDGER = l.LEDGER = s.LEDGER = 'nowhere/ledger.db'; s.CONFIG = c.CONFIG = '/nowhere/monzen.toml'; s.STATE = 'nowhere/run'\n"
+        "import sys, monzen.gatehouse as g, monzen.verbs.common as c, monzen.verbs.halves as h, monzen.verbs.listing as l, monzen.verbs.status as s\n"
+        "g.LEDGER = l.LEDGER = s.LEDGER = 'nowhere/ledger.db'; s.CONFIG = c.CONFIG = '/nowhere/monzen.toml'; s.STATE = h.STATE = 'nowhere/run'\n"
         "from monzen.cli import main; sys.exit(main(sys.argv[1:]))"
     )
     return subprocess.run(

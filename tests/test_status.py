@@ -12,7 +12,9 @@ import pytest
 from monzen import services
 from monzen.mode import Mode
 from monzen.show.words import speak
-from monzen.verbs.status import as_values, headline, problems, reader, show
+from monzen.verbs.halves import reader
+from monzen.verbs.status import as_values, headline, show
+from monzen.verbs.troubles import problems
 
 NOW = time.time()
 SOURCE = {"path": "/var/log/mail.log", "caught_up": True, "last": NOW - 5, "lines": 10, "late": 0.0, "error": ""}

@@ -79,7 +79,7 @@ def test_every_kind_that_is_written_has_a_topic():
     written = set(ALARMS) | {"breach", "leak"}
     for path in (ROOT / "src/monzen").rglob("*.py"):
         written |= set(re.findall(r'\.alarm\("([a-z-]+)"', path.read_text()))
-    status = (ROOT / "src/monzen/verbs/status.py").read_text()
+    status = (ROOT / "src/monzen/verbs/troubles.py").read_text()
     written |= set(re.findall(r'yield \(?\s*"([a-z-]+)",', status))
     assert {"mode", "full", "gate", "ledger", "no-gate", "no-run", "silent", "formats", "outage"} <= written
     assert [kind for kind in written if topic_of(kind) == "other"] == []

@@ -25,7 +25,7 @@ TOPICS: Final = {
     "test": N_("this is a test"),
 }
 # By the kind of an alarm in the ledger (show/alarms.py, guard/talk.py, gatehouse.py, upkeep.py, verbs/mode.py), or of what is
-# wrong (verbs/status.py). An empty topic waits for the digest: nothing about it is urgent.
+# wrong (verbs/troubles.py). An empty topic waits for the digest: nothing about it is urgent.
 _OF: Final = {
     **dict.fromkeys(("breach", "login-before", "late-login"), "account"),
     **dict.fromkeys(("outage", "silent-outage"), "outage"),

@@ -27,7 +27,8 @@ from monzen.survey.finding import MARKS
 from monzen.survey.rights import unreadable
 from monzen.verbs.common import CONFIG, EXIT_NO, Adder, configuration, gate_options, say
 from monzen.verbs.firewall import status
-from monzen.verbs.status import asked, problems, reader
+from monzen.verbs.halves import asked, reader
+from monzen.verbs.troubles import problems
 
 
 def add(verb: Adder) -> None:

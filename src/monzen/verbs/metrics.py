@@ -21,7 +21,7 @@ from monzen.mode import read_mode
 from monzen.show.text import safe
 from monzen.show.words import _
 from monzen.verbs.common import CONFIG, EXIT_USE, Adder, complain, configuration, guarded
-from monzen.verbs.status import STALE, asked, reader
+from monzen.verbs.halves import STALE, asked, reader
 
 FRESH: Final = 1.0  # seconds for which what was looked up is good: many clients cost no more than one
 PATIENCE: Final = 1.0  # seconds to wait for the gate: others wait meanwhile

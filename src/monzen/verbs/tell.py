@@ -20,7 +20,9 @@ from monzen.show.words import _, ngettext, speak, speak_also
 from monzen.tell.message import Message, Row, TellError, as_values, host_name, lined
 from monzen.tell.topics import TOPICS, topic_of
 from monzen.verbs.common import EXIT_NO, EXIT_USE, Adder, complain, configuration, gate_options, guarded, local_zone, say
-from monzen.verbs.status import asked, headline, of_ledger, reader, troubles
+from monzen.verbs.halves import asked, reader
+from monzen.verbs.status import headline, of_ledger
+from monzen.verbs.troubles import troubles
 
 if TYPE_CHECKING:
     from monzen.tell.digest import Digest
