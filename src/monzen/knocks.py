@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 from typing import Final
 
 from monzen.gate.nftables import Nftables
@@ -11,6 +12,7 @@ from monzen.gate.target import GateError
 from monzen.ledger import Entry, Knocked, Ledger
 
 CAP: Final = 4  # packets can be forged: knocks prolong a denial to so many sentences after its last attempt, no further
+ByBits = dict[tuple[int, int], dict[tuple[bytes, int], Entry]]  # octets, bits; network, port (0: each)
 
 
 def count(nft: Nftables, ledger: Ledger, now: float) -> None:
@@ -25,9 +27,7 @@ def count(nft: Nftables, ledger: Ledger, now: float) -> None:
         return  # of a table that is not whole nothing can be counted; it is made anew
     if not knocks:
         return
-    by_bits: dict[tuple[int, int], dict[tuple[bytes, int], Entry]] = {}
-    for e in ledger.active(now):
-        by_bits.setdefault((len(e.network), e.bits), {})[(e.network, e.port)] = e
+    by_bits = sorted_by_bits(ledger.active(now))
     counted: list[Knocked] = []
     longer: list[tuple[int, float]] = []
     for knock in knocks:
@@ -42,7 +42,15 @@ def count(nft: Nftables, ledger: Ledger, now: float) -> None:
     ledger.prolong(longer)
 
 
-def covering(knock: Knock, by_bits: dict[tuple[int, int], dict[tuple[bytes, int], Entry]]) -> Entry | None:
+def sorted_by_bits(entries: Iterable[Entry]) -> ByBits:
+    """Denials by what `covering` asks for."""
+    by_bits: ByBits = {}
+    for e in entries:
+        by_bits.setdefault((len(e.network), e.bits), {})[(e.network, e.port)] = e
+    return by_bits
+
+
+def covering(knock: Knock, by_bits: ByBits) -> Entry | None:
     """The denial that dropped a packet: the narrowest that its source is in."""
     octets = len(knock.source)
     value = int.from_bytes(knock.source, "big")

@@ -9,7 +9,7 @@ from monzen.gate.look import chains, drops_incoming, ufw_settings
 from monzen.gate.target import PROTOCOLS, GateError, Held, Target
 from monzen.gatehouse import LOOKED_AT, target_of
 from monzen.keeper import Keeper
-from monzen.knocks import covering
+from monzen.knocks import covering, sorted_by_bits
 from monzen.ledger import Entry
 from monzen.mode import Mode
 from monzen.show.stored import CHANGES
@@ -121,9 +121,7 @@ def held(keeper: Keeper, entries: list[Entry], mode: Mode, now: float) -> tuple[
 
 def _fresh(keeper: Keeper, entries: list[Entry]) -> dict[int, list[int]]:
     """Packets and bytes that the kernel counted since the ledger was told last, by number of the denial."""
-    by_bits: dict[tuple[int, int], dict[tuple[bytes, int], Entry]] = {}
-    for e in entries:
-        by_bits.setdefault((len(e.network), e.bits), {})[(e.network, e.port)] = e
+    by_bits = sorted_by_bits(entries)
     found: dict[int, list[int]] = {}
     for knock in keeper.nft.knocks():
         entry = covering(knock, by_bits)
