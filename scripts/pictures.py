@@ -104,10 +104,13 @@ async def screened(language: str) -> Text:
     text = Text()
     try:
         async with app.run_test(size=SCREEN) as pilot:
-            while app.sight is None or app.sight.reading:
+            whole = await asyncio.to_thread(seer.settle)
+            for _wait in range(1000):  # all that the sample says, which on a busy machine is not seen at once
+                if app.sight == whole:
+                    break
                 await pilot.pause(0.05)
             await pilot.press("home")
-            await pilot.pause(0.5)
+            await pilot.pause()
             for strip in app.screen._compositor.render_strips():  # as Textual takes its own
                 for segment in strip:
                     text.append(segment.text, segment.style)
@@ -122,6 +125,7 @@ async def screened(language: str) -> Text:
 def drawn(words: Text, title: str, width: int, theme: TerminalTheme) -> str:
     """What stands on a terminal as an SVG."""
     options: dict[str, Any] = {"force_terminal": True, "highlight": False, "color_system": "truecolor"}
+    options["_environ"] = {"TERM": "xterm-256color"}  # not that of whoever runs this: a dumb one has other columns (rich 15)
     console = Console(record=True, width=width, file=io.StringIO(), **options)
     console.print(words, end="", no_wrap=True)
     svg = console.export_svg(title=title, theme=theme, unique_id="monzen")

@@ -4,14 +4,19 @@ import hashlib
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-# pytest-xdist says how wide its terminal is: what monzen prints would fit that, and not be as in a pipe
-for name in ("COLUMNS", "LINES"):
-    os.environ.pop(name, None)
+# What the machine of whoever runs the tests says of languages, times and terminals is no part of them: each says what it needs.
+# pytest-xdist even says how wide its terminal is; what monzen prints would fit that, and not be as in a pipe.
+for name in list(os.environ):
+    if name.startswith(("LC_", "SSH_", "SUDO_")) or name in ("LANGUAGE", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "NOTIFY_SOCKET", "WATCHDOG_USEC"):
+        del os.environ[name]
+os.environ.update(LANG="C.UTF-8", TZ="UTC")
+time.tzset()
 
 SOURCE = Path(__file__).parent.parent / "src"
 
