@@ -266,7 +266,7 @@ def test_ctrl_c_ends_with_what_was_found():
     child.send_signal(signal.SIGINT)
     out, err = child.stdout.read(), child.stderr.read()
     child.stdin.close()
-    assert child.wait(10) == 130
+    assert child.wait(60) == 130
     assert err == b""
     assert json.loads(out)["attempts"] == 8
     child.stdout.close()

@@ -18,8 +18,8 @@ from tests.ledger.made import DAY, NOW, A, B, C, everything, fill, order
 ROOT = Path(__file__).parent.parent.parent
 
 
-def killed(task, delay):
-    """Whatever `task` wrote into the pipe until it was killed."""
+def killed(task, delay, after=0):
+    """Whatever `task` wrote into the pipe until it was killed: so many seconds after it had said so many things."""
     out, into = os.pipe()
     child = os.fork()
     if not child:
@@ -28,11 +28,12 @@ def killed(task, delay):
         finally:
             os._exit(0)
     os.close(into)
-    time.sleep(delay)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
     with open(out, encoding="ascii") as file:
-        return file.read().split("\n")[:-1]
+        said = "".join(file.readline() for _ in range(after))
+        time.sleep(delay)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return (said + file.read()).split("\n")[:-1]
 
 
 def net(n):
@@ -150,7 +151,7 @@ def test_only_a_killed_process_leaves_a_file_to_be_looked_through(tmp_path):
         ledger.impose([order()], NOW)
         assert not abandoned(path)
     assert not abandoned(path)
-    killed(changes(path, 1), 0.05)
+    killed(changes(path, 1), 0.0, after=3)  # one change is made
     assert abandoned(path)
     with Ledger.open(path) as ledger:
         assert not abandoned(path)

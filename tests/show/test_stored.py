@@ -76,10 +76,10 @@ def test_what_is_none_of_these_stands_as_it_is():
 
 
 def test_hostile_text_takes_no_time():
-    began = time.perf_counter()
+    began = time.process_time()
     for piece in (" guessed, then logged in as ", "; ", "1,", " of one network, ", " within ", ", none of which succeeded"):
         retold((piece * 500)[:400])
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_every_place_of_a_sentence_is_known():

@@ -77,7 +77,7 @@ def answered(*asked):
     """What a Broker says to each."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        ours.settimeout(10)
+        ours.settimeout(60)
         serving = threading.Thread(target=Idle(theirs, None).run, daemon=True)
         serving.start()
         found = []
@@ -85,7 +85,7 @@ def answered(*asked):
             send(ours, one)
             found.append(receive(ours))
         ours.shutdown(socket.SHUT_RDWR)
-        serving.join(10)
+        serving.join(60)
     return found
 
 
