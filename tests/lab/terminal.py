@@ -55,7 +55,7 @@ class Terminal:
         self.raw = b""
         os.write(self.main, keys.encode())
 
-    def until(self, holds, seconds=20.0):
+    def until(self, holds, seconds=60.0):
         """Wait for words on it, or for anything else."""
         end = time.monotonic() + seconds
         while True:
@@ -65,7 +65,7 @@ class Terminal:
             assert time.monotonic() < end, f"not within {seconds} s: {holds!r}\n{self.text[-4000:]}"
             assert self.process.poll() is None or not isinstance(holds, str), self.text[-4000:]
 
-    def ended(self, seconds=10.0):
+    def ended(self, seconds=60.0):
         """Its exit status."""
         end = time.monotonic() + seconds
         while self.process.poll() is None:

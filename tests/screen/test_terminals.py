@@ -69,7 +69,7 @@ def test_without_keys(log, start, tmp_path, how):
     assert ("monzen[watch]" in screen.text) == (how == "old")
     with log.open("a") as file:
         file.write(lines((60, failed("office", "198.51.100.9"))))
-    screen.until("198.51.100.9", 5)
+    screen.until("198.51.100.9")
     screen.process.send_signal(signal.SIGINT)
     assert screen.ended() == 0
 
@@ -113,4 +113,4 @@ def test_it_ends_with_its_terminal(log, start, how):
     screen.until("203.0.113.7")
     os.close(screen.main)
     screen.main = os.open("/dev/null", os.O_RDWR)
-    assert screen.process.wait(30) != 0
+    assert screen.process.wait(60) != 0
