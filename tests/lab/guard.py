@@ -48,10 +48,10 @@ class Guard:
                 run(["chown", "-R", f"{self.user}:", str(folder)])
             before = self.said(half).count("ready ")
             self.processes[half] = spawn("srv", command, stdout=self.logs[half], stderr=subprocess.STDOUT)
-            until(lambda half=half, before=before: self.said(half).count("ready ") > before or self.ended(half), 20, what=f"{half} is ready")
+            until(lambda half=half, before=before: self.said(half).count("ready ") > before or self.ended(half), what=f"{half} is ready")
             assert not self.ended(half), self.said(half)
         if not halves:
-            until(lambda: "gate mode=" in self.said("run"), 10, what="run reached the gate")
+            until(lambda: "gate mode=" in self.said("run"), what="run reached the gate")
         return self
 
     def ended(self, half):
@@ -61,7 +61,7 @@ class Guard:
         for half in halves or ("run", "serve"):
             if half in self.processes:
                 self.processes[half].send_signal(number)
-                self.processes.pop(half).wait(20)
+                self.processes.pop(half).wait(60)
 
     def kill(self, *halves):
         self.stop(*halves, number=signal.SIGKILL)
@@ -86,7 +86,7 @@ class Guard:
     def __exit__(self, kind, *_):
         for half in list(self.processes):
             self.processes[half].kill()
-            self.processes.pop(half).wait(20)
+            self.processes.pop(half).wait(60)
         if kind is not None:
             for half in self.logs:
                 print(f"---- {half}\n{self.said(half)[-6000:]}")

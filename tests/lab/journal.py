@@ -29,7 +29,7 @@ class Journald:
         socket_path = Path("/run/systemd/journal/socket")
         socket_path.unlink(missing_ok=True)
         self.process = subprocess.Popen(["/lib/systemd/systemd-journald"], stdin=subprocess.DEVNULL)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not self._answers():
             assert time.monotonic() < until, "journald does not start"
             time.sleep(0.02)

@@ -13,6 +13,7 @@ HERE = Path(__file__).parent
 CHECKOUT = HERE.parent.parent
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 SECRETS = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "SUDO_USER", "SUDO_UID", "SUDO_GID", "SUDO_COMMAND")
+SLOWEST = 5  # times as long as on an idle machine a test may take before it is taken for one that hangs
 COVERED = ("/etc/", "/var/", "/run/", "/dev/")
 RUNS = """
 import faulthandler, importlib, sys
@@ -34,7 +35,10 @@ except BaseException as problem:
 
 
 def live(needs=(), seconds=120, net=True):
-    """The function runs in namespaces of its own, in a Python process of its own; without root, or what it `needs`, it is skipped."""
+    """The function runs in namespaces of its own, in a Python process of its own; without root, or what it `needs`, it is skipped.
+
+    `seconds`: more than it takes on an idle machine; one that waits for `SLOWEST` times as long is ended, and says where it stood.
+    """
 
     def decorate(function):
         @functools.wraps(function)
@@ -42,9 +46,9 @@ def live(needs=(), seconds=120, net=True):
         def test():
             skip_unless(needs)
             script = RUNS.format(
-                seconds=seconds, path=[str(CHECKOUT), str(CHECKOUT / "src")], net=net, module=function.__module__, name=function.__name__
+                seconds=SLOWEST * seconds, path=[str(CHECKOUT), str(CHECKOUT / "src")], net=net, module=function.__module__, name=function.__name__
             )
-            done = in_sandbox([sys.executable, "-c", script], seconds + 30)
+            done = in_sandbox([sys.executable, "-c", script], SLOWEST * seconds + 30)
             if done.returncode == 77:
                 pytest.skip(done.stdout.rpartition("SKIPPED: ")[2].strip())
             if done.returncode != 0:

@@ -27,5 +27,5 @@ def logged_in():
 def login(place, source, user="root", to=SRV4, meanwhile=lambda: None):
     """A session that lasts as long as its process; back when sshd shows it. `meanwhile` is done again and again until then."""
     client = spawn(place, ["ssh", "-N", "-b", source, "-i", KEY, *QUIET, f"{user}@{to}"])
-    until(lambda: source in logged_in() or meanwhile(), 60, what=f"{user} is logged in from {source}")
+    until(lambda: source in logged_in() or meanwhile(), what=f"{user} is logged in from {source}")
     return client

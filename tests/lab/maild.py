@@ -151,9 +151,9 @@ def start():
     ns("srv", "postfix check", check=False)  # makes its spool, where Dovecot has a socket
     spawn("srv", ["dovecot", "-F", "-c", "/etc/dovecot/lab.conf"])
     # an smtpd that finds none ends at once, and master(8) starts no other for a minute (service_throttle_time)
-    until(lambda: os.path.exists("/var/spool/postfix/private/auth"), 30, what="Dovecot's socket for Postfix")
+    until(lambda: os.path.exists("/var/spool/postfix/private/auth"), what="Dovecot's socket for Postfix")
     ns("srv", "postfix start", check=False)
     run("ssh-keygen -q -N '' -t ed25519 -f /etc/ssh/lab_key")
     spawn("srv", ["/usr/sbin/sshd", "-D", "-h", "/etc/ssh/lab_key", "-o", "UsePAM=no", "-o", "PermitRootLogin=no", "-o", "MaxStartups=100"])
     for port in PORTS:
-        until(lambda port=port: probe("good", port) == "open", 30, f"port {port}")
+        until(lambda port=port: probe("good", port) == "open", what=f"port {port}")

@@ -158,6 +158,15 @@ def probe(name: str, port: int, source: str = "", **options: Any) -> str:
     return answer.word
 
 
+def knock(name: str, port: int, source: str) -> None:
+    """One SYN to the server and no more: nobody waits for an answer, so the kernel has no time to send a second."""
+    six = ":" in source
+    with inside(name), socket.socket(socket.AF_INET6 if six else socket.AF_INET) as sock:
+        sock.bind((source, 0))
+        sock.setblocking(False)
+        sock.connect_ex((SRV6 if six else SRV4, port))
+
+
 def probes(calls: Iterable[tuple[Any, ...]], **options: Any) -> list[str]:
     """Many probes at once: what stays silent costs its timeout only once."""
     calls = list(calls)
@@ -165,8 +174,8 @@ def probes(calls: Iterable[tuple[Any, ...]], **options: Any) -> list[str]:
         return list(pool.map(lambda call: probe(*call, **options), calls))
 
 
-def until(check: Callable[[], Any], seconds: float = 20.0, what: str = "") -> Any:
-    """Ask again and again until `check` says something true, and return that; a busy machine gets `seconds`."""
+def until(check: Callable[[], Any], seconds: float = 60.0, what: str = "") -> Any:
+    """Ask again and again until `check` says something true, and return that; `seconds` are for a machine that is busy with others."""
     end = time.monotonic() + seconds
     while not (answer := check()):
         if time.monotonic() > end:

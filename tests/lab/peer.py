@@ -9,6 +9,7 @@ import time
 from ipaddress import ip_network
 
 from monzen.guard import wire
+from monzen.guard.serve import SILENT
 
 PATH = "/run/monzen/gate.sock"
 
@@ -32,7 +33,7 @@ def user(name):
 class Peer:
     """One connection, as user monzen unless somebody else is named."""
 
-    def __init__(self, name="monzen", greet=True, buffer=0, timeout=20.0):
+    def __init__(self, name="monzen", greet=True, buffer=0, timeout=60.0):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.settimeout(timeout)
         if buffer:
@@ -80,7 +81,8 @@ class Peer:
         return [answer[0] for at in range(0, len(rows), 100) for answer in self.ask("orders", rows[at : at + 100])]
 
     def closed(self, message):
-        """Whether the gate hangs up on this."""
+        """Whether the gate hangs up on this, and not only on who says nothing (guard/serve.py, SILENT)."""
+        self.socket.settimeout(min(SILENT - 5.0, self.socket.gettimeout()))
         try:
             self.say(message)
             while True:

@@ -32,7 +32,7 @@ def test_what_a_guard_lacks_is_said():
     logs()
     with Guard(SOURCES) as guard:
         guard.start()
-        until(lambda: told("status", status=None)["run"]["lines"] == 2, 20, what="both are read, and status says so soon")
+        until(lambda: told("status", status=None)["run"]["lines"] == 2, what="both are read, and status says so soon")
         assert told("status")["problems"] == []
         assert next(f["state"] for f in told("check", status=None)["findings"] if f["about"] == "guard") == "good"
         # ---- a log that was there is gone
@@ -40,7 +40,7 @@ def test_what_a_guard_lacks_is_said():
         until(lambda: any(str(MAIL) in said for said in told("status", status=None)["problems"]), 100, what="its absence is said")
         assert any(str(MAIL) in said for said in faults())
         logs(MAIL)
-        until(lambda: not any(str(MAIL) in said for said in told("status", status=None)["problems"]), 30, what="it is back")
+        until(lambda: not any(str(MAIL) in said for said in told("status", status=None)["problems"]), what="it is back")
         problems = told("status", status=None)["problems"]
         assert problems == [], problems
         # ---- a log that the reader may not read, though root may

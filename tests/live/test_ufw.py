@@ -214,7 +214,7 @@ def test_it_does_not_cover_what_is_established():
     open_one.socket.sendall(b"still here\r\n")
     assert "ESTABLISHED" in ns("srv", "iptables -S ufw-before-input").stdout
     with inside("srv"):
-        until(lambda: "203.0.113.7" not in unacknowledged(), 5, "the packet was taken")
+        until(lambda: "203.0.113.7" not in unacknowledged(), what="the packet was taken")
     open_one.socket.close()
 
 
