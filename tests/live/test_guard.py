@@ -2,6 +2,7 @@
 
 import contextlib
 import imaplib
+import json
 import os
 import shutil
 import smtplib
@@ -80,18 +81,25 @@ def fresh_gang(net):
     at_once([(f"198.51.100.{net + host}", f"{name}{net}@example.net") for host, name in ((7, "anna"), (8, "office"), (9, "root"))])
 
 
+def all_said():
+    """What is in the logs is read, and the gate has heard of it: `run` says so, some seconds from now."""
+    from_now = time.time() + 1.0  # it reads a line at once
+    file = Path("/var/lib/monzen-run/status.json")
+    until(lambda: (said := json.loads(file.read_text()))["at"] > from_now and said["waiting"] == 0, what="nobody waits to be denied")
+
+
 @live(needs=(*NEEDS, "ufw", "iptables", "ssh"), seconds=400)
 def test_all_day_and_through_every_accident():
-    Smtp.patience = 8
     start()
     ns("srv", "ufw allow 22/tcp; ufw allow proto tcp to any port 25,587,143,993,110; ufw --force enable")
     customers = Customers()
     customers.start()
     admin = connect("admin", 22).socket
     with Guard(SOURCES).start() as guard:
+        begun = time.monotonic()
         assert not guess_smtp("good", "192.0.2.50", ALICE, "mistyped", 587)
+        Smtp.patience = max(8, 4 * (time.monotonic() - begun))  # of who is turned away in the middle of it
         assert guess_smtp("good", "192.0.2.50", ALICE, USERS[ALICE], 587)
-        begun = time.time()
         names = iter(range(1000))
         with contextlib.suppress(*CUT):
             for _round in range(6):  # the first user's gang: .83, .52 and .20 take turns, a guess every few seconds
@@ -100,14 +108,14 @@ def test_all_day_and_through_every_accident():
                     time.sleep(0.3)
                 guess_imap("atk", GANG[0], "root", "x")
                 guess_ssh("atk", GANG[1], "admin")
-        until(lambda: NETWORK in denied(), 60, what="the gang's /24 is denied")
-        assert time.time() - begun < 60, "in its first minute"
+        until(lambda: NETWORK in denied(), what="the gang's /24 is denied")
+        assert next(row["attempts"] for row in told("list")["denied"] if row["target"] == NETWORK) <= 6, "before each of them guessed a third time"
         for port in (25, 587, 143, 22):
             assert silent(*GANG, "203.0.113.200", port=port)
-        until(lambda: NETWORK in ns("srv", "ufw status").stdout, 10, what="ufw shows it")
+        until(lambda: NETWORK in ns("srv", "ufw status").stdout, what="ufw shows it")
         for names in (("admin", "sales", "backup"), ("info", "scan", "hostmaster")):
             at_once([(source, f"{name}@example.net") for source, name in zip(GANG6, names, strict=True)])
-        until(lambda: "2001:db8:bad:7::/64" in denied(), 60, what="the gang's /64 is denied")
+        until(lambda: "2001:db8:bad:7::/64" in denied(), what="the gang's /64 is denied")
         assert not [target for target in denied() if target.startswith(("192.0.2.", "2001:db8:600d", "2001:db8:ad"))]
         assert guess_smtp("good", "192.0.2.50", ALICE, USERS[ALICE], 587)
         print("denied", denied())
@@ -119,13 +127,13 @@ def test_all_day_and_through_every_accident():
         shutil.chown("/var/log/mail.log", "root", "adm")
         os.kill(int(Path("/run/rsyslogd.lab.pid").read_text()), 1)
         fresh_gang(130)
-        until(lambda: any(t.startswith("198.51.100.13") for t in denied()), 30, what="after the rotation")
+        until(lambda: any(t.startswith("198.51.100.13") for t in denied()), what="after the rotation")
 
         # -- somebody reloads ufw, or flushes everything: restored within seconds
         ns("srv", "ufw reload")
         assert silent(GANG[0])
         ns("srv", "nft flush ruleset")
-        until(lambda: NETWORK in denied(), 5, what="restored after nft flush ruleset")
+        until(lambda: NETWORK in denied(), seconds=30, what="restored after nft flush ruleset, before the look of each minute")
         assert silent(GANG[0])
         assert "repair" in guard.said("serve")
         ns("srv", "ufw --force enable")  # the flush took its chains away, which are not ours to mend
@@ -135,7 +143,8 @@ def test_all_day_and_through_every_accident():
         assert silent(GANG[0], port=143)
         fresh_gang(140)
         guard.start("serve", "run")
-        until(lambda: any(t.startswith("198.51.100.14") for t in denied()), 30, what="what came while they were dead")
+        until(lambda: any(t.startswith("198.51.100.14") for t in denied()), what="what came while they were dead")
+        all_said()
         before = len(told("list")["denied"])
         guard.kill("run")
         guard.start("run")
@@ -158,7 +167,7 @@ def test_all_day_and_through_every_accident():
             time.sleep(3)
             assert not guard.ended("run")
             assert not guard.ended("serve")
-        until(lambda: any(t.startswith("198.51.100.15") for t in denied()), 40, what="after the disk was full")
+        until(lambda: any(t.startswith("198.51.100.15") for t in denied()), what="after the disk was full")
 
         # -- the network notices nothing of all that
         customers.stopped.set()
@@ -195,13 +204,14 @@ def test_watch_only_denies_nobody_and_armed_denies_what_still_lasts():
         with LOG.open("ab") as file:
             for number in range(5):
                 synthetic(file, f"203.0.113.{number + 7}", 100 + number)
-        until(lambda: told("status")["would_deny"] >= 3, 20, what="seen")
+        until(lambda: told("status")["would_deny"] >= 3, what="seen")
         assert denied() == []
         from monzen.mode import Mode, write_mode
 
         write_mode(Mode("armed", None, time.time(), "lab"))
-        until(lambda: NETWORK in denied(), 10, what="armed: what lasts is denied")
+        until(lambda: NETWORK in denied(), what="armed: what lasts is denied")
         assert guard.said("serve").count("would-drop") >= 3
+        all_said()
         before = guard.said("serve").count("would-drop")
         guard.kill("run")
         guard.start("run")
@@ -236,16 +246,15 @@ def test_the_clock_jumps_ahead_and_back():
     month = 30 * 86400
     with Guard('files = ["/var/log/mail.log"]\njournal = false', environment=fake).start() as guard:
         guess("203.0.113.7", 0)
-        until(lambda: "203.0.113.7" in denied(), 20, what="before")
+        until(lambda: "203.0.113.7" in denied(), what="before")
         clock.write_text("+30d\n")
         time.sleep(1)
         guess("203.0.114.8", month)
-        until(lambda: "203.0.114.8" in denied(), 20, what="while it is ahead")
+        until(lambda: "203.0.114.8" in denied(), what="while it is ahead")
         clock.write_text("+0\n")
-        time.sleep(3)
-        assert "the clock went back" in guard.said("run")
+        until(lambda: "the clock went back" in guard.said("run"), what="it is known that the clock went back")
         guess("203.0.115.9", 0)
-        until(lambda: "203.0.115.9" in denied(), 20, what="when it is right again")
+        until(lambda: "203.0.115.9" in denied(), what="when it is right again")
         guard.stop("serve")
         guard.start("serve")  # looks at once at what would be looked at within a minute
         rows = told("list")["denied"]

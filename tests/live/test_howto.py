@@ -44,7 +44,7 @@ def answered(words):
 def answers(port):
     """Whether a page is there, if only for who has its token."""
     with inside("srv"):
-        line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             line.request("GET", "/")
             return line.getresponse().status < 500
@@ -58,9 +58,9 @@ def stays(words, port, folder):
     """What is wrong with a command that goes on until it is ended."""
     process = spawn("srv", [sys.executable, "-u", "-m", "monzen", *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        until(lambda: answers(port) or process.poll() is not None, 30, what=f"monzen {' '.join(words)} answers")
+        until(lambda: answers(port) or process.poll() is not None, what=f"monzen {' '.join(words)} answers")
         process.terminate()
-        said = process.communicate(timeout=20)[0]
+        said = process.communicate(timeout=60)[0]
         return None if process.returncode == 0 and "Traceback" not in said else f"ended with {process.returncode}: {said[-600:]}"
     finally:
         process.kill()
@@ -144,9 +144,9 @@ def test_lines_of_containers_come_through_rsyslog_as_the_how_tos_say():
         until(lambda: os.path.exists("/dev/log"), what="rsyslog")
         for tag, line in zip(tags, CONTAINER, strict=True):
             run(["logger", "--socket-errors=on", "-t", tag, "--id=77", line])
-        until(lambda log=log: os.path.exists(log) and len(Path(log).read_text().splitlines()) == 2, 20, what=f"{log} has the lines")
+        until(lambda log=log: os.path.exists(log) and len(Path(log).read_text().splitlines()) == 2, what=f"{log} has the lines")
         rsyslog.terminate()
-        rsyslog.wait(20)
+        rsyslog.wait(60)
         Path("/dev/log").unlink(missing_ok=True)
         assert Path(log).read_text().splitlines() == list(CONTAINER)
         assert run(["stat", "-c", "%G %a", log]).stdout == "adm 640\n"
@@ -155,19 +155,27 @@ def test_lines_of_containers_come_through_rsyslog_as_the_how_tos_say():
 
 
 def offers_auth(port):
-    """Whether Postfix offers AUTH to a stranger at this port, once the connection is encrypted."""
-    with inside("good"), smtplib.SMTP(SRV4, port, timeout=20) as client:
-        client.starttls()
-        client.ehlo()
-        return client.has_extn("auth")
+    """Whether Postfix offers AUTH to a stranger at this port, once the connection is encrypted; None where it ends while somebody asks.
 
-
-def offers_none(port):
-    """Whether it answers, and offers none; what was there before may still end while somebody asks."""
+    What stood there before a `postfix reload` may: who asks again is answered by the new one.
+    """
     try:
-        return not offers_auth(port)
+        with inside("good"), smtplib.SMTP(SRV4, port, timeout=60) as client:
+            client.starttls()
+            client.ehlo()
+            return client.has_extn("auth")
     except smtplib.SMTPServerDisconnected:
-        return False
+        return None
+
+
+def offers(port):
+    """Waits until AUTH is offered there."""
+    until(lambda: offers_auth(port), what=f"AUTH at port {port}")
+
+
+def offers_none(port, what):
+    """Waits until it answers there, and offers none."""
+    until(lambda: offers_auth(port) is False, what=what)
 
 
 @live(needs=(*maild.NEEDS, "postconf"), seconds=240)
@@ -187,11 +195,11 @@ def test_what_the_layers_tell_to_do_to_postfix_does_it_and_can_be_undone():
     def undo_of(part):
         return re.findall(r"`(sudo post(?:conf|fix) [^`]*)`", part.partition("Undo: ")[2].partition(". ")[0])
 
-    assert offers_auth(25)
+    offers(25)
     before = ns("srv", "postconf -n; postconf -M; postconf -P").stdout
     type_them(lines_of(steps["1"]))
-    until(lambda: not offers_auth(25), 20, what="no AUTH at port 25")
-    assert offers_auth(587), "users still can"
+    offers_none(25, "no AUTH at port 25")
+    offers(587)  # users still can
     first = ns("srv", "postconf -n; postconf -M; postconf -P").stdout
     type_them(lines_of(steps["2"]))
     assert ns("srv", "postconf -h smtpd_tls_auth_only").stdout == "yes\n"
@@ -200,14 +208,14 @@ def test_what_the_layers_tell_to_do_to_postfix_does_it_and_can_be_undone():
     assert re.search("(?:reject|defer)_unauth_destination", ns("srv", "postconf smtpd_relay_restrictions").stdout)
     there, _undo, back = steps["8"].partition("Undo, in this order:")
     type_them(lines_of(there))
-    until(lambda: offers_none(25), 30, what="postscreen answers, without AUTH")
-    assert "postfix/postscreen" in Path("/var/log/mail.log").read_text()
-    assert offers_auth(587)
+    offers_none(25, "postscreen answers, without AUTH")
+    until(lambda: "postfix/postscreen" in Path("/var/log/mail.log").read_text(), what="the log names it")
+    offers(587)
     assert lines_of(back)
     type_them(lines_of(back))
-    until(lambda: offers_none(25), 30, what="smtpd answers again, without AUTH")
+    offers_none(25, "smtpd answers again, without AUTH")
     assert ns("srv", "postconf -n; postconf -M; postconf -P").stdout == first
     assert undo_of(steps["1"])
     type_them(undo_of(steps["1"]))
-    until(lambda: offers_auth(25), 20, what="as it was")
+    offers(25)  # as it was
     assert ns("srv", "postconf -n; postconf -M; postconf -P").stdout == before

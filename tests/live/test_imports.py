@@ -1,5 +1,6 @@
 """`monzen import`: whom another tool denied is denied, through the shield, once."""
 
+import datetime as dt
 import os
 import sqlite3
 import sys
@@ -68,7 +69,7 @@ def test_lists_and_how_long():
     rows = {row["target"]: row for row in told("list")["denied"]}
     assert set(rows) == {"203.0.113.0/24", "2001:db8:bad::/48"}
     assert {row["note"] for row in rows.values()} == {"a list; drop.txt"}
-    until = time.mktime(time.strptime(rows["203.0.113.0/24"]["until"][:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone
+    until = dt.datetime.fromisoformat(rows["203.0.113.0/24"]["until"]).timestamp()
     assert 7000 < until - time.time() <= 7201
     told("import", "/etc/drop.txt", "--yes", "--keep")
     rows = {row["target"]: row for row in told("list")["denied"]}

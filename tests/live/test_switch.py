@@ -109,7 +109,7 @@ def test_confirmed_from_a_new_connection_it_stays_and_can_be_undone():
     assert "--datestart" not in ns("srv", "iptables -S; ip6tables -S").stdout
     assert not run("ps -eo args | grep '[m]onzen gate'", check=False).stdout, "the watcher has ended"
     spawn("srv", ["python3", "-m", "http.server", "8081"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(0.5)
+    until(lambda: probe("srv", 8081, to="127.0.0.1") == "open", what="a server behind no rule")
     assert seen(*DOORS, ("good", 8081)) == ["open", "open", "open", "open", "silence"]
     assert "was turned on by monzen already" in enable(session, "--default", "allow", "--yes", status=2)
     assert told("gate", "status")["ufw"]["active"] is True

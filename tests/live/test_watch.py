@@ -61,7 +61,7 @@ def test_the_keys_change_the_kernel():
         until(lambda: is_denied("203.0.113.8"), what="the network is denied")
         # released by its row in the list of denials, where the newest stands first
         screen.until(lambda: {r["target"] for r in told("list")["denied"]} >= {"203.0.113.0/24"})
-        time.sleep(1)
+        screen.until(f"{len(told('list')['denied'])} denied")
         screen.press("\t")
         screen.press("r")
         screen.until("Release 203.0.113.0/24")
