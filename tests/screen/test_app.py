@@ -33,6 +33,7 @@ from monzen.screen.seer import Seer
 from monzen.settings import Sources
 from monzen.show.words import speak
 from tests.browser import hostile
+from tests.kernel import spare_inotify
 from tests.stopwatch import Stopwatch
 from tests.test_looking import failed, lines
 
@@ -164,6 +165,7 @@ def test_every_size_in_both_languages(tmp_path, language, size, what):
 
 
 def test_a_line_shows_within_half_a_second(tmp_path):
+    spare_inotify()
     log = written(tmp_path, (0, failed("info", "203.0.113.7")))
 
     async def work(hand):

@@ -11,7 +11,13 @@ import pytest
 
 from monzen.sources.follow import Follower
 from monzen.sources.watch import Watch
+from tests.kernel import spare_inotify
 from tests.sources.following import NOW, Log
+
+
+@pytest.fixture(autouse=True)
+def _spare() -> None:
+    spare_inotify()
 
 
 @pytest.fixture
