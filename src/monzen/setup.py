@@ -133,7 +133,9 @@ def write_configuration(root: str, new: str, *, force: bool = False) -> str | No
     path = os.path.join(root, CONFIG)
     kept = None
     try:
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        if not os.path.isdir(os.path.dirname(path)):
+            os.makedirs(os.path.dirname(path))
+            os.chmod(os.path.dirname(path), 0o755)  # whatever umask root has: `run` reads it, which is not root
         if os.path.lexists(path):
             if not force:
                 return None
@@ -338,6 +340,7 @@ def _units(root: str, run: Run, program: str, folder: Path) -> Iterator[Step]:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
+                path.chmod(0o644)
             except OSError as error:
                 raise _unwritable(str(path), error) from None
         run(["systemd-tmpfiles", "--create", os.path.join(root, "etc/tmpfiles.d/monzen.conf")])

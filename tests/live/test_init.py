@@ -12,6 +12,7 @@ from pathlib import Path
 
 from monzen.mode import read_mode
 from tests.lab import live, maild
+from tests.lab.guard import Guard
 from tests.lab.net import inside, ns, run, spawn, until
 from tests.lab.server import monzen, told
 
@@ -126,6 +127,25 @@ def test_both_halves_start_as_init_says():
         run(["setpriv", "--reuid=monzen", "--regid=monzen", "--init-groups", "head", "-c1", path])
     serve.terminate()
     assert serve.wait(60) == 0
+
+
+@live(needs=("nft", "ss", "setpriv", "useradd"), seconds=90)
+def test_whatever_umask_root_has():
+    """Hardened machines have 077: `run`, which is not root, reads what init wrote, and reaches the gate."""
+    log = Path("/var/log/mail.log")
+    log.write_text(time.strftime("%Y-%m-%dT%H:%M:%S+00:00 mail postfix/smtpd[7]: connect from unknown[203.0.113.7]\n", time.gmtime()))
+    run(["chown", "root:adm", str(log)])
+    log.chmod(0o640)
+    os.umask(0o077)
+    monzen("init", "--yes", status=None, **SESSION)
+    assert run(["setpriv", "--reuid=monzen", "--regid=monzen", "--init-groups", "cat", str(CONFIG)]).stdout == CONFIG.read_text()
+    run("rm -r /run/monzen")  # as it is when the machine has started
+    monzen("deny", "203.0.113.7")
+    kept = CONFIG.read_text()
+    guard = Guard("", mode=None)
+    CONFIG.write_text(kept)
+    with guard.start():
+        assert run(["stat", "-c", "%U:%G %a", "/run/monzen/gate.sock"]).stdout == "root:monzen 660\n"
 
 
 @live(needs=NEEDS, seconds=240)

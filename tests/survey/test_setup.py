@@ -1,5 +1,6 @@
 """What `monzen init` would do and does, below a tree of its own."""
 
+import os
 import subprocess
 import tomllib
 from pathlib import Path
@@ -90,6 +91,14 @@ def test_a_guard_that_does_not_start_says_where_it_says_why(tree, units):
         steps(tree, run=refuses, units=units)["start"].do()
 
 
+@pytest.fixture(params=[0o022, 0o077], ids=oct)
+def umask(request):
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask")
 def test_everything_is_made_once(tree, units):
     (tree / "run/systemd/system").mkdir(parents=True)
     (tree / "usr/sbin").mkdir(parents=True)
@@ -102,7 +111,7 @@ def test_everything_is_made_once(tree, units):
     assert not (tree / "etc/monzen").exists()
     do(first)
     assert tomllib.loads((tree / "etc/monzen/monzen.toml").read_text())["shield"]["allow"] == ["192.0.2.130", "2001:db8::1"]
-    assert (tree / "etc/monzen/monzen.toml").stat().st_mode & 0o777 == 0o644
+    assert [(tree / name).stat().st_mode & 0o777 for name in ("etc/monzen", "etc/monzen/monzen.toml", "etc/systemd/system/monzen.service")] == [0o755, 0o644, 0o644]
     assert (tree / "etc/systemd/system/monzen-gate.service").read_text() == GATE.replace("/usr/bin", "/opt/monzen/bin")
     assert (tree / "etc/systemd/system/monzen-tell.service").read_text() == "ExecStart=/opt/monzen/bin/monzen x\n"
     assert (tree / "etc/systemd/system/monzen-tell.timer").is_file()

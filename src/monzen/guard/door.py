@@ -37,6 +37,9 @@ class Door:
                     "{path} may be written by others, so no socket is made there. Mend it: chown root {path}; chmod go-w {path}"
                 )
                 raise GateError(said.format(path=folder))
+            if not self._admits(found):  # made by another verb, with a umask that lets nobody in
+                os.chown(folder, -1, self.group)
+                os.chmod(folder, 0o750)
             with contextlib.suppress(FileNotFoundError):
                 if stat.S_ISSOCK(os.lstat(self.path).st_mode) and self._answered():
                     raise GateError(_("another monzen gate serve is at work: it answers at {path}").format(path=self.path))
@@ -84,6 +87,10 @@ class Door:
     def intact(self) -> bool:
         """Whether who connects at the path comes to us."""
         return self._listener is not None and self._at_path() == self._bound
+
+    def _admits(self, found: os.stat_result) -> bool:
+        """Whether our group may go through this folder."""
+        return bool(self.group < 0 or found.st_mode & 0o001 or (found.st_gid == self.group and found.st_mode & 0o010))
 
     def _at_path(self) -> tuple[int, int] | None:
         try:
