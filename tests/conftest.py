@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# What the machine of whoever runs the tests says of languages, times and terminals is no part of them: each says what it needs.
+# What the machine of whoever runs the tests says of languages, times, terminals and new files is no part of them: each says what it needs.
 # pytest-xdist even says how wide its terminal is; what monzen prints would fit that, and not be as in a pipe.
 for name in list(os.environ):
     if name.startswith(("LC_", "SSH_", "SUDO_")) or name in ("LANGUAGE", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "NOTIFY_SOCKET", "WATCHDOG_USEC"):
         del os.environ[name]
 os.environ.update(LANG="C.UTF-8", TZ="UTC")
 time.tzset()
+os.umask(0o022)
 
 SOURCE = Path(__file__).parent.parent / "src"
 

@@ -11,6 +11,7 @@
 # are the machine's own: never run apt inside. A DIR below one of the covered folders (a checkout in /var or /dev/shm) stays
 # as it is. Nothing is written where this script lies. Exit: CMD's; 125 where the kernel refuses.
 set -eu
+umask 022 # /var is to be entered by every daemon
 
 keep=
 while [ "${1:-}" = --keep ]; do
