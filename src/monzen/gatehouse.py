@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -38,8 +39,11 @@ UNANSWERED: Final = 300.0  # seconds until a name is asked for again that nobody
 class Gatehouse:
     """What there is of the gate, opened and locked but not changed. Raises GateError and LedgerError with a sentence.
 
+    It only looks until the lock is taken: what is asked for before is read, and nothing is made or written, no file either.
     `root` is the folder that /proc, /run, /var and /etc hang below; `now` tells the time.
     """
+
+    changes = False  # since the lock was taken: from then on the ledger is written
 
     def __init__(self, config: Config, *, root: str = "/", actor: str = "", now: Callable[[], float] = time.time) -> None:
         self.config, self.root, self.now = config, root, now
@@ -49,6 +53,7 @@ class Gatehouse:
         self._ledger: Ledger | None = None
         self.warnings: list[str] = []  # what a person should hear of, though it was done
         self._asked: dict[str, float] = {}  # when each host name was asked for, on the monotonic clock
+        self._answers: dict[str, list[tuple[bytes, int]]] = {}  # of who only looks: they are written down nowhere
 
     def __enter__(self) -> Self:
         return self
@@ -76,11 +81,29 @@ class Gatehouse:
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger, made where there is none; what only the kernel remembers is then written into it."""
+        """The ledger, made where there is none; what only the kernel remembers is then written into it.
+
+        Who only looks reads it; where there is none, that is an empty one in memory, with what the kernel remembers.
+        """
         if self._ledger is None:
             new = not os.path.exists(self.path)
-            self._ledger = Ledger.open(self.path)
-            if new and self.firewall() == "nftables":
+            if self.changes:
+                self._ledger = Ledger.open(self.path)
+                if new and self.firewall() == "nftables":
+                    self._remember()
+            else:
+                self._ledger = self._looked_at()
+        return self._ledger
+
+    def _looked_at(self) -> Ledger:
+        try:
+            return Ledger.open(self.path, readonly=True)
+        except LedgerError as error:
+            if not error.missing:
+                raise
+        self._ledger = Ledger.nothing(self.path)
+        with contextlib.suppress(GateError):  # whoever needs the firewall asks for it, and hears why not
+            if self.firewall() == "nftables":
                 self._remember()
         return self._ledger
 
@@ -115,13 +138,20 @@ class Gatehouse:
                 detail = _(error.strerror or str(error))
                 said = _("cannot lock {path}: {detail}. {remedy}")
                 raise GateError(said.format(path=path, detail=detail, remedy=remedy())) from None
+            if not self.changes:
+                self.changes = True
+                if self._ledger is not None:  # it can only be read
+                    self._ledger.close()
+                    self._ledger = None
+                self._asked, self._answers = {}, {}  # what was not written down is asked again
             yield
 
     def wards(self) -> Wards:
         """Who is never denied, as it is now."""
         new = [name for name in self.config.names if name not in self._asked and not self.ledger.name(name)[0]]
         self._ask(new)
-        allowed = [*self.config.allow, *(p for name in self.config.names for p in self.ledger.name(name)[1])]
+        names = (self._answers.get(name) or self.ledger.name(name)[1] for name in self.config.names)
+        allowed = [*self.config.allow, *(p for prefixes in names for p in prefixes)]
         allowed += [p for a in self.ledger.allowed() for p in a.prefixes]
         return Wards(wards(self.root, allowed, own=self.config.own, private=self.config.private, ssh=self.on_ssh()))
 
@@ -140,6 +170,9 @@ class Gatehouse:
         now = self.now()
         self._asked.update(dict.fromkeys(names, time.monotonic()))
         answers = resolve_apart(tuple(dict.fromkeys(names)))
+        if not self.changes:
+            self._answers |= answers
+            return
         for name in self.config.names:
             if name in answers:
                 self.ledger.name_stands_for(name, answers[name], now)
@@ -179,7 +212,7 @@ class Gatehouse:
             if tuple(target) not in known
         ]
         self._ledger.impose(orders, now, self.actor)
-        if orders:
+        if orders and self.changes:
             self._ledger.alarm("ledger", READ_BACK.format(n=len(orders)), now)
         return len(orders)
 

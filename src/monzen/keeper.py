@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from monzen.gate.target import GateError, Target
@@ -49,7 +50,7 @@ class Keeper(Upkeep):
 
     def deny(self, orders: Sequence[Order], *, keep: bool = False, dry: bool = False) -> list[Outcome]:
         """Turn these away. `keep`: a network also where somebody in it is never denied, who stays reachable. `dry`: only say."""
-        with self.lock():
+        with nullcontext() if dry else self.lock():
             guarded = self.wards()
             now = self.now()
             outcomes = [self._sift(order, guarded, keep, now) for order in orders]
@@ -111,7 +112,7 @@ class Keeper(Upkeep):
         self, numbers: Iterable[int], networks: Iterable[tuple[bytes, int]], *, note: str = "", dry: bool = False
     ) -> list[Entry]:
         """Let in again: denials by their numbers, and all of a network and inside it. Older lines deny none of them again."""
-        with self.lock():
+        with nullcontext() if dry else self.lock():
             now = self.now()
             chosen = {e.number: e for n in numbers if (e := self.ledger.find(n)) is not None and e.ended is None}
             also = list(networks)

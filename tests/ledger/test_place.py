@@ -1,6 +1,7 @@
 """Where a ledger is kept, and who may read it."""
 
 import os
+import signal
 import stat
 import tempfile
 from pathlib import Path
@@ -161,6 +162,44 @@ def test_readonly_cannot_write(tmp_path):
         for change in (lambda: ledger.impose([order()], NOW), lambda: ledger.thin(NOW), lambda: ledger.note("a", "b")):
             with pytest.raises(LedgerError, match=r"it may only be read"):
                 change()
+
+
+@pytest.mark.parametrize("beside", ["nothing", "writer", "killed"])
+def test_readonly_leaves_nothing_beside_the_file(tmp_path, beside):
+    """SQLite's own `mode=ro` leaves an empty log and its index; root's, too, where they could be made."""
+    path = tmp_path / "ledger.db"
+    fill(path, 30)
+    writer = None
+    if beside == "writer":
+        writer = Ledger.open(str(path))
+        writer.impose([order()], NOW)
+    elif beside == "killed":
+        child = os.fork()
+        if child == 0:
+            Ledger.open(str(path)).impose([order()], NOW)
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.waitpid(child, 0)
+
+    def tree():
+        found = {at.name: (at.stat().st_ino, at.stat().st_size, at.stat().st_mtime_ns) for at in tmp_path.iterdir()}
+        # to close these files would take the locks of a writer in this process away
+        return found, {} if writer is not None else {name: (tmp_path / name).read_bytes() for name in found}
+
+    before = tree()
+    assert len(before[0]) == (1 if beside == "nothing" else 3)
+    for _look in range(2):
+        with Ledger.open(str(path), readonly=True) as ledger:
+            assert len(ledger.active(NOW)) == (30 if beside == "nothing" else 31)
+            assert ledger.sound()
+    assert tree() == before
+    if writer is not None:
+        writer.close()
+
+
+def test_nothing_is_an_empty_ledger_and_no_file(tmp_path):
+    with Ledger.nothing(str(tmp_path / "ledger.db")) as ledger:
+        assert (ledger.active(NOW), ledger.allowed(), ledger.releases(), ledger.count()) == ([], [], [], 0)
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---- an ordinary user

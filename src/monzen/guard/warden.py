@@ -44,6 +44,7 @@ class Answer(NamedTuple):
 class Warden(Keeper):
     """The keeper of a process that stays: what is looked up for each command is looked up now and then."""
 
+    changes = True  # from its start on
     _guarded: Wards | None = None
     _guarded_at = float("-inf")
     _guarded_as: tuple[int, frozenset[bytes]] = (0, frozenset())  # what the ledger was then, and who was connected to sshd

@@ -18,6 +18,7 @@ from monzen.show.words import _
 PATIENCE: Final = 10.0  # seconds to wait for another writer
 LOG_MOST: Final = 4 << 20  # bytes that SQLite's log keeps after a large change
 TRIES: Final = 5  # to read a file at a moment when nobody writes it
+NO_INDEX: Final = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 DEAD_MAN: Final = (
     128  # the byte of the -shm file that whoever has the ledger open holds. Source: SQLite 3.40, os_unix.c, UNIX_SHM_DMS
 )
@@ -88,26 +89,57 @@ def writing(path: str) -> sqlite3.Connection:
 
 
 def reading(path: str) -> sqlite3.Connection:
-    """The same to read only: beside a writer as he goes on; who may not write beside the file reads it as it is now."""
-    database = _connect(path, "?mode=ro")
-    try:
+    """The same to read only, and nothing beside the file is made or changed: beside a writer as he goes on, else as it is now.
+
+    Of an older schema it is a copy in memory, brought up to date. Raises LedgerError, OSError, sqlite3.Error.
+    """
+    database, version = _opened(path)
+    if version < VERSION:
         try:
-            version = identify(database, path)
-        except sqlite3.OperationalError as error:
-            # the log's index is not there and cannot be made: no right to, or no room
-            if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL):
-                raise
+            copy = _memory()
+            database.backup(copy)
+        finally:
             database.close()
-            database = _snapshot(path)
-            version = identify(database, path)
-        if version < VERSION:
-            raise LedgerError(
-                _("{path} has an older schema. Bring it up to date, as root: monzen gate apply").format(path=safe(path))
-            )
+        migrate(copy)
+        copy.execute("PRAGMA query_only = ON")
+        return copy
+    return database
+
+
+def nothing() -> sqlite3.Connection:
+    """An empty ledger in memory, for who only reads where there is none."""
+    database = _memory()
+    migrate(database)
+    return database
+
+
+def _opened(path: str) -> tuple[sqlite3.Connection, int]:
+    """The file to read only, and the version of its tables. Raises LedgerError, OSError, sqlite3.Error.
+
+    SQLite's own `mode=ro` makes the log and its index where they are not there, and leaves them (os_unix.c, wal.c of 3.40). So it
+    is asked only where they are, and first without a mark of ours in the index.
+    """
+    for _try in range(TRIES):  # a writer may begin or end between two looks
+        for options in ("?mode=ro&readonly_shm=1", "?mode=ro"):
+            log, index = _size(path + "-wal"), _size(path + "-shm")
+            if log is not None and (index is not None or (log and options == "?mode=ro")):  # without its index: no other way
+                try:
+                    return _identified(_connect(path, options), path)
+                except sqlite3.OperationalError as error:
+                    # the index is not there and cannot be made, or cannot be used without a mark: no right to, or no room
+                    if _code(error) not in NO_INDEX:
+                        raise
+        if (database := _snapshot(path)) is not None:
+            return _identified(database, path)
+    raise LedgerError(_("cannot read {path}: it is being written. Try again in a moment, or run as root").format(path=safe(path)))
+
+
+def _identified(database: sqlite3.Connection, path: str) -> tuple[sqlite3.Connection, int]:
+    try:
+        return database, identify(database, path)
     except BaseException:
         database.close()
         raise
-    return database
 
 
 def identify(database: sqlite3.Connection, path: str) -> int:
@@ -161,22 +193,37 @@ def _connect(path: str, options: str) -> sqlite3.Connection:
     return sqlite3.connect("file:" + quote(os.path.abspath(path)) + options, uri=True, timeout=PATIENCE, isolation_level=None)
 
 
-def _snapshot(path: str) -> sqlite3.Connection:
-    """The whole file in memory, as it was at a moment when nobody wrote it. Raises LedgerError, OSError, sqlite3.Error."""
-    for _try in range(TRIES):
-        before = os.stat(path)
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW)) as file:
-            data = bytearray(file.read())
-        after = os.stat(path)
-        same = (before.st_ino, before.st_size, before.st_mtime_ns) == (after.st_ino, after.st_size, after.st_mtime_ns)
-        if same and not (os.path.exists(path + "-wal") and os.path.getsize(path + "-wal")):
-            if len(data) < 512:
-                raise damaged(path)
-            data[18:20] = b"\1\1"  # no log, or SQLite would look for it. Source: sqlite.org/fileformat2.html, 1.3.3
-            database = sqlite3.connect(":memory:", isolation_level=None)
-            database.deserialize(bytes(data))
-            return database
-    raise LedgerError(_("cannot read {path}: it is being written. Try again in a moment, or run as root").format(path=safe(path)))
+def _memory() -> sqlite3.Connection:
+    return sqlite3.connect(":memory:", isolation_level=None)
+
+
+def _snapshot(path: str) -> sqlite3.Connection | None:
+    """The whole file in memory, as it is while nobody writes it; None where somebody does.
+
+    Raises LedgerError, OSError, sqlite3.Error.
+    """
+    before = os.stat(path)
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW)) as file:
+        data = bytearray(file.read())
+    after = os.stat(path)
+    same = (before.st_ino, before.st_size, before.st_mtime_ns) == (after.st_ino, after.st_size, after.st_mtime_ns)
+    if not same or _size(path + "-wal"):
+        return None
+    if len(data) < 512:
+        raise damaged(path)
+    data[18:20] = b"\1\1"  # no log, or SQLite would look for it. Source: sqlite.org/fileformat2.html, 1.3.3
+    database = _memory()
+    database.deserialize(data)
+    database.execute("PRAGMA query_only = ON")
+    return database
+
+
+def _size(path: str) -> int | None:
+    """In bytes; None where there is no such file. Raises OSError."""
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return None
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -8,11 +8,12 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from monzen.config import Config
 from monzen.keeper import Keeper
-from monzen.ledger import LEDGER, LedgerError
+from monzen.ledger import LEDGER, Ledger, LedgerError
 from monzen.mode import Mode, read_mode
 from monzen.show.command import remedy
 from monzen.show.text import as_json, safe
@@ -106,7 +107,7 @@ def run_tell(options: argparse.Namespace) -> int:
     now = time.time()
     if options.test:
         return _test(options, senders, now)
-    with only_one():
+    with nullcontext() if options.dry_run else only_one():
         a_round = Round(load(), now)
         a_round.look(_wrong(now)[1], dry=options.dry_run)
         if options.dry_run:
@@ -200,9 +201,10 @@ def run_digest(options: argparse.Namespace) -> int:
         mail = compose(to, pages.subject(found, host), lined(text), host=host, now=now, attachments=beside)
         hand_over(mail, to)
         if there:
-            keeper.ledger.note(NOTED, str(now))
-            waited = [a.number for a in found.alarms[: pages.ALARMS] if not topic_of(a.kind)]  # the others go by every way
-            keeper.ledger.told(waited, now)
+            with Ledger.open(keeper.path) as ledger:
+                ledger.note(NOTED, str(now))
+                waited = [a.number for a in found.alarms[: pages.ALARMS] if not topic_of(a.kind)]  # the others go by every way
+                ledger.told(waited, now)
     say(_("sent to {address}").format(address=safe(to)))
     return 0
 
