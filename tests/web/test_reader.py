@@ -1,6 +1,7 @@
 """Who the half without rights is: nobody else, and what it must not reach with that."""
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from monzen.lock import held
 from monzen.web import reader
 from monzen.web.reader import FIRST, LAST, free
 from tests.browser.test_serve import PORT, Served, asked, guess, halves, machine, monzen, session
@@ -46,6 +48,72 @@ def test_it_is_nobody_else(tmp_path, monkeypatch):
 def test_an_account_is_known():
     assert reader._known(os.getuid())
     assert FIRST <= free() <= LAST
+
+
+MANY = 8
+
+
+@live(net=False, seconds=60)
+def test_many_that_start_in_the_same_moment_are_all_somebody_else():
+    """Of a range with exactly as many users as start, each gets one; one more gets none, until one is killed."""
+    reader.FIRST, reader.LAST = FIRST + 100, FIRST + 100 + MANY - 1
+    ready, go = os.pipe()
+    said, say = os.pipe()
+    running = []
+
+    def start():
+        child = os.fork()
+        if child:
+            return child
+        try:
+            os.close(go)
+            os.read(ready, 1)  # until it is closed, for all of them at once
+            try:
+                os.write(say, b"%d\n" % reader.become_reader())
+            except OSError as error:
+                os.write(say, b"%s\n" % errno.errorcode[error.errno].encode())
+            signal.pause()
+        finally:
+            os._exit(1)
+
+    def heard(many):
+        with open(os.dup(said), encoding="ascii") as file:
+            return [file.readline().strip() for _ in range(many)]
+
+    try:
+        running = [start() for _ in range(MANY)]
+        os.close(go)
+        drawn = heard(MANY)
+        assert sorted(drawn) == [str(n) for n in range(reader.FIRST, reader.LAST + 1)], drawn
+        assert {os.stat(f"/proc/{pid}").st_uid for pid in running} == set(range(reader.FIRST, reader.LAST + 1))
+        ready, go = os.pipe()
+        os.close(go)
+        go = os.open(os.devnull, os.O_RDONLY)
+        running.append(start())
+        assert heard(1) == ["EAGAIN"]
+        gone = running.pop(0)
+        uid = os.stat(f"/proc/{gone}").st_uid
+        os.kill(gone, signal.SIGKILL)
+        os.waitpid(gone, 0)
+        running.append(start())
+        assert heard(1) == [str(uid)]
+        # killed while it chooses, it keeps nobody waiting
+        holder = os.fork()
+        if not holder:
+            with held("/run/monzen/reader.lock", 1.0):
+                os.write(say, b"held\n")
+                signal.pause()
+        assert heard(1) == ["held"]
+        running.append(start())
+        os.kill(running[1], signal.SIGKILL)
+        os.waitpid(running.pop(1), 0)
+        os.kill(holder, signal.SIGKILL)
+        os.waitpid(holder, 0)
+        assert heard(1)[0].isdigit()
+        assert os.stat("/run/monzen/reader.lock").st_mode & 0o777 == 0o600
+    finally:
+        for pid in running:
+            os.kill(pid, signal.SIGKILL)
 
 
 REACH = """

@@ -10,9 +10,12 @@ import pwd
 import random
 from typing import Final
 
+from monzen.lock import held
 from monzen.services import GROUPS
 
 FIRST, LAST = 61_184, 65_519  # systemd's range for users that come and go (systemd.exec(5), DynamicUser=; uids-gids.md)
+LOCK: Final = "run/monzen/reader.lock"  # root's alone: nobody else can hold it and keep us waiting
+PATIENCE: Final = 30.0  # seconds; whoever holds it looks through /proc once
 TAKEN: Final = "run/systemd/dynamic-uid"  # a file for each that systemd has given away, where no NSS module tells of them
 
 
@@ -20,13 +23,19 @@ def become_reader() -> int:
     """From here on this process is a user that nobody else is, in the groups that read logs, for good. Which one.
 
     Raises OSError, and is nobody else then: where there is no such user left (EAGAIN), or where a container has none.
-    Two that start in the same moment could choose the same one, with a chance of 1 to 4,336.
+    One at a time: the next one to choose finds this process, and so its user, among those that run.
     """
-    number = free()
-    os.setgroups(groups())
-    os.setresgid(number, number, number)
-    os.setresuid(number, number, number)
-    return number
+    path = os.path.join("/", LOCK)
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    try:
+        with held(path, PATIENCE):
+            number = free()
+            os.setgroups(groups())
+            os.setresgid(number, number, number)
+            os.setresuid(number, number, number)
+            return number
+    except TimeoutError:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
 
 
 def groups() -> list[int]:
