@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -90,6 +91,63 @@ def test_a_snapshot_while_records_come_and_a_second_one_waits(folder):
     assert not store.saving
     rows = store.db.execute("SELECT min(number), max(number) FROM record").fetchone()
     assert rows == (11, 20)
+    store.close()
+    assert known(folder) == ({"upto": 10}, RECORDS[10:20])
+
+
+def ended_within(seconds, pid):
+    """Whether a process that is nobody's child here any more is gone."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.005)
+    return False
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["at work", "stopped"])
+def test_the_child_of_a_killed_one_keeps_the_lock_from_nobody(folder, stopped):
+    """`run` alone is killed while a snapshot is written: the next one starts at once, with all that was written down."""
+    filled(folder)
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            store = Store(folder)
+            store.load()
+
+            def at_work():
+                os.write(writing, b"%d\n" % os.getpid())
+                time.sleep(60)
+                return {"upto": "never"}
+
+            store.save(at_work)
+            signal.pause()
+        finally:
+            os._exit(1)
+    with os.fdopen(reading) as file:
+        child = int(file.readline())
+        if stopped:
+            os.kill(child, signal.SIGSTOP)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(writing)
+        started = time.monotonic()
+        assert known(folder) == ({"upto": 10}, RECORDS[10:20])
+        assert time.monotonic() - started < module.DYING
+        assert ended_within(5, child)
+
+
+def test_a_child_whose_parent_ended_before_it_could_ask_writes_nothing(folder, monkeypatch):
+    filled(folder)
+    store = Store(folder)
+    store.load()
+    monkeypatch.setattr(module.os, "getppid", lambda: 1)
+    store.save(lambda: {"upto": 20})
+    assert store.saved(wait=True) is False
     store.close()
     assert known(folder) == ({"upto": 10}, RECORDS[10:20])
 

@@ -1,9 +1,9 @@
 """What `monzen run` must not forget: a snapshot in a file, and the records since in SQLite.
 
 A record and the positions in it are one transaction. The snapshot is written by a child process, which has the state of the
-moment it was forked, while the parent goes on: so a large memory does not stop the guard. What the snapshot holds is then
-taken out of the records. Killed at any moment, the two give the same mind again; after a power cut, that of a moment ago, with
-the positions of that moment.
+moment it was forked, while the parent goes on: so a large memory does not stop the guard. It ends with its parent. What the
+snapshot holds is then taken out of the records. Killed at any moment, the two give the same mind again; after a power cut, that
+of a moment ago, with the positions of that moment.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
+import signal
 import sqlite3
 import struct
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -24,6 +26,9 @@ MAGIC: Final = b"monzen\x01\n"
 HEAD: Final = struct.Struct("<8sqqI")  # magic, number of the last record in it, bytes, CRC-32
 CHECK: Final = struct.Struct("<I")  # CRC-32 of a record: SQLite does not see a page that changed on the disk
 STEP: Final = 2000  # records deleted in one transaction
+DEATH_SIGNAL: Final = 1  # prctl(2), PR_SET_PDEATHSIG
+DYING: Final = 2.0  # seconds for the child of one that was killed, which ends with it, but not in the midst of an fsync
+TURN: Final = 0.02  # seconds between two looks at the lock
 
 
 class StoreError(Exception):
@@ -45,9 +50,7 @@ class Store:
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
             self._lock = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            import fcntl
-
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._take()
             self.db = self._open()
         except BlockingIOError:
             os.close(self._lock)
@@ -61,6 +64,20 @@ class Store:
         except (sqlite3.Error, UnicodeDecodeError, MemoryError) as error:
             os.close(self._lock)
             raise StoreError(f"{self.path}: {error}") from None
+
+    def _take(self) -> None:
+        """The lock. Raises BlockingIOError where another one holds it."""
+        import fcntl
+
+        end = time.monotonic() + DYING
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(TURN)  # flock waits for ever or not at all
 
     def _open(self) -> sqlite3.Connection:
         """The database; one that is broken is moved aside, since all in it can be read again from the logs."""
@@ -159,12 +176,14 @@ class Store:
         """Begin a snapshot of what `state` gives now. `saved` says when it is done."""
         if self._child is not None:
             return
+        parent = os.getpid()
         child = os.fork()
         if child == 0:
             status = 1
-            with contextlib.suppress(OSError, MemoryError):
-                os.nice(5)
             try:
+                with contextlib.suppress(OSError, MemoryError):
+                    os.nice(5)
+                _end_with(parent)
                 self._write_snapshot(state(), self.number)
                 status = 0
             finally:
@@ -231,3 +250,15 @@ class Store:
         self.wait()
         self.db.close()
         os.close(self._lock)
+
+
+def _end_with(parent: int) -> None:
+    """This process is killed as soon as its parent ends: it holds the lock, and must keep it for as long as it writes.
+
+    Given back while it writes, the lock would let the next `run` make a newer snapshot, which this one would then replace.
+    """
+    import ctypes
+
+    ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before that was asked for
+        os._exit(1)
