@@ -111,6 +111,67 @@ def test_a_wrapper_of_repeated_messages_counts_what_the_journal_said_singly(user
         assert sum(new.attempts for e, stream in order if (new := copies.news(e, stream)) is not None) == 4
 
 
+def orders(file, journal):
+    """Streams 0 and 1 in any order that keeps each by itself."""
+    yield [(e, 0) for e in file] + [(e, 1) for e in journal]
+    yield [(e, 1) for e in journal] + [(e, 0) for e in file]
+    for seed in range(5):
+        rng, left = random.Random(seed), [[(e, 0) for e in file], [(e, 1) for e in journal]]
+        mixed = []
+        while any(left):
+            mixed.append(rng.choice([rows for rows in left if rows]).pop(0))
+        yield mixed
+
+
+def counted(order, copies=None):
+    """Attempts that are new; between any two, it may be saved and restored."""
+    copies, total = copies or Copies(), 0
+    for event, stream in order:
+        new = copies.news(event, stream)
+        total += new.attempts if new is not None else 0
+        copies = Copies.restore(marshal.loads(marshal.dumps(copies.save(), 4)))
+    return total
+
+
+@pytest.mark.parametrize("form", ["traditional", "iso"])
+@pytest.mark.parametrize("says", [b"last message repeated 3 times", b"postfix/smtpd[9]: last message repeated 3 times"])
+def test_the_last_message_repeated_counts_what_the_journal_said_singly(says, form):
+    """syslogd's own words (sysklogd, BSD), which name neither the message nor, often, the program."""
+    message, other = sasl(), sasl(b"other", b"203.0.113.8")
+    said = as_file(b"postfix/smtpd", 9, message, form=form)
+    repeated = said.partition(b" mail ")[0] + b" mail " + says + b"\n"
+    file = read(as_file(b"postfix/smtpd", 7, other, form=form) + said + repeated + as_file(b"postfix/smtpd", 9, other, form=form), AT + 86400)
+    journal = read(b"".join(as_journal(b"postfix/smtpd", *m) for m in [(7, other), *[(9, message)] * 4, (9, other)]), AT + 86400)
+    assert [e.attempts for e in file] == [1, 1, 3, 1]
+    assert sum(e.attempts for e in journal) == 6
+    for order in orders(file, journal):
+        assert counted(order) == 6
+    for upto in range(1, 6):  # the journal is cut short: what the file has beyond it counts
+        for order in orders(file, journal[:upto]):
+            assert counted(order) == 6
+    assert counted([(e, 0) for e in file] + [(e, 1) for e in file]) == 6, "and two files of syslogd"
+
+
+def test_what_a_client_calls_itself_repeats_nothing():
+    """`last message repeated` in a name, also at the end of the line, is a name."""
+    (before,) = read(as_file(b"postfix/smtpd", 9, sasl()), AT + 86400)
+    for name in (b"last message repeated 99 times", b" last message repeated 99 times", b"x]: last message repeated 99 times"):
+        for event in read(as_file(b"postfix/smtpd", 9, sasl(name)), AT + 86400):
+            copies = Copies()
+            assert copies.news(before, 0)
+            assert copies.news(event, 0) == event
+            assert [c & 1023 for c in copies.new.values()] == [1, 1]
+            assert copies.news(event, 1) is None
+
+
+def test_a_state_of_before_is_restored():
+    copies = Copies()
+    (event,) = read(as_file(b"postfix/smtpd", 9, sasl()), AT + 86400)
+    copies.news(event, 0)
+    again = Copies.restore(copies.save()[:4])
+    assert again.news(event, 1) is None
+
+
 def test_another_process_name_or_word_is_another_message():
     lines = [
         as_file(b"postfix/smtpd", 9, sasl()), as_file(b"postfix/smtpd", 10, sasl()), as_file(b"postfix/smtps/smtpd", 9, sasl()),

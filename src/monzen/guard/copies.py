@@ -1,4 +1,4 @@
-"""One message that comes twice: rsyslog wrote it to a file (or to two), journald kept it too. It is one event.
+"""One message that comes twice: syslogd wrote it to a file (or to two), journald kept it too. It is one event.
 
 Two copies have the same program, pid and words, but not the same header: so what is compared is a digest of those. Of each
 message the copies of every stream are counted, and only what exceeds the most so far is new: the third `x` of the journal is no
@@ -11,8 +11,10 @@ import re
 from hashlib import blake2b
 from typing import Any, Final
 
+from monzen.parse.declare import CAP
 from monzen.parse.header import split
 from monzen.parse.line import unwrap
+from monzen.pattern import match
 from monzen.types import Event
 
 WINDOW: Final = 3600.0  # seconds of log time within which the second copy must come
@@ -23,7 +25,10 @@ FULL: Final = (1 << FIELD) - 1
 # rsyslog writes control characters as #ooo, journald as they are (rsyslog.conf(5), EscapeControlCharactersOnReceive)
 CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
 NOISE: Final = bytes(b for b in range(256) if not chr(b).isascii() or not chr(b).isalnum())
+BEGINNING: Final = 400  # bytes: a stamp, a host name and a program
 WRAPPER: Final = 64  # bytes: `message repeated 999999999 times: [ `
+# The whole message of syslogd's, behind the host or `program: `; no line with a client in it looks so.
+LAST: Final = match(rb"(?:\S{1,255} )?last message repeated (\d{1,9}) times?\s*\Z")
 COMPARED: Final = 1500  # bytes of a message: rsyslog cuts at 8 KiB, sshd at 1 KiB
 
 
@@ -47,12 +52,21 @@ def digest(event: Event) -> tuple[bytes, int]:
     return blake2b(program + b" " + message[:COMPARED].translate(None, NOISE), digest_size=8).digest(), times
 
 
+def repeats(event: Event) -> int:
+    """How many messages syslogd's `last message repeated 3 times` stands for (capped, as they are read); 0 for any other line."""
+    line = event[3]
+    if line.find(b" last message repeated ", 0, BEGINNING) < 0 or (m := LAST(split(line).message)) is None:
+        return 0
+    return min(max(int(m[1]), 1), CAP)
+
+
 class Copies:
     """Which events are the first of their kind. Bounded; state is plain values."""
 
     def __init__(self) -> None:
         self.new: dict[bytes, int] = {}
         self.old: dict[bytes, int] = {}
+        self.last: dict[int, tuple[bytes, bytes]] = {}  # of each stream, the head and the digest of the message before
         self.turn = float("-inf")  # when `new` began
         self.dropped = 0
 
@@ -62,7 +76,12 @@ class Copies:
         if event[0] > self.turn + WINDOW or len(new) >= MOST:
             self.old, self.turn = new, event[0]
             new = self.new = {}
-        key, times = digest(event)
+        times = repeats(event)
+        head, key = self.last.get(stream, (b"", b""))
+        if not times or head != event[4]:  # its head is that of the message that it repeats
+            key, once = digest(event)
+            times = times or once
+            self.last[stream] = event[4], key
         counts = new.get(key)
         if counts is None:
             counts = self.old.pop(key, 0)
@@ -86,12 +105,13 @@ class Copies:
 
     def save(self) -> tuple[Any, ...]:
         """All that is remembered."""
-        return self.turn, self.dropped, list(self.new.items()), list(self.old.items())
+        return self.turn, self.dropped, list(self.new.items()), list(self.old.items()), list(self.last.items())
 
     @classmethod
     def restore(cls, state: tuple[Any, ...]) -> Copies:
         """The same again."""
         copies = cls()
-        copies.turn, copies.dropped, new, old = state
+        copies.turn, copies.dropped, new, old, *last = state  # without `last`: written by an earlier monzen
         copies.new, copies.old = dict(new), dict(old)
+        copies.last = dict(last[0]) if last else {}
         return copies
