@@ -174,7 +174,7 @@ def probes(calls: Iterable[tuple[Any, ...]], **options: Any) -> list[str]:
         return list(pool.map(lambda call: probe(*call, **options), calls))
 
 
-def until(check: Callable[[], Any], seconds: float = 60.0, what: str = "") -> Any:
+def until(check: Callable[[], Any], seconds: float = 120.0, what: str = "") -> Any:
     """Ask again and again until `check` says something true, and return that; `seconds` are for a machine that is busy with others."""
     end = time.monotonic() + seconds
     while not (answer := check()):

@@ -55,7 +55,7 @@ class Terminal:
         self.raw = b""
         os.write(self.main, keys.encode())
 
-    def until(self, holds, seconds=60.0):
+    def until(self, holds, seconds=120.0):
         """Wait for words on it, or for anything else."""
         end = time.monotonic() + seconds
         while True:

@@ -58,7 +58,7 @@ class Driven:
     def __init__(self, app, pilot, log):
         self.app, self.pilot, self.log = app, pilot, log
 
-    async def until(self, holds, seconds=60.0):
+    async def until(self, holds, seconds=300.0):
         end = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < end, self.text()
