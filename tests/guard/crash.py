@@ -17,12 +17,14 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 from bench.generate import mail_log
 from bench.writer import Options as LogOptions
 from monzen.config import Config
 from monzen.guard import run as guard_run
+from monzen.guard import streams
 from monzen.guard.mind import Mind
 from monzen.guard.run import Guard
 from monzen.guard.store import Store
@@ -111,10 +113,29 @@ def config_of(folder):
     return Config(policy=POLICY, sources=Sources((str(folder / "mail.log"),), False, 4e8))
 
 
+class Hasty(Guard):
+    """One whose log has a week in some seconds: silence on our clock is none of the log's own, and nothing is let go for it."""
+
+    def _tick(self):
+        pass
+
+
 def guard(folder, *, once=False):
-    guard_run.SMALL = 30_000  # bytes of records: a snapshot every few moments
-    config = config_of(folder)
-    return Guard(config, lambda: config, zone=dt.UTC, state=str(folder / "state"), once=once)
+    """One guard, until it ends."""
+    constants = {
+        (guard_run, "SMALL"): 30_000,  # bytes of records: a snapshot every few moments
+        (guard_run, "ALONE"): 0.0,  # there is no gate, and it would be killed before it had waited for one
+        (streams, "LATE"): float("inf"),  # the log's clock is not ours, and right
+    }
+    before = {(module, name): getattr(module, name) for module, name in constants}
+    try:
+        for (module, name), value in constants.items():
+            setattr(module, name, value)
+        config = config_of(folder)
+        return Hasty(config, lambda: config, zone=dt.UTC, state=str(folder / "state"), once=once).run()
+    finally:
+        for (module, name), value in before.items():
+            setattr(module, name, value)
 
 
 def child(folder):
@@ -124,8 +145,11 @@ def child(folder):
         status = 1
         try:
             logging.disable(logging.CRITICAL)
-            guard(folder).run()
+            guard(folder)
             status = 0
+        except BaseException:
+            traceback.print_exc()
+            raise
         finally:
             os._exit(status)
     return pid
@@ -161,7 +185,12 @@ def run(folder, kills, seed, count, quiet=True):
 
 def known(folder):
     """What the guard knows in the end."""
-    guard(folder, once=True).run()
+    guard(folder, once=True)
+    return remembered(folder)
+
+
+def remembered(folder):
+    """What the last one wrote down."""
     store = Store(str(folder / "state"))
     try:
         state, records = store.load()
@@ -199,9 +228,11 @@ def main():
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="monzen-crash-")))
         kills, rotations = run(folder, options.kills, options.seed, options.lines, quiet=False)
+        before = remembered(folder).events
         live, whole = known(folder), scanned(folder)
         found = differences(live, whole)
-        print(f"{kills} kills, {rotations} rotations, {len(whole.sentences)} verdicts, {whole.events} events: ", end="")
+        print(f"{kills} kills, {rotations} rotations, {len(whole.sentences)} verdicts, {whole.events} events, ", end="")
+        print(f"{before} of them heard by those that were killed: ", end="")
         print("the same" if not found else f"different: {found}")
         if found:
             stack.pop_all()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import time
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -473,6 +476,57 @@ def test_rotated_while_the_folder_is_read(log: Log, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "open", real)
     assert following.got == log.lines
     following.follower.close()
+
+
+@pytest.mark.parametrize("how", ["rename", "compress", "compress-both", "copytruncate", "twice"])
+@pytest.mark.parametrize("call", ["open", "listdir", "stat"])
+def test_rotated_at_any_moment_of_a_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, call: str) -> None:
+    """What it stood in has another name, or is an archive, by the time it is opened: at whichever call into the kernel that happens."""
+
+    def rotate(log: Log) -> None:
+        if how == "copytruncate":
+            log.copytruncate()
+        else:
+            log.rename()
+        if how == "compress-both" and log.rotated(2).suffix != ".gz":
+            log.compress(2)
+        if how.startswith("compress"):
+            log.compress(1)
+        log.write(1)
+        if how == "twice":
+            log.rename()
+            log.write(1)
+
+    real, moment, happened = getattr(os, call), 0, True
+    while happened:
+        happened = False
+        log = Log(tmp_path / str(moment))
+        for number in range(3):
+            log.write(2)
+            if number:
+                log.rename()
+        log.write(2)
+        following = followed(log)
+        log.write(3)  # what was not read yet
+        turns = itertools.count()
+
+        def called(*rest: Any, turns: Iterator[int] = turns, at: int = moment, log: Log = log, **more: Any) -> Any:
+            nonlocal happened
+            if next(turns) == at:
+                happened = True
+                rotate(log)
+            return real(*rest, **more)
+
+        monkeypatch.setattr(os, call, called)
+        following.again()
+        following.drain()
+        monkeypatch.setattr(os, call, real)
+        following.drain()
+        assert (moment, following.got) == (moment, log.lines)
+        assert not following.words
+        following.follower.close()
+        moment += 1
+    assert moment > 5
 
 
 def test_memory_is_flat(log: Log) -> None:

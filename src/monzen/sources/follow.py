@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 from monzen.sources.complaints import Complaints
 from monzen.sources.cursor import DIGEST, Cursor
 from monzen.sources.error import SourceError
 from monzen.sources.growing import CutError, Growing
-from monzen.sources.lineage import Entry, Lineage, key_of
+from monzen.sources.lineage import TRIES, Entry, Lineage, key_of
 from monzen.sources.texts import Text, Texts
 
 VERSION: Final = 1
@@ -161,13 +162,12 @@ class Follower:
         self._texts.done = dict.fromkeys(done[n : n + DIGEST] for n in range(0, len(done), DIGEST))
         cursors = [Cursor(*c) for c in late]
         here = Cursor(*current) if current else None
-        entries = self._lineage.entries([c.path for c in (*cursors, here) if c])
-        old = [e for e in entries if not e.live]
+        others = [c.path for c in (*cursors, here) if c]
         for cursor in cursors:
-            if text := self._texts.find(cursor, old) if cursor.mark else self._texts.empty(cursor, old):
+            if text := self._settled(others, partial(self._rotated, cursor))[0]:
                 self._keep(text)
         if here and here.mark:
-            self._text = self._texts.find(here, entries)
+            self._text, entries = self._settled(others, partial(self._texts.find, here))
             if self._text is None:
                 self._texts.done[here.mark] = None
                 self._complaints.say(SourceError("lost", self.path))
@@ -175,6 +175,21 @@ class Follower:
                     self._text = self._texts.settle(entries[-1], here)
             if self._text:
                 self.behind = self._text.behind()
+
+    def _rotated(self, cursor: Cursor, entries: list[Entry]) -> Text | None:
+        """The text of one that is not the live one any more."""
+        old = [e for e in entries if not e.live]
+        return self._texts.find(cursor, old) if cursor.mark else self._texts.empty(cursor, old)
+
+    def _settled(self, others: Iterable[str], look: Callable[[list[Entry]], Text | None]) -> tuple[Text | None, list[Entry]]:
+        """What `look` finds in the set, and the set; looked at anew where logrotate was at work meanwhile."""
+        for _ in range(TRIES):
+            entries = self._lineage.entries(others)
+            self._texts.moved = False
+            text = look(entries)
+            if text is not None or not self._texts.moved:
+                break
+        return text, entries
 
     # What comes next
 
@@ -206,9 +221,11 @@ class Follower:
         self._complaints.missing(self.path, waiting=text is not None, other=self._lineage.error)
         return False
 
+    def _places(self) -> list[str]:
+        return [text.path for text in (*self._late, *([self._text] if self._text else []))]
+
     def _entries(self) -> list[Entry]:
-        texts = [*self._late, *([self._text] if self._text else [])]
-        return self._lineage.entries([text.path for text in texts])
+        return self._lineage.entries(self._places())
 
     def _next(self, entries: list[Entry], text: Text | None) -> Entry | None:
         """The first that was not read and stands behind all that were, and behind `text`; the live one is the last."""
@@ -239,16 +256,23 @@ class Follower:
 
     def _overtaken(self, text: Text) -> bool:
         """Whether lines were written to a file before this one, of which nothing was read yet, after somebody had looked."""
-        entries = self._entries()
         held = {late.key for late in self._late}
-        for e in entries[self._last(entries) + 1 :]:
-            if e.live or e.key == text.key or (e.mark and e.mark == text.mark):
-                break
-            if e.mark and e.key not in held and e.mark not in self._texts.done and (opened := self._texts.open(e)):
-                text.close()
-                self._text = opened
-                return True
-        return False
+
+        def before(entries: list[Entry]) -> Text | None:
+            for e in entries[self._last(entries) + 1 :]:
+                if e.live or e.key == text.key or (e.mark and e.mark == text.mark):
+                    break
+                new = e.mark and e.key not in held and e.mark not in self._texts.done
+                if new and ((opened := self._texts.open(e)) or self._texts.moved):
+                    return opened
+            return None
+
+        opened, _ = self._settled(self._places(), before)
+        if opened is None:
+            return False
+        text.close()
+        self._text = opened
+        return True
 
     def _was_cut(self, text: Text) -> None:
         """The file no longer holds what was read of it: the rest is in its copy, or lost."""
@@ -256,8 +280,7 @@ class Follower:
             self._drop(text)
             return
         cursor = text.cursor
-        entries = self._entries()
-        rest = self._texts.find(cursor, entries) if cursor.mark else None
+        rest, entries = self._settled(self._places(), partial(self._texts.find, cursor))
         text.close()
         if rest is None:
             if cursor.mark:

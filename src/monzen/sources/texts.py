@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monzen.sources.complaints import Complaints
-from monzen.sources.cursor import Cursor
+from monzen.sources.cursor import Cursor, mark_of
 from monzen.sources.error import SourceError
 from monzen.sources.growing import Growing
 from monzen.sources.lineage import Entry, open_text
@@ -18,10 +18,13 @@ class Texts:
     def __init__(self, path: str, complaints: Complaints) -> None:
         self.path = path
         self.done: dict[bytes, None] = {}
+        self.moved = False  # a file was no longer where, or what, it was seen to be: who asks looks at the set anew
         self._complaints = complaints
 
     def find(self, cursor: Cursor, entries: list[Entry]) -> Text | None:
         """The text that the cursor stands in, whatever its name and form are by now; opened there."""
+        if not cursor.mark:
+            return None
         same = [(e.key[1] == cursor.inode, e.form == "plain", n, e) for n, e in enumerate(entries) if e.mark == cursor.mark]
         kept: Entry | None = None
         for _, _, _, e in sorted(same, reverse=True, key=lambda found: found[:3]):
@@ -39,7 +42,7 @@ class Texts:
             if e.live:
                 kept = e
             text.close()
-        return self.settle(kept, cursor) if kept else None
+        return self.settle(kept, cursor) if kept and not self.moved else None
 
     def empty(self, cursor: Cursor, entries: list[Entry]) -> Text | None:
         """The file that was left when there was nothing in it."""
@@ -59,9 +62,14 @@ class Texts:
         return text
 
     def open(self, entry: Entry) -> Text | None:
-        """The text of an entry, from its beginning; None, with a word, where it cannot be had."""
+        """The text of an entry, from its beginning; None, with a word, where it cannot be had; it may have `moved`."""
         try:
-            return open_text(entry)
+            text = open_text(entry)
+            if isinstance(text, Growing) and entry.mark and mark_of(text.head()) != entry.mark:  # truncated, or written anew
+                text.close()
+                text = None
+            self.moved |= text is None
+            return text
         except OSError as error:
             self._complaints.say(SourceError.refused(entry.path, error))
         except SourceError as error:
