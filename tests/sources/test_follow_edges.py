@@ -529,6 +529,40 @@ def test_rotated_at_any_moment_of_a_start(tmp_path: Path, monkeypatch: pytest.Mo
     assert moment > 5
 
 
+@pytest.mark.parametrize(("seen", "call"), [*((False, c) for c in ("pread", "fstat", "stat", "listdir", "open")), (True, "stat"), (True, "fstat")])
+def test_the_last_lines_of_a_rotated_file_come_before_the_first_of_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: bool, call: str
+) -> None:
+    """A writer that had the old file open wrote to both, one after the other, while we look from one to the other."""
+    real, moment, happened = getattr(os, call), 0, True
+    while happened:
+        happened = False
+        log = Log(tmp_path / str(moment))
+        following = followed(log)
+        log.rename()
+        if seen:  # it holds the old one and reads the new one
+            log.write(2)
+            following.drain()
+        turns = itertools.count()
+
+        def called(*rest: Any, turns: Iterator[int] = turns, at: int = moment, log: Log = log, **more: Any) -> Any:
+            nonlocal happened
+            if next(turns) == at:
+                happened = True
+                log.write(2, to=log.rotated(1))
+                log.write(2)
+            return real(*rest, **more)
+
+        monkeypatch.setattr(os, call, called)
+        following.drain()
+        monkeypatch.setattr(os, call, real)
+        following.drain()
+        assert (moment, following.got) == (moment, log.lines)
+        following.follower.close()
+        moment += 1
+    assert moment > 1
+
+
 def test_memory_is_flat(log: Log) -> None:
     with log.path.open("wb") as file:
         for _ in range(600):

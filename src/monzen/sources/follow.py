@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -89,20 +89,21 @@ class Follower:
     def take(self, most: int = 1 << 18) -> bytes:
         """The next block of whole lines, about `most` bytes, each line with its newline; b"" where there is nothing now."""
         self.caught_up = False
-        for late in self._late[:]:
-            if block := self._read(late, most):
-                late.quiet = self._clock()
-                self._texts.done[late.mark] = None  # it may have been empty when it was left
-                return block
-            if not late.ended:
-                return b""
-            if late in self._late and (late.packed or self._clock() - late.quiet > (QUIET if late.links else GONE)):
-                self._drop(late)
         for _ in range(STEPS):
+            abouts = self._abouts()
+            for late in self._late[:]:
+                if block := self._read(late, most, abouts):
+                    late.quiet = self._clock()
+                    self._texts.done[late.mark] = None  # it may have been empty when it was left
+                    return block
+                if not late.ended:
+                    return b""
+                if late in self._late and (late.packed or self._clock() - late.quiet > (QUIET if late.links else GONE)):
+                    self._drop(late)
             live = key_of(self.path)  # before the end is seen: what is written behind a rotation goes to the next file
             if (text := self._text) is not None:
                 fresh = not text.offset
-                block = self._read(text, most)
+                block = self._read(text, most, abouts)
                 if self._text is not text:
                     continue  # it was cut
                 at_home = text.key == live
@@ -121,10 +122,18 @@ class Follower:
                 return b""
         return b""
 
-    def _read(self, text: Text, most: int) -> bytes:
-        """The next block of one text. What is wrong with it becomes a word."""
+    def _abouts(self) -> dict[tuple[int, int], os.stat_result | None]:
+        """How the files are now, by key, the newest looked at first.
+
+        A writer goes from one to the next: what an older one gets later than that stands behind what these have by now.
+        """
+        texts = [*self._late, *([self._text] if self._text else [])] if self._late else []
+        return {text.key: text.about() for text in reversed(texts)}
+
+    def _read(self, text: Text, most: int, abouts: Mapping[tuple[int, int], os.stat_result | None]) -> bytes:
+        """The next block of one text, no further than it was when it was looked at. What is wrong with it becomes a word."""
         try:
-            block = text.read(most)
+            block = text.read(most, abouts.get(text.key))
         except CutError:
             self._was_cut(text)
             return b""

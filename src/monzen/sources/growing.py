@@ -46,12 +46,17 @@ class Growing:
         """Where reading stands."""
         return Cursor(self.path, self.key[1], self.mark, self.offset, self.tail, self.inside)
 
-    def read(self, most: int) -> bytes:
+    def about(self) -> os.stat_result:
+        """The file as it is now."""
+        return os.fstat(self.fd)
+
+    def read(self, most: int, about: os.stat_result | None = None) -> bytes:
         """The next block of whole lines, about `most` bytes; b"" at the end of what there is (`ended`) or inside a huge line.
 
-        Raises CutError, and OSError where the disk refuses.
+        `about`: how the file was when somebody looked at it; what was written since is left for the next time. Raises CutError,
+        and OSError where the disk refuses.
         """
-        about = os.fstat(self.fd)
+        about = about or self.about()
         seen = (about.st_size, about.st_mtime_ns)
         if seen == self._seen:
             self.links = about.st_nlink
@@ -63,7 +68,7 @@ class Growing:
         for _ in range(ROUNDS):
             tail = len(self.tail)
             want = max(most, LEAST)
-            data = os.pread(self.fd, tail + want, self.offset - tail)
+            data = os.pread(self.fd, min(tail + want, max(0, about.st_size - self.offset + tail)), self.offset - tail)
             if not data.startswith(self.tail):
                 raise CutError
             at_end = len(data) < tail + want

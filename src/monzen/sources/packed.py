@@ -44,7 +44,10 @@ class Packed:
         """Where reading stands."""
         return Cursor(self.path, self.key[1], self.mark, self.offset, self.tail, self.inside)
 
-    def read(self, most: int) -> bytes:
+    def about(self) -> None:
+        """Nothing: it does not change."""
+
+    def read(self, most: int, _about: os.stat_result | None = None) -> bytes:
         """The next block of whole lines, about `most` bytes; b"" at the end."""
         while not self.ended:
             data = self._data
