@@ -40,9 +40,11 @@ def refused(keeper, address=HOME):
 
 
 def test_a_name_of_the_configuration_is_never_denied_and_its_last_good_answer_stands(world):
-    with keeper(world) as k:
+    with keeper(world) as k:  # who only looks asks, too, and writes nothing down
         assert refused(k)
         assert not refused(k, bytes([198, 51, 100, 8]))
+        assert not os.path.exists(k.path)
+        k.deny([Order(bytes([203, 0, 113, 9]), 32)])  # a change does
     world.answers.clear()
     with keeper(world) as k:  # another process, with a name server that is down
         assert refused(k)
