@@ -138,13 +138,19 @@ class Gatehouse:
                 detail = _(error.strerror or str(error))
                 said = _("cannot lock {path}: {detail}. {remedy}")
                 raise GateError(said.format(path=path, detail=detail, remedy=remedy())) from None
-            if not self.changes:
-                self.changes = True
-                if self._ledger is not None:  # it can only be read
-                    self._ledger.close()
-                    self._ledger = None
-                self._asked, self._answers = {}, {}  # what was not written down is asked again
+            self.writes()
             yield
+
+    def writes(self) -> None:
+        """From now on the ledger is written. What was open to be read is closed before: SQLite has one index for a whole process,
+        and only reads with that of a reader."""
+        if self.changes:
+            return
+        self.changes = True
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
+        self._asked, self._answers = {}, {}  # what was not written down is asked again
 
     def wards(self) -> Wards:
         """Who is never denied, as it is now."""

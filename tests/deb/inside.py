@@ -110,7 +110,7 @@ def tried(unit, program):
 
     def said():
         """Its words, once they are in the journal."""
-        lines = run("journalctl", "-u", "tried.service", "-o", "cat", "--no-pager", "_COMM=python3").splitlines()
+        lines = run("journalctl", "-u", "tried.service", "-o", "cat", "--no-pager").splitlines()
         return lines[lines.index(end) - 1] if end in lines else None
 
     return until(said)

@@ -117,10 +117,11 @@ def _opened(path: str) -> tuple[sqlite3.Connection, int]:
     """The file to read only, and the version of its tables. Raises LedgerError, OSError, sqlite3.Error.
 
     SQLite's own `mode=ro` makes the log and its index where they are not there, and leaves them (os_unix.c, wal.c of 3.40). So it
-    is asked only where they are, and first without a mark of ours in the index.
+    is asked only where they are; and without a mark of ours in the index, if nobody else is there to take care of that.
     """
     for _try in range(TRIES):  # a writer may begin or end between two looks
-        for options in ("?mode=ro&readonly_shm=1", "?mode=ro"):
+        ways = ["?mode=ro&readonly_shm=1", "?mode=ro"]
+        for options in ways if abandoned(path) else reversed(ways):
             log, index = _size(path + "-wal"), _size(path + "-shm")
             if log is not None and (index is not None or (log and options == "?mode=ro")):  # without its index: no other way
                 try:

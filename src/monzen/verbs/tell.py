@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from monzen.config import Config
 from monzen.keeper import Keeper
-from monzen.ledger import LEDGER, Ledger, LedgerError
+from monzen.ledger import LEDGER, LedgerError
 from monzen.mode import Mode, read_mode
 from monzen.show.command import remedy
 from monzen.show.text import as_json, safe
@@ -201,10 +201,10 @@ def run_digest(options: argparse.Namespace) -> int:
         mail = compose(to, pages.subject(found, host), lined(text), host=host, now=now, attachments=beside)
         hand_over(mail, to)
         if there:
-            with Ledger.open(keeper.path) as ledger:
-                ledger.note(NOTED, str(now))
-                waited = [a.number for a in found.alarms[: pages.ALARMS] if not topic_of(a.kind)]  # the others go by every way
-                ledger.told(waited, now)
+            keeper.writes()
+            keeper.ledger.note(NOTED, str(now))
+            waited = [a.number for a in found.alarms[: pages.ALARMS] if not topic_of(a.kind)]  # the others go by every way
+            keeper.ledger.told(waited, now)
     say(_("sent to {address}").format(address=safe(to)))
     return 0
 
