@@ -247,3 +247,112 @@ def test_a_log_whose_time_stands_still_holds_up_nobody(others):
     assert mind.stream("a").waiting == []
     if others:
         assert len(mind.stream("b").waiting) == 1
+
+
+# ---- whom the gate shields, and what it refused
+
+
+OWN = "203.0.113.7"
+
+
+def lasting(mind):
+    """Whom the judge takes for denied."""
+    return {s.target for s in mind.judge.sentences if s.until > mind.judge.now}
+
+
+def shield(own=(), private=False):
+    return (SHIELD, tuple((bytes(map(int, address.split("."))), 32) for address in own), (), private)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_whom_the_gate_shields_is_sentenced_no_more_and_who_is_not_is(restarted):
+    """What the judge takes for denied it does not look at again: it must know whom the gate will refuse, also after a start."""
+    mind = Mind()
+    mind.hear(shield(own=[OWN]))
+    if restarted:
+        mind = again(mind, None)
+    mind.hear((EVENTS, [("a", None, True, guesses([(1.0, OWN), (1.0, "198.51.100.7")] * 30, 1_800_000_000.0))]))
+    assert lasting(mind) == {bytes([198, 51, 100, 7])}
+    mind.hear(shield())
+    if restarted:
+        mind = again(mind, None)
+    mind.hear((EVENTS, [("a", None, True, guesses([(1.0, OWN)] * 30, 1_800_000_100.0, 1000))]))
+    assert lasting(mind) == {bytes([198, 51, 100, 7]), bytes([203, 0, 113, 7])}
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_private_addresses_are_sentenced_where_the_gate_may_deny_them(private):
+    mind = Mind()
+    mind.hear(shield(private=private))
+    mind.hear((EVENTS, [("a", None, True, guesses([(1.0, "10.1.2.3")] * 30, 1_800_000_000.0))]))
+    assert bool(lasting(mind)) is private
+
+
+def test_what_the_gate_refused_does_not_last_and_what_comes_next_counts_again():
+    mind = Mind()
+    mind.hear((EVENTS, [("a", None, True, guesses([(1.0, OWN), (1.0, "198.51.100.7")] * 30, 1_800_000_000.0))]))
+    assert len(lasting(mind)) == 2
+    mind.hear((LIFT, bytes([203, 0, 113, 7]), 32))
+    assert lasting(mind) == {bytes([198, 51, 100, 7])}
+    given_before = mind.judge.given
+    mind.hear((EVENTS, [("a", None, True, guesses([(1.0, OWN)] * 30, 1_800_000_100.0, 1000))]))
+    assert [s.target for s in mind.since(given_before)] == [bytes([203, 0, 113, 7])]
+
+
+def test_a_release_is_known_after_a_start_for_lines_that_are_read_later():
+    early = guesses([(1.0, OWN)] * 30, 1_800_000_000.0)
+    mind = Mind()
+    mind.hear((PARDON, [(*NET, early[-1].time + 1.0)]))
+    mind = again(mind, None)
+    mind.hear((EVENTS, [("a", None, True, early)]))
+    assert mind.judge.given == 0
+    mind.hear((EVENTS, [("a", None, True, guesses([(1.0, OWN)] * 30, early[-1].time + 2.0, 1000))]))
+    assert mind.judge.given == 1
+
+
+# ---- which sentences are new
+
+
+def test_since_tells_each_sentence_once():
+    mind, told = Mind(), []
+    for number in range(12):
+        known = mind.judge.given
+        mind.hear((EVENTS, [("a", None, True, guesses([(1.0, f"198.51.{number}.7")] * 30, 1_800_000_000.0 + 100 * number, 100 * number))]))
+        new = mind.since(known)
+        assert [s.number for s in new] == list(range(known, mind.judge.given))
+        told += new
+    assert [s.number for s in told] == list(range(mind.judge.given)) == [s.number for s in mind.since(0)]
+    assert {s.target for s in told} >= {bytes([198, 51, n, 7]) for n in range(12)}
+    assert mind.since(mind.judge.given) == []
+
+
+# ---- copies and times
+
+
+def test_what_stands_in_two_streams_is_heard_once():
+    rows = guesses([(1.0, OWN)] * 3, 1_800_000_000.0)
+    mind = Mind()
+    mind.hear((EVENTS, [("a", None, True, rows), ("b", None, True, rows)]))
+    assert (mind.heard, mind.copies.dropped) == (3, 3)
+    mind = again(mind, None)
+    mind.hear((EVENTS, [("b", None, True, guesses([(1.0, OWN)], 1_800_000_009.0, 99)), ("a", None, True, [])]))
+    assert mind.heard == 4
+
+
+def test_a_stamp_that_runs_backwards_waits_as_its_neighbours_do():
+    """Of one stream the order of its lines stands, whatever their stamps say; and time does not go back."""
+    mind = Mind()
+    first, second, third = (event(at, f"203.0.113.{n}") for n, at in enumerate((2000.0, 1000.0, 3000.0), 7))
+    heard = []
+    mind.beside = heard.extend
+    mind.hear((EVENTS, [("b", None, False, [event(1500.0, "198.51.100.7")])]))
+    mind.hear((EVENTS, [("a", None, True, [first, second])]))
+    assert heard == [], "b may still say something of 1500"
+    mind.hear((EVENTS, [("b", None, False, [event(2500.0, "198.51.100.8")])]))
+    mind.hear((TICK, float("inf")))
+    assert [e.fact.client[-1] for e in heard if e.fact.client[0] == 203] == [7, 8]
+    mind.hear((EVENTS, [("a", None, True, [third]), ("b", None, True, [])]))
+    assert mind.now == third.time
+    for stream in ("a", "b"):
+        mind.hear((EVENTS, [(stream, None, True, [event(2600.0, "203.0.113.7")])]))
+        assert mind.now == third.time, "who is late does not set back the time at which what is held is let go"
