@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,32 @@ def test_a_damaged_file_is_an_error_or_says_the_same(tmp_path_factory, data):
     else:
         assert state == {"upto": 10}
         assert records == RECORDS[10 : 10 + len(records)]
+
+
+@pytest.mark.parametrize("bit", [0, 6])
+def test_a_bit_of_the_snapshot_that_is_another_one_is_known(folder, bit):
+    """Each of them, those of the number of its last record too: records that it has not would be passed over."""
+    filled(folder)
+    path = Path(folder, "snapshot")
+    good = path.read_bytes()
+    for at in range(len(good)):
+        path.write_bytes(good[:at] + bytes([good[at] ^ 1 << bit]) + good[at + 1 :])
+        with pytest.raises(StoreError, match=r"snapshot: broken"):
+            known(folder)
+    path.write_bytes(good)
+    assert known(folder) == ({"upto": 10}, RECORDS[10:20])
+
+
+def test_a_snapshot_of_before_is_read(folder):
+    """Its checksum was that of the text alone."""
+    filled(folder)
+    path = Path(folder, "snapshot")
+    body = path.read_bytes()[module.HEAD.size :]
+    path.write_bytes(module.HEAD.pack(b"monzen\x01\n", 10, len(body), zlib.crc32(body)) + body)
+    assert known(folder) == ({"upto": 10}, RECORDS[10:20])
+    path.write_bytes(module.HEAD.pack(b"monzen\x01\n", 10, len(body), zlib.crc32(body) ^ 1) + body)
+    with pytest.raises(StoreError, match="broken"):
+        known(folder)
 
 
 def test_a_damaged_file_is_closed_before_it_is_put_aside(folder, monkeypatch):

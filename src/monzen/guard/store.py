@@ -22,8 +22,9 @@ from typing import Any, Final
 from monzen.show.words import _
 
 FORMAT: Final = 4  # of marshal: every Python from 3.4 on reads it
-MAGIC: Final = b"monzen\x01\n"
-HEAD: Final = struct.Struct("<8sqqI")  # magic, number of the last record in it, bytes, CRC-32
+MAGIC: Final = b"monzen\x02\n"
+OLD: Final = b"monzen\x01\n"  # whose checksum left out the number
+HEAD: Final = struct.Struct("<8sqqI")  # magic, number of the last record in it, bytes, CRC-32 of number and text
 CHECK: Final = struct.Struct("<I")  # CRC-32 of a record: SQLite does not see a page that changed on the disk
 STEP: Final = 2000  # records deleted in one transaction
 DEATH_SIGNAL: Final = 1  # prctl(2), PR_SET_PDEATHSIG
@@ -127,7 +128,7 @@ class Store:
                 if length != os.fstat(file.fileno()).st_size - HEAD.size:  # a damaged one may be a terabyte
                     raise StoreError(f"{self.snapshot}: broken")
                 body = file.read(length)
-            if magic != MAGIC or len(body) != length or zlib.crc32(body) != check:
+            if len(body) != length or check != {MAGIC: _check(last, body), OLD: zlib.crc32(body)}.get(magic):
                 raise StoreError(f"{self.snapshot}: broken")
             self.size = length
             state = marshal.loads(body)
@@ -205,7 +206,7 @@ class Store:
         new = self.snapshot + ".new"
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with open(descriptor, "wb") as file:
-            file.write(HEAD.pack(MAGIC, number, len(body), zlib.crc32(body)))
+            file.write(HEAD.pack(MAGIC, number, len(body), _check(number, body)))
             file.write(body)
             file.flush()
             os.fsync(descriptor)
@@ -250,6 +251,10 @@ class Store:
         self.wait()
         self.db.close()
         os.close(self._lock)
+
+
+def _check(number: int, body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(number.to_bytes(8, "little", signed=True)))
 
 
 def _end_with(parent: int) -> None:
