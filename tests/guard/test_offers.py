@@ -34,11 +34,6 @@ class Mind:
         return [s for s in self.judge.sentences if s.number >= number]
 
 
-@pytest.fixture(autouse=True)
-def nobody_got_in(monkeypatch):
-    monkeypatch.setattr(module, "got_in", lambda judge, s: False)
-
-
 def targets(rows):
     return [s.target for _key, s, _row in rows]
 
@@ -56,6 +51,80 @@ def test_the_newest_first_and_each_once():
     again = mind.give(7)
     offers.collect(mind)
     assert targets(offers.rows(mind, NOW)) == [again.target]
+
+
+def test_who_is_sentenced_again_is_among_the_newest():
+    mind, offers = Mind(), Offers()
+    first, second = mind.give(1), mind.give(2)
+    offers.collect(mind)
+    longer = mind.give(1, until=NOW + 9000)
+    offers.collect(mind)
+    assert [s for _key, s, _row in offers.rows(mind, NOW)] == [longer, second]
+    assert first.target == longer.target
+
+
+@pytest.mark.parametrize("how", ["hurt", "login"])
+def test_where_a_user_logged_in_since_nobody_is_denied(how):
+    """What the judge meant before it knew of him."""
+    mind, offers = Mind(), Offers()
+    s, other = mind.give(1), mind.give(2)
+    offers.collect(mind)
+    if how == "hurt":
+        s.hurt = frozenset({bytes([203, 0, 113, 2])})
+    else:
+        mind.judge.clients[s.target] = SimpleNamespace(trust=SimpleNamespace(logins=1, last=s.at + 1.0))
+        mind.judge.clients[other.target] = SimpleNamespace(trust=SimpleNamespace(logins=1, last=other.at - 1.0))
+    assert targets(offers.rows(mind, NOW)) == [other.target]
+    assert offers.rows(mind, NOW) == []
+
+
+def test_what_is_over_is_not_sent():
+    mind, offers = Mind(), Offers()
+    over, lasts = mind.give(1, until=NOW), mind.give(2)
+    offers.collect(mind)
+    assert targets(offers.rows(mind, NOW)) == [lasts.target]
+    offers.everything(mind, NOW)
+    assert over.target not in {key[0] for key in offers.pending}
+
+
+def test_what_could_not_be_sent_is_on_offer_as_before_and_what_came_meanwhile_stays():
+    mind, offers = Mind(), Offers()
+    for n in range(5):
+        mind.give(n)
+    offers.collect(mind)
+    rows = offers.rows(mind, NOW)
+    longer = mind.give(2, until=NOW + 9000)
+    offers.collect(mind)
+    offers.back(rows)
+    found = [s for _key, s, _row in offers.rows(mind, NOW)]
+    assert sorted(s.target for s in found) == sorted(targets(rows))
+    assert longer in found
+
+
+def test_an_order_names_the_last_line_it_rests_on():
+    """By which the gate tells who went on after a release from who did not."""
+    mind, offers = Mind(), Offers()
+    s = mind.give(1)
+    s.last_knock = NOW + 77.0
+    offers.collect(mind)
+    ((_key, _s, row),) = offers.rows(mind, NOW)
+    found = wire.order_of(row)
+    assert found.at == NOW + 77.0
+    assert (found.order.until, found.order.sentence) == (s.until, s.length)
+
+
+@pytest.mark.parametrize(("target", "bits", "network"), [
+    ((203, 0, 113), 24, bytes([203, 0, 113, 0])), ((203, 0), 16, bytes([203, 0, 0, 0])), ((203, 0, 112), 20, bytes([203, 0, 112, 0])),
+    (tuple(bytes.fromhex("20010db80bad")), 48, bytes.fromhex("20010db80bad") + bytes(10)), (tuple(bytes.fromhex("20010db8000000ad")), 64, bytes.fromhex("20010db8000000ad") + bytes(8)),
+])  # fmt: skip
+def test_a_network_of_leading_bytes_is_ordered_whole(target, bits, network):
+    mind, offers = Mind(), Offers()
+    s = mind.give(1, target=bytes(target))
+    s.bits = bits
+    offers.collect(mind)
+    ((_key, _s, row),) = offers.rows(mind, NOW)
+    order = wire.order_of(row).order
+    assert (order.network, order.bits) == (network, bits)
 
 
 def test_a_message_fits_whatever_the_lines_are():
@@ -136,12 +205,14 @@ def test_what_is_over_is_forgotten_though_the_gate_is_away():
     assert len(offers.pending) == 49
 
 
-def test_what_grows_is_told_when_it_grew_enough():
+@pytest.mark.parametrize("answer", ["denied", "same"])
+def test_what_grows_is_told_when_it_grew_enough(answer):
+    """`same`: it was denied already, as all that lasts is after a start of `run`."""
     mind, offers = Mind(), Offers()
     s = mind.give(1)
     offers.collect(mind)
     offers.sent(1, offers.rows(mind, NOW))
-    offers.answered(1, [("denied", 1)], mind)
+    offers.answered(1, [(answer, 1)], mind)
     s.until += 300
     offers.lengthen(mind, NOW)
     assert not offers.pending
