@@ -57,8 +57,7 @@ class Talk:
             if not history:
                 self.offers.everything(mind, time.time())
         if was and not self.link.ready:
-            log.warning("gate lost error=%r", self.link.error)
-            self._lost()
+            self._gone()
 
     def send(self, mind: Mind, now: float) -> None:
         """As many orders as the gate takes now, the newest first; then alarms."""
@@ -67,18 +66,25 @@ class Talk:
             rows = self.offers.rows(mind, now)
             if not rows:
                 break
-            number = self.link.send("orders", [row for _key, _s, row in rows])
+            number = self._send("orders", [row for _key, _s, row in rows])
             if number is None:
                 self.offers.back(rows)
                 return
             self.offers.sent(number, rows)
         if self.link.free and self.alarms:
             some, self.alarms = self.alarms[:AT_ONCE], self.alarms[AT_ONCE:]
-            number = self.link.send("alarms", some)
+            number = self._send("alarms", some)
             if number is None:
                 self.alarms = some + self.alarms
             else:
                 self.on_way[number] = some
+
+    def _send(self, what: str, rows: list[list[Any]]) -> int | None:
+        """The number of a message that went out. That there is no gate any more is found here or where it is listened to."""
+        number = self.link.send(what, rows)
+        if number is None and not self.link.ready:
+            self._gone()
+        return number
 
     def look(self, mind: Mind, now: float) -> None:
         """Alarms and break-ins of the judge that are new."""
@@ -99,6 +105,10 @@ class Talk:
         """Another mind: the gate tells again what it knows, and is offered everything again."""
         self.offers = Offers()
         self.link.lose("begun anew")
+        self._lost()
+
+    def _gone(self) -> None:
+        log.warning("gate lost error=%r", self.link.error)
         self._lost()
 
     def _lost(self) -> None:
