@@ -95,6 +95,26 @@ def test_a_day_of_orders_evidence_and_alarms_fills_no_disk(gate, clock, caplog):
     assert len(caplog.messages) < 6_000 + 24 * 3_600
 
 
+def test_of_more_evidence_than_a_minute_may_have_the_orders_count_and_the_lines_are_left_out(gate, clock):
+    peer = peers.Peer(Answers(), 1000, 1)
+    peer.greeted = True
+
+    def attack(first, messages):
+        for number in range(first, first + messages):
+            rows = [row((f"{0x60000000 + number * 100 + n:08x}", 32), at=START + clock.at, until=START + clock.at + 1800, evidence=[f"{n:03d}".ljust(400, "y")]) for n in range(100)]
+            assert gate._message(peer, {"id": number, "orders": rows})
+            assert {what for what, _number in peer.connection.said[-1]["answers"]} == {"denied"}
+        return gate.warden.ledger.counts(START + clock.at)
+
+    counts = attack(0, 26)
+    assert (counts.active, counts.evidence_bytes) == (2600, 26 * 40_000), "a mebibyte is not reached yet"
+    counts = attack(26, 14)
+    assert counts.active == 4000
+    assert serve.EVIDENCE - 400 < counts.evidence_bytes <= serve.EVIDENCE
+    clock.at += 6.0
+    assert attack(40, 3).evidence_bytes - counts.evidence_bytes == pytest.approx(serve.EVIDENCE / 10, abs=400)
+
+
 def test_alarms_that_are_known_cost_nothing_and_none_is_lost_until_there_are_very_many(gate, clock):
     peer = peers.Peer(Answers(), 1000, 1)
     peer.greeted = True
