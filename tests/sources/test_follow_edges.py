@@ -647,3 +647,61 @@ def test_a_copy_beside_the_file_is_read_once(log: Log, which: str) -> None:
     following.drain()
     assert following.got == log.lines
     assert following.words == []
+
+
+def test_history_has_all_files_behind_the_first_that_is_new_enough(log: Log) -> None:
+    """Also one whose time is older: it was touched, or restored."""
+    for at in (1000, 3000, 1500, 4000):
+        log.write(2)
+        os.utime(log.path, (at, at))
+        if at != 4000:
+            log.rename()
+    following = Following(log.path, since=2500.0)
+    following.drain()
+    assert following.got == log.lines[2:]
+    following.follower.close()
+
+
+
+@pytest.mark.parametrize("away", [False, True])
+@pytest.mark.parametrize("first", [0, 2])
+def test_rotated_by_hand_with_a_copy(log: Log, away: bool, first: int) -> None:
+    """`mv mail.log mail.log.1; cp mail.log.1 mail.log`: the new one begins with what was read."""
+    if first:
+        log.write(first)
+        log.rename()
+    following = followed(log) if not first else Following(log.path)
+    if first:
+        log.write(3)
+        following.drain()
+    log.shift()
+    log.path.rename(log.rotated(1))
+    log.path.write_bytes(log.rotated(1).read_bytes())
+    log.write(2)
+    if away:
+        following.again()
+    following.drain()
+    log.write(2)
+    following.drain()
+    assert following.got == log.lines
+    following.follower.close()
+
+
+
+def test_written_anew_with_as_many_bytes(log: Log) -> None:
+    """Truncated and filled between two looks: its size is what it was, and its lines are others."""
+    following = followed(log)
+    size = log.path.stat().st_size
+    following.drain()
+    lines = [log.line(), log.line(), log.line()]
+    body = b"".join(lines)
+    padded = body[:-1].ljust(size - 1, b"x")[: size - 1] + b"\n"
+    log.lines[3:] = padded.splitlines(keepends=True)
+    with log.path.open("r+b") as file:
+        file.write(padded)
+    os.utime(log.path, (NOW, NOW))
+    assert log.path.stat().st_size == size
+    following.drain()
+    assert following.got == log.lines
+    assert following.words == ["cut-off"]
+    following.follower.close()

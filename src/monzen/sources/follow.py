@@ -216,7 +216,7 @@ class Follower:
             if kept := next((t for t in self._late if t.key == entry.key), None):
                 self._late.remove(kept)  # the rotation was taken back
                 opened: Text | None = kept
-            elif entry.mark in self._texts.done or not self._kept(entries):
+            elif self._was_read(entry.mark) or not self._kept(entries):
                 opened = self._texts.settle(entry, self._newest())
             else:
                 opened = self._texts.open(entry)
@@ -253,6 +253,10 @@ class Follower:
         """Where reading stood in the last file that had a line."""
         texts = [*self._late, *([self._text] if self._text else [])]
         return next((t.cursor for t in reversed(texts) if t.mark), Cursor("", 0, b"", 0, b"", False))
+
+    def _was_read(self, mark: bytes) -> bool:
+        """Whether a text with this first line was read: it is a copy, or restored."""
+        return mark in self._texts.done or (mark != b"" and mark == self._newest().mark)
 
     def _kept(self, entries: list[Entry]) -> bool:
         """Whether the set still has what was read last: then that was rotated, not replaced."""
