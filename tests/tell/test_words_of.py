@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from monzen.addressees import Tell, tell_value
 from monzen.config import ConfigError, config
-from monzen.ledger import Ledger, Order
+from monzen.ledger import Knocked, Ledger, Order
 from monzen.show.alarms import ALARMS
+from monzen.show.text import iso
 from monzen.show.words import speak
+from monzen.tell.digest import as_values as as_values_of
 from monzen.tell.digest import gather, subject, text
 from monzen.tell.hook import check_program
 from monzen.tell.mail import Attachment, compose
@@ -183,6 +185,82 @@ def test_of_each_only_what_there_is(tmp_path):
     assert "  203.0.113.7: typed by hand\n" in said
     assert "None of your own users logged in." in said
     assert " 0 " not in said.replace("0 ended, 0 packets", "")
+
+
+DAY = 86_400.0
+TOKYO = dt.timezone(dt.timedelta(hours=9))
+NINE, TEN, NET = bytes((203, 0, 113, 9)), bytes((198, 51, 100, 10)), bytes((203, 0, 113, 0))
+
+
+def a_day(path, mode="armed", **more):
+    """The digest of a day on which one of each happened, each as often as nothing else; some of it on the day before."""
+    with Ledger.open(str(path)) as ledger:
+        (old,) = ledger.impose([Order(TEN, 32, until=NOW + DAY, rule="names", origin="run", attempts=500)], NOW - 3 * DAY)
+        begun = ledger.impose([Order(bytes((192, 0, 2, n)), 32, until=NOW + DAY, rule="hand", origin="hand") for n in range(3)], NOW - 100)
+        over = ledger.impose([Order(bytes((192, 0, 2, n)), 32, until=NOW + DAY, rule="hand", origin="hand") for n in (7, 8)], NOW - 2 * DAY)
+        ledger.release([e.number for e in over], NOW - 90)
+        ledger.settle([Knocked(old.number, 25, 6, 40, 2400, NOW - 80, TEN), Knocked(begun[0].number, 25, 6, 2, 120, NOW - 80, NINE)], NOW - 70)
+        ledger.watched([Order(TEN, 24, until=NOW + DAY, rule="crowd", origin="run", attempts=9)], NOW - 2 * DAY)
+        for at in (NOW - 60, NOW - 50):  # the same again is one target
+            ledger.watched([Order(NET, 24, until=at + 10, rule="crowd", origin="run", attempts=700, clients=3)], at)
+        ledger.alarm("breach", "before", NOW - 2 * DAY)
+        for n in range(12):
+            ledger.alarm("breach", f"somebody guessed\r\nBcc: {n}\x1b[2J", NOW - n)
+        told = {"headline": "x", "wrong": (), "users": Users(0, 0, 0, ()), **more}
+        return gather(ledger, NOW - DAY, NOW, mode=mode, **told)
+
+
+def test_a_digest_counts_what_was_and_of_that_day(tmp_path):
+    found = a_day(tmp_path / "ledger.db")
+    assert as_values_of(found) | {"largest": [], "alarms": []} == {
+        "since": iso(NOW - DAY), "until": iso(NOW), "mode": "armed", "problems": [], "denied": 4, "begun": 3, "ended": 2, "would_deny": 1,
+        "packets": 42, "largest": [], "alarms": [], "users": {"logins": 0, "clients": 0, "failing": 0, "failed": []},
+    }  # fmt: skip
+    said = text(found, dt.UTC, "mail.example.net")
+    assert "3 denials began, 2 ended, 42 packets were dropped; 4 targets are turned away now." in said
+    assert "700" not in said, "whom nobody denied is told of in watch-only mode"
+    assert "and 2 more: monzen gate status" in said
+    assert said.count("somebody guessed\\r\\nBcc: ") == 10
+    assert not {"\r", "\x1b"} & {*said}
+    assert "before" not in said
+    assert subject(found, "mail") == "[monzen] mail: 3 denials began, 12 alarms, all is well"
+
+
+def test_a_digest_says_whom_watch_only_would_have_denied(tmp_path):
+    found = a_day(tmp_path / "ledger.db", "watch")
+    said = text(found, dt.UTC, "mail.example.net")
+    assert "Watch-only: 1 would have been denied." in said
+    assert "  203.0.113.0/24: 700 attempts\n" in said
+    assert "  monzen why 203.0.113.0/24 " in said
+    assert subject(found, "mail").startswith("[monzen] mail: 1 would have been denied, ")
+    assert as_values_of(found)["largest"][0]["target"] == "203.0.113.0/24"
+
+
+@pytest.mark.parametrize(("language", "well", "wrong"), [("en", "all is well", "something is wrong"), ("ja", "異常なし", "問題があります")])
+def test_a_digest_says_what_is_wrong(tmp_path, language, well, wrong):
+    speak(language)
+    good = a_day(tmp_path / "good.db")
+    bad = a_day(tmp_path / "bad.db", wrong=("the gate does not work\x1b[2J",))
+    assert well in subject(good, "mail")
+    assert wrong in subject(bad, "mail")
+    assert subject(good, "mail") != subject(bad, "mail")
+    assert "  ! the gate does not work\\x1b[2J\n" in text(bad, dt.UTC, "mail")
+    assert "  monzen status " in text(bad, dt.UTC, "mail")
+    assert "!" not in text(good, dt.UTC, "mail")
+
+
+def test_times_are_those_of_the_zone(tmp_path):
+    """NOW is 08:00 UTC: who reads in Tokyo reads 17:00, in the mail of an alarm as in a digest."""
+    assert "  2027-01-15 17:00  x\n" in body(message("x"), TOKYO)
+    said = text(a_day(tmp_path / "ledger.db"), TOKYO, "mail")
+    assert "mail, from 2027-01-14 17:00 to 2027-01-15 17:00\n" in said
+    assert "  2027-01-15 17:00  somebody" in said
+
+
+def test_a_mail_says_how_many_it_does_not_show():
+    said = body(message(*map(str, range(23))), dt.UTC)
+    assert "and 3 more: monzen gate status" in said
+    assert "more:" not in body(message(*map(str, range(20))), dt.UTC)
 
 
 def test_programs_of_others_are_refused(tmp_path):

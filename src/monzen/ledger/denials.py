@@ -224,9 +224,10 @@ class Denials(Totals):
         )
         return self._all(query, (now, length - ON_THE_WAY, limit))
 
-    def ended(self, since: float = 0.0, limit: int = 10_000) -> list[Entry]:
-        """Denials that ended since then, the last first; whom watch-only mode wrote down, nobody denied."""
-        query = f"SELECT {COLUMNS} FROM denial WHERE ended >= ? AND ending != 'watch' ORDER BY ended DESC, number DESC LIMIT ?"
+    def ended(self, since: float = 0.0, limit: int = 10_000, *, watched: bool = False) -> list[Entry]:
+        """Denials that ended since then, the last first; `watched`: instead those that watch-only mode wrote down, of nobody."""
+        which = "ending = 'watch'" if watched else "ending != 'watch'"
+        query = f"SELECT {COLUMNS} FROM denial WHERE ended >= ? AND {which} ORDER BY ended DESC, number DESC LIMIT ?"
         return self._all(query, (since, limit))
 
     def covering(self, network: bytes, bits: int | None = None) -> list[Entry]:

@@ -40,10 +40,9 @@ def gather(
     """What the ledger knows of this time, and the rest as it is given. Raises LedgerError."""
     if ledger is None:
         return Digest(since, now, headline, wrong, mode, 0, (), 0, (), 0, (), users)
-    active, over = ledger.active(now), ledger.ended(since, MOST)
-    ended = [e for e in over if e.ending != "watch"]
+    active, ended = ledger.active(now), ledger.ended(since, MOST)
     begun = tuple(e for e in (*active, *ended) if e.since >= since)
-    watched = tuple({e.key: e for e in reversed(over) if e.ending == "watch" and e.since >= since}.values())
+    watched = tuple({e.key: e for e in reversed(ledger.ended(since, MOST, watched=True))}.values())
     packets = sum(row[3] for row in ledger.knocked(since))
     alarms = tuple(ledger.alarms(since, MOST))
     return Digest(since, now, headline, wrong, mode, len(active), begun, len(ended), watched, packets, alarms, users)
