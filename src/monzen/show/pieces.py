@@ -46,7 +46,7 @@ class Pieces:
         return Moment(time, self.zone)
 
     def _line(self, line: bytes) -> None:
-        self.console.cut("    " + safe(line if self.names else masked(line)), "dim")
+        self.console.cut("    " + safe(masked(line, self.names)), "dim")
 
     def _samples(self, said: str, samples: list[bytes]) -> None:
         self.console.print(Text(said, style="yellow"))

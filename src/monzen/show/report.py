@@ -22,8 +22,8 @@ SERVICES = {int(s): s.name.lower() for s in Service}
 
 
 def line_text(line: bytes, names: bool) -> str:
-    """A log line as text; without names unless they were asked for."""
-    return (line if names else masked(line)).decode("utf-8", "backslashreplace")
+    """A log line as text; without names unless they were asked for, and never with a password."""
+    return masked(line, names).decode("utf-8", "backslashreplace")
 
 
 def standing(judge: Judge) -> list[tuple[Sentence, float]]:

@@ -79,14 +79,21 @@ def _names() -> re.Pattern[bytes]:
         rb"|(?P<d>\b(?:pam|sql|ldap|passwd-file|static|auth(?:-worker)?|unix_user|shadow|oauth2|lua|imap|pop3|lmtp)\()[^,()]*(?=[,)])"
         rb"|(?P<e> r?user=)[^\s<]+"
         rb"|(?P<f>(?:from|to)=<)[^>]*(?=>)"
-        rb"|(?P<g>given password: )[^)]*"
-        rb"|(?P<h><)[^<>\s@]+@[^<>\s]+(?=>)"
+        rb"|(?P<g><)[^<>\s@]+@[^<>\s]+(?=>)"
     )
 
 
-def masked(line: bytes) -> bytes:
-    """The line without the names of users: `user=<***>`."""
-    return _names().sub(lambda m: next(g for g in m.groups() if g is not None) + HIDDEN, line)
+# Dovecot's auth_verbose_passwords: what stands there is a password or its hash, up to the end, for it may hold anything.
+@cache
+def _password() -> re.Pattern[bytes]:
+    return re.compile(rb"(given password: ).*?(?=\)?\s*\Z)", re.DOTALL)
+
+
+def masked(line: bytes, names: bool = False) -> bytes:
+    """The line as it may be shown: never with a password, with the names of users only if `names`, else `user=<***>`."""
+    if b"given password: " in line:
+        line = _password().sub(rb"\1" + HIDDEN, line, count=1)
+    return line if names else _names().sub(lambda m: next(g for g in m.groups() if g is not None) + HIDDEN, line)
 
 
 def network(target: bytes, bits: int) -> str:

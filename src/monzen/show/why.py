@@ -153,7 +153,7 @@ def as_values(s: Subject, *, names: bool) -> dict[str, Any]:
                 "at": iso(b.at),
                 "attempts": b.attempts,
                 "why": b.why,
-                "evidence": [(b.line if names else masked(b.line)).decode("utf-8", "backslashreplace")],
+                "evidence": [masked(b.line, names).decode("utf-8", "backslashreplace")],
             }
             for b in s.breaches
         ],
@@ -163,7 +163,7 @@ def as_values(s: Subject, *, names: bool) -> dict[str, Any]:
         "mercies": s.mercies,
         "knocks": s.knocks,
         "counted": s.counted,
-        "evidence": [(e.line if names else masked(e.line)).decode("utf-8", "backslashreplace") for e in s.lines],
+        "evidence": [masked(e.line, names).decode("utf-8", "backslashreplace") for e in s.lines],
     }
 
 
@@ -200,7 +200,7 @@ def in_words(s: Subject, zone: dt.tzinfo, *, names: bool, top: int = 10) -> Iter
         yield _("It got in at {at}, after {tries}.").format(
             at=when(b.at), tries=ngettext("{n} attempt", "{n} attempts", b.attempts)
         )
-        yield "  " + safe(b.line if names else masked(b.line))
+        yield "  " + safe(masked(b.line, names))
     yield ""
     if s.sentences:
         if s.denied:
@@ -248,4 +248,4 @@ def in_words(s: Subject, zone: dt.tzinfo, *, names: bool, top: int = 10) -> Iter
         yield ""
         yield ngettext("{n} line was counted:", "{n} lines were counted, among them:", s.counted)
         for e in s.lines:
-            yield "  " + safe(e.line if names else masked(e.line))
+            yield "  " + safe(masked(e.line, names))

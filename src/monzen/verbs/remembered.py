@@ -49,7 +49,7 @@ class Remembered:
         """For programs. Keys never change their meaning."""
         return {
             "denials": [
-                {**values(e), "evidence": [(x if names else masked(x)).decode("utf-8", "backslashreplace") for x in lines]}
+                {**values(e), "evidence": [masked(x, names).decode("utf-8", "backslashreplace") for x in lines]}
                 for e, lines in self.entries
             ],
             "released": None if self.released is None else iso(self.released),
@@ -101,7 +101,7 @@ class Remembered:
                     + (f" ({at})" if at else "")
                 )
             for line in lines:
-                yield "  " + safe(line if names else masked(line))
+                yield "  " + safe(masked(line, names))
         if self.released is not None:
             yield _("Released at {time}: nothing older denies it again.").format(time=stamp(self.released, zone))
         if self.found:
