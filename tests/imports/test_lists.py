@@ -212,6 +212,39 @@ def test_the_forms_of_its_api(tmp_path, text):
     assert bans(found) == {"203.0.113.7/32": (14400.0, "crowdsecurity/ssh-bf (CAPI)")}
 
 
+def test_what_is_meant_and_no_more(tmp_path):
+    """A decision that is simulated denies nobody there, so neither here; nor does one of another type, or of no address."""
+    one = {"duration": "4h", "origin": "CAPI", "scenario": "x", "scope": "Ip", "type": "ban", "value": "203.0.113.7"}
+    other = ({"simulated": True}, {"simulated": 1}, {"type": "captcha"}, {"type": None}, {"scope": "Country", "value": "XX"}, {"scope": "As"}, {"scope": None})
+    rows = [one, *({**one, "value": f"203.0.113.{n}", **change} for n, change in enumerate(other, 20))]
+    found = taken(tmp_path, json.dumps(rows).encode())
+    assert set(bans(found)) == {"203.0.113.7/32"}
+    assert (found.rows, found.other, found.bad) == (8, 7, 0)
+    table = ("CREATE TABLE decisions (id INTEGER PRIMARY KEY, value, scope, type, simulated, origin, scenario, created_at, until)",)
+    keys = ("value", "scope", "type", "simulated", "origin", "scenario")
+    insert = "INSERT INTO decisions (value, scope, type, simulated, origin, scenario, until) VALUES (?, ?, ?, ?, ?, ?, '2026-11-26 05:00:00+00:00')"
+    found = read(database(tmp_path / "c.db", table, *((insert, *({"simulated": False, **row}[key] for key in keys)) for row in rows)), None, NOW)
+    assert set(bans(found)) == {"203.0.113.7/32"}
+    assert (found.rows, found.other, found.bad) == (8, 7, 0)
+
+
+def test_a_stamp_of_tomorrow_and_an_end_that_is_over(tmp_path):
+    """What is written tomorrow was written now at the latest; what has ended is taken only when asked for, as if no end were said."""
+    path = put(tmp_path / "drop.txt", b"203.0.113.7\n", age=-86_400.0)
+    assert {b.since for b in read(path, None, NOW).bans.values()} == {NOW}
+    rows = [("203.0.113.7", "sshd", int(NOW) - 900, 600), ("203.0.113.8", "sshd", int(NOW) - 600, 600), ("203.0.113.9", "sshd", int(NOW) - 599, 600)]
+    path = database(tmp_path / "f.db", (BIPS.format("bips"),), *[("INSERT INTO bips VALUES (?, ?, ?, ?, 1, NULL)", *row) for row in rows])
+    assert (bans(read(path, None, NOW)), read(path, None, NOW).over) == ({"203.0.113.9/32": (1.0, "sshd")}, 2)
+    every = read(path, None, NOW, every=True)
+    assert (bans(every), every.over) == ({"203.0.113.7/32": (None, "sshd"), "203.0.113.8/32": (None, "sshd"), "203.0.113.9/32": (1.0, "sshd")}, 0)
+
+
+def test_of_two_bans_of_which_one_says_no_end_the_end_stands(tmp_path):
+    rows = [("203.0.113.7", "a", int(NOW) - 9, -2), ("203.0.113.7", "b", int(NOW), 600), ("203.0.113.8", "a", int(NOW) - 9, 600), ("203.0.113.8", "b", int(NOW), -2)]
+    path = database(tmp_path / "f.db", (BIPS.format("bips"),), *[("INSERT INTO bips VALUES (?, ?, ?, ?, 1, NULL)", *row) for row in rows])
+    assert bans(read(path, None, NOW)) == {"203.0.113.7/32": (600.0, "a, b"), "203.0.113.8/32": (591.0, "a, b")}
+
+
 @pytest.mark.parametrize(("length", "seconds"), [("4h", 14400), ("3h59m56.5s", 14396.5), ("853.9ms", 0.8539), ("1m", 60), ("12µs", 12e-6), ("-1h2m", -3720), ("168h0m0s", 604800)])
 def test_lengths_as_go_writes_them(length, seconds):
     assert crowdsec._end(length, 0.0) == pytest.approx(seconds)
