@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from monzen.sockets import ESTABLISHED, peers_at, sockets
+from monzen.sockets import ESTABLISHED, peers_at, sockets, ssh_logins
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 
@@ -84,3 +84,52 @@ def test_a_connection_of_this_moment():
         with socket.create_connection(("127.0.0.1", port)):
             assert peers_at([port]) == [bytes([127, 0, 0, 1])]
     assert os.path.exists("/proc/net/tcp")
+
+
+# ---- who is logged in over SSH
+
+
+STRANGER, PRIVSEP_UID = 1000, 117
+
+
+@pytest.fixture
+def proc(root, tmp_path, monkeypatch):
+    """Processes with their titles and sockets, beside connections from 192.0.2.n whose inode is 1000 + n."""
+    monkeypatch.setattr("pwd.getpwnam", lambda _name: type("Account", (), {"pw_uid": PRIVSEP_UID}))
+    root([(("198.51.100.10", 22), (f"192.0.2.{n}", 40000 + n) if n < 9 else ("0.0.0.0", 0), ESTABLISHED if n < 9 else 10) for n in range(10)])
+
+    def process(pid, name, uid, title, *inodes):
+        folder = tmp_path / "proc" / str(pid)
+        (folder / "fd").mkdir(parents=True)
+        (folder / "comm").write_text(name + "\n")
+        (folder / "status").write_text(f"Name:\t{name}\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n")
+        (folder / "cmdline").write_bytes(title)
+        for number, inode in enumerate(inodes):
+            os.symlink(f"socket:[{inode}]", folder / "fd" / str(number))
+
+    process.root = str(tmp_path)
+    return process
+
+
+def seen(process):
+    return [str(ip_address(p)) for p in ssh_logins(process.root)]
+
+
+@pytest.mark.parametrize("name", ["sshd", "sshd-session"])
+def test_a_user_s_session_and_root_s_are_logins_and_what_comes_before_one_is_none(proc, name):
+    proc(1, "sshd", 0, b"sshd: /usr/sbin/sshd -D [listener] 1 of 10-100 startups\0", 1009)
+    proc(10, name, 0, name.encode() + b": alice [priv]\0", 1001)
+    proc(11, name, STRANGER, name.encode() + b": alice@pts/0\0", 1001)
+    proc(12, name, 0, name.encode() + b": root@pts/1\0", 1002)
+    for pid, inode, title in ((20, 1003, b": root [priv]"), (22, 1004, b": [accepted]"), (24, 1005, b": unknown [priv]")):
+        proc(pid, name, 0, name.encode() + title + b"\0", inode)
+        proc(pid + 1, name, PRIVSEP_UID, name.encode() + b": root [net]\0", inode)
+    assert seen(proc) == ["192.0.2.1", "192.0.2.2"]
+
+
+def test_a_program_of_a_user_s_own_is_no_sshd_whatever_it_calls_itself(proc):
+    """He would shield whoever he likes: the connection is sshd's only where root's process has it too."""
+    proc(30, "sshd", STRANGER, b"sshd: mallory@pts/0\0", 1003)
+    proc(31, "sshd-session", STRANGER, b"sshd-session: root@pts/0\0", 1004)
+    proc(32, "nginx", 0, b"sshd: root@pts/0\0", 1005)
+    assert seen(proc) == []

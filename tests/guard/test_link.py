@@ -135,6 +135,19 @@ def test_two_messages_on_their_way_and_none_where_it_takes_none():
         assert gate.link.socket is None
 
 
+def test_a_shield_that_was_cut_off_is_no_part_of_that_of_the_next_gate():
+    """Somebody who is no longer shielded would be for as long as `run` lives."""
+    with Gate() as gate:
+        gate.say({"shield": [["c0000200", 24]], "more": True})
+        gate.link.read()
+        gate.link.lose("it was killed")
+        with Gate() as other:
+            gate.link.socket, other.link.socket = other.link.socket, None
+            other.say({"shield": [["cb007100", 24]], "more": False}, MODE)
+            assert gate.link.read().shield == (((bytes([203, 0, 113, 0]), 24),), False)
+            gate.link.lose("")
+
+
 def test_it_is_reached_again_once_a_second(tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])

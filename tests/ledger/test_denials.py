@@ -181,3 +181,44 @@ def test_what_is_shown_in_ufw_lasts_an_hour_from_its_line_on(ledger):
     ledger.impose([order(B, 24, until=NOW + hour - 2.0, sentence=hour)], NOW)  # its line was written two seconds ago
     ledger.impose([order(bytes((203, 0, 113, 0)), 24, until=NOW + 1800.0, sentence=1800.0)], NOW)
     assert [e.network for e in ledger.shown(NOW + 1, hour, 10)] == [B]
+
+
+def test_what_a_person_typed_is_shown_in_ufw_however_short_it_is(ledger):
+    hour = 3600.0
+    ledger.impose([order(A, origin="hand", until=NOW + 60.0), order(B, 24, until=NOW + 60.0), order(C, 48, origin="hand", until=None)], NOW)
+    assert [e.network for e in ledger.shown(NOW + 1, hour, 10)] == [C, A]
+
+
+def test_what_goes_last_where_there_is_no_room_is_what_people_typed(ledger):
+    ledger.impose([order(A, origin="hand"), order(A, port=25, protocol=6, origin="hand"), order(B, 24), order(C, 48, origin="run")], NOW)
+    ledger.impose([order(A, origin="run", until=NOW + 2 * DAY)], NOW)  # it goes on being his
+    gone = ledger.impose([order(bytes((192, 0, 2, 8)), origin="hand")], NOW)
+    ledger.release([gone[0].number], NOW)
+    assert ledger.typed() == {(A, 32, 0, 0), (A, 32, 25, 6)}
+
+
+def test_networks_of_the_guard_are_counted_by_family_and_width(ledger):
+    wide = [order(bytes((100, n, 0, 0)), 20, origin="run") for n in range(3)] + [order(bytes((101, n, 0, 0)), 24, origin="run") for n in range(2)]
+    six = [order(C[:4] + bytes((n, *bytes(11))), 40, origin="run") for n in range(4)]
+    ledger.impose([*wide, *six, order(B, 20, origin="hand"), order(A, 20, origin="run", until=NOW + 5)], NOW)
+    assert ledger.count_wide(4, 24, NOW) == 4
+    assert ledger.count_wide(4, 24, NOW + 5) == 3
+    assert ledger.count_wide(4, 25, NOW + 5) == 5
+    assert ledger.count_wide(16, 48, NOW) == 4
+    assert ledger.count_wide(16, 40, NOW) == 0
+
+
+def test_the_last_knock_is_the_newest_in_whatever_order_they_are_told(ledger):
+    (entry,) = ledger.impose([order()], NOW)
+    for at in (5, 9, 7):
+        ledger.settle([Knocked(entry.number, 25, 6, 1, 60, NOW + at)], NOW + 9)
+    assert ledger.find(entry.number).last_knock == NOW + 9
+
+
+def test_what_cannot_last_so_long_is_shortened_unless_a_person_said_so(ledger):
+    year = 366 * DAY
+    rows = [order(A, until=NOW + year, sentence=60.0), order(B, 24, until=NOW + year, origin="run"), order(C, 48, until=NOW + year, sentence=9.0 * DAY, origin="run")]
+    kept = [order(bytes((10, 0, 0, n)), until=NOW + year, origin=origin) for n, origin in enumerate(("hand", "import", "kernel"))]
+    ledger.impose([*rows, *kept, order(bytes((10, 0, 0, 9)), until=NOW + 7 * DAY), order(bytes((10, 0, 0, 8)), until=None)], NOW)
+    assert ledger.shorten(NOW, 5.0 * DAY, 7.0 * DAY) == 3
+    assert [e.until for e in ledger.active(NOW)] == [NOW + 60.0, NOW + 5 * DAY, NOW + 5 * DAY, *[NOW + year] * 3, NOW + 7 * DAY, None]

@@ -4,7 +4,7 @@ import time
 
 from tests.lab import live
 from tests.lab.live import CHECKOUT
-from tests.lab.net import SRV4, connect, knock, ns, probe, probes, run, until
+from tests.lab.net import SRV4, connect, inside, knock, ns, probe, probes, run, until
 from tests.lab.server import listen, monzen, ruleset, told
 
 NEEDS = ("nft", "ss")
@@ -96,6 +96,28 @@ def test_what_knocks_is_counted_by_source_and_port():
     monzen("gate", "apply")
     assert told("list")["denied"][1]["knocks"] == 1, "counted once"
     assert {row["client"]: row for row in told("knocks")["kernel"]["sources"]}["203.0.113.8"]["ports"] == {"143/tcp imap": 1}
+
+
+@live(needs=NEEDS)
+def test_who_knocks_is_denied_for_longer_in_the_kernel_too():
+    """The ledger says until when; the kernel, which was told another time, is told again."""
+    from monzen.config import Config
+    from monzen.keeper import Keeper
+    from monzen.ledger import Order
+
+    now = time.time()
+    host, quiet, typed = (bytes([203, 0, 113, n]) for n in (7, 8, 9))
+    with inside("srv"), Keeper(Config()) as keeper:
+        keeper.deny([Order(h, 32, until=now + 600, sentence=3600.0, rule="names", origin="run") for h in (host, quiet)] + [Order(typed, 32, until=now + 600)])
+        for last in (7, 9):
+            knock("atk", 25, f"203.0.113.{last}")
+        keeper.apply()
+        left = {target.network: seconds for target, seconds in keeper.nft.held().items()}
+        ends = {e.network: e.until for e in keeper.ledger.active(time.time())}
+    assert 3000 < left[host] <= 3600
+    assert abs(ends[host] - time.time() - left[host]) < 60
+    assert left[quiet] <= 600
+    assert left[typed] <= 600, "whom a person denied for ten minutes"
 
 
 @live(needs=(*NEEDS, "ufw", "iptables"))
