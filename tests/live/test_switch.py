@@ -34,10 +34,10 @@ def enable(session, *arguments, status=0):
 
 
 def soon(session, default, least):
-    """The same with a shorter time than anybody may choose: what this machine, busy as it is, takes for a dozen commands."""
+    """The same with a shorter time than anybody may choose: what this machine, busy as it is, takes for a dozen commands and two."""
     begun = time.monotonic()
     monzen("gate", "status", status=None)
-    seconds = max(least, round(12 * (time.monotonic() - begun)))
+    seconds = max(least, round(14 * (time.monotonic() - begun)))
     code = (
         "# monzen gate enable\nimport sys, monzen.verbs.switching as s; s.SHORTEST = 1.0\n"
         f"from monzen.cli import main; sys.exit(main(['gate', 'enable', '--default', {default!r}, '--yes', '--wait', '{seconds}s']))"
@@ -60,6 +60,7 @@ def test_without_a_confirmation_everything_is_as_it_was():
     assert "nobody can be asked" in enable(session, "--default", "deny", status=2)
     assert (CONF.read_text(), DEFAULT.read_text(), ns("srv", "iptables -S; ip6tables -S").stdout) == before
     assert "30s up to 1d" in enable(session, "--default", "deny", "--yes", "--wait", "29s", status=2)
+    other = connect("admin", 22).socket  # open before, too, and not the one that it is typed in
     soon(session, "deny", 6)
     started = time.monotonic()
     assert "gate confirm" in monzen("gate", "status")
@@ -67,7 +68,9 @@ def test_without_a_confirmation_everything_is_as_it_was():
     assert "gate confirm" in told("status", status=1)["problems"][0]
     assert seen() == ["open", "open", "open", "silence"]
     assert (CONF.read_text(), DEFAULT.read_text()) == before[:2], "a restart would start what was there"
-    assert "proves nothing" in monzen("gate", "confirm", status=2, SSH_CONNECTION=session)
+    for mine in (session, f"192.0.2.130 {other.getsockname()[1]} 198.51.100.10 22"):
+        assert "proves nothing" in monzen("gate", "confirm", status=2, SSH_CONNECTION=mine)
+    assert "confirm over a new SSH connection: this is none" in monzen("gate", "confirm", status=2)
     assert "is armed" in enable(session, "--default", "allow", "--yes", status=2)
     until(lambda: not os.path.exists("/var/lib/monzen/switch"), 90, "put back")
     assert time.monotonic() - started > 4

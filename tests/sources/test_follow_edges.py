@@ -705,3 +705,20 @@ def test_written_anew_with_as_many_bytes(log: Log) -> None:
     assert following.got == log.lines
     assert following.words == ["cut-off"]
     following.follower.close()
+
+
+def test_an_archive_of_another_text_beside_a_file_of_that_name_is_read(log: Log) -> None:
+    """As where logrotate was told to compress at another time than before: only a copy is passed over."""
+    log.write(3)
+    log.rename()
+    log.compress(1)
+    os.utime(log.path.with_name("mail.log.1.gz"), (NOW - 200, NOW - 200))
+    log.path.unlink()
+    log.path.write_bytes(b"".join(log.line() for _ in range(3)))
+    log.path.rename(log.path.with_name("mail.log.1"))
+    os.utime(log.path.with_name("mail.log.1"), (NOW - 100, NOW - 100))
+    log.write(3)
+    following = Following(log.path)
+    following.drain()
+    assert sorted(following.got) == sorted(log.lines)
+    following.follower.close()
