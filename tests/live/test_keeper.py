@@ -141,6 +141,9 @@ def test_who_is_logged_in_over_ssh_stays():
     session.socket.sendall(b"\r\n")
     assert session.socket.recv(64), "sshd answers"
     session.socket.close()
+    until(lambda: "192.0.2.130" not in ns("srv", "ss -Htn state established sport = :2222").stdout, what="the session is over")
+    monzen("gate", "apply")
+    assert probe("admin", 2222) == "silence", "who has gone passes no more"
     # through sudo, where the variable is gone: from the shell above
     script = f"env -i PATH=$PATH PYTHONPATH={os.environ['PYTHONPATH']} {sys.executable} -m monzen deny 198.51.100.200"
     said = ns("srv", ["env", "SSH_CONNECTION=198.51.100.200 50000 198.51.100.10 22", "sh", "-c", f"{script}; exit $?"], check=False)

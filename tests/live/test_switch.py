@@ -132,3 +132,19 @@ def test_without_sshd_or_ufw_nothing_is_turned_on():
     assert "Status: inactive" in ns("srv", "ufw status").stdout
     run("mv /etc/ufw/ufw.conf /etc/ufw/away")
     assert "apt install ufw" in monzen("gate", "enable", "--default", "deny", "--yes", status=2)
+
+
+@live(needs=NEEDS)
+def test_where_ufw_refuses_in_the_middle_everything_is_as_it_was_at_once():
+    session = ready()
+    before = CONF.read_text(), DEFAULT.read_text(), ns("srv", "iptables -S; ip6tables -S; ufw show added").stdout
+    run("cp /usr/sbin/ufw /run/ufw.real")
+    Path("/run/ufw.false").write_text('#!/bin/sh\n[ "$*" = "--force enable" ] && { echo "ERROR: no room" >&2; exit 1; }\nexec /run/ufw.real "$@"\n')
+    run("chmod 755 /run/ufw.false && mount --bind /run/ufw.false /usr/sbin/ufw")
+    said = enable(session, "--default", "deny", "--yes", status=2)
+    run("umount /usr/sbin/ufw")
+    assert "ufw refused --force enable: ERROR: no room. Everything was put back" in said
+    assert (CONF.read_text(), DEFAULT.read_text(), ns("srv", "iptables -S; ip6tables -S; ufw show added").stdout) == before
+    assert not os.path.exists("/var/lib/monzen/switch")
+    assert not run("ps -eo args | grep '[m]onzen gate enable'", check=False).stdout, "nobody waits to do it once more"
+    assert seen() == ["open"] * 4
