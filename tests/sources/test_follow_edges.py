@@ -722,3 +722,20 @@ def test_an_archive_of_another_text_beside_a_file_of_that_name_is_read(log: Log)
     following.drain()
     assert sorted(following.got) == sorted(log.lines)
     following.follower.close()
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_copied_a_moment_before_what_was_read_last(log: Log, away: bool) -> None:
+    """copytruncate: a line came between the copy and the cut, and we had read it. Nothing of the copy is left to be read, and nothing is wrong."""
+    following = followed(log)
+    log.rotated(1).write_bytes(log.path.read_bytes())
+    log.write(1)
+    following.drain()
+    os.truncate(log.path, 0)
+    if away:
+        following.again()
+    log.write(2)
+    following.drain()
+    assert following.got == log.lines
+    assert following.words == []
+    following.follower.close()

@@ -237,3 +237,14 @@ def test_a_flood_does_not_hold_it_up(lab: Lab) -> None:
     follower.close()
 
 
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_the_line_where_it_stood_is_not_given_again_and_where_that_is_gone_none_is_left_out(lab: Lab, here: bool) -> None:
+    """journald forgets its oldest lines: then the first that comes is a new one. A flush from /run to /var gives lines other numbers."""
+    lab.file("lines", (line(3).replace("s=51d9;i=3", "s=77aa;i=99") if here else "") + line(5) + line(6))
+    lab.script('case "$*" in *--follow*) tail -n1 lines; exec sleep 60;; esac; cat lines')
+    follower = lab.follower(cursor(3))
+    assert drain(follower) == [5, 6]
+    assert follower.position == cursor(6)
+    follower.close()
