@@ -197,6 +197,20 @@ def test_the_second_copy_may_come_within_an_hour_and_memory_is_bounded():
     assert len(copies.new) + len(copies.old) <= 2 * MOST
 
 
+def test_what_is_remembered_is_turned_over_and_a_copy_of_a_moment_ago_is_one_still():
+    """Each hour the older half goes: what came just before that is not forgotten with it, nor how many there were."""
+    (event,) = read(as_file(b"postfix/smtpd", 9, sasl()), AT + 86400)
+    (other,) = read(as_file(b"postfix/smtpd", 9, sasl(b"other")), AT + 86400)
+    copies = Copies()
+    assert copies.news(other, 0)
+    for _ in range(2):
+        assert copies.news(event._replace(time=event.time + WINDOW - 5), 0)
+    assert copies.news(other._replace(time=event.time + WINDOW + 1), 0)
+    assert copies.old
+    found = [copies.news(event._replace(time=event.time + WINDOW + 2), 1) for _ in range(3)]
+    assert [new is None for new in found] == [True, True, False], "the third is none of the two"
+
+
 def test_very_many_of_the_same_all_count():
     (event,) = read(as_file(b"postfix/smtpd", 9, sasl()), AT + 86400)
     copies = Copies()

@@ -119,3 +119,13 @@ def test_a_line_of_the_future_counts_as_of_now_and_silence_is_none():
     follower.blocks = [b"Nov 25 12:00:00 mail kernel: nothing\n"]
     assert stream.turn(NOW) == []
     assert stream.turn(NOW) is None
+
+
+def test_a_file_of_last_year_is_of_last_year():
+    """A stamp without a year is taken by when the file was written last, while the past is read."""
+    follower = Follower()
+    stream = LogStream("mail.log", follower, dt.UTC)
+    year = 365 * 86_400.0
+    follower.mtime = NOW - year
+    follower.blocks = [line(NOW - year - 60.0, form="%b %e %H:%M:%S"), line(NOW - year - 30.0, form="%b %e %H:%M:%S")]
+    assert [round(e.time - NOW + year) for _ in range(2) for e in stream.turn(NOW)] == [-60, -30]

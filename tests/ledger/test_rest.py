@@ -115,6 +115,25 @@ def test_thin_takes_the_oldest_where_there_is_too_much(ledger):
     assert ledger.past(entries[19].network, 32).times == 1
 
 
+def test_thin_forgets_nobody_who_is_denied_or_allowed_now_however_long_ago_he_was_named(ledger):
+    ledger.allow("192.0.2.7", [(A, 32)], NOW)
+    ledger.allow("198.51.100.0/24", [(B, 24)], NOW)
+    ledger.impose([order(C, 48, until=None, origin="hand")], NOW)
+    ledger.unallow("198.51.100.0/24", NOW + 1000 * DAY)
+    ledger.thin(NOW + 1300 * DAY)
+    assert [a.text for a in ledger.allowed(past=True)] == ["192.0.2.7", "198.51.100.0/24"]
+    ledger.thin(NOW + 1401 * DAY, Limits(ended_most=0, alarms_most=0, releases_most=0, knocks_most=0, past_most=0, evidence_bytes=0))
+    assert [(a.text, a.prefixes) for a in ledger.allowed(past=True)] == [("192.0.2.7", ((A, 32),))]
+    assert [e.network for e in ledger.active(NOW + 1401 * DAY)] == [C]
+
+
+def test_an_alarm_is_known_by_its_moment_kind_and_words(ledger):
+    ledger.alarm("breach", "somebody got in", NOW)
+    assert ledger.alarmed("breach", "somebody got in", NOW)
+    for other in (("leak", "somebody got in", NOW), ("breach", "somebody else got in", NOW), ("breach", "somebody got in", NOW - 1.0), ("breach", "somebody got in", NOW + 1.0)):
+        assert not ledger.alarmed(*other)
+
+
 def test_thin_gives_room_back(tmp_path):
     path = tmp_path / "ledger.db"
     with Ledger.open(str(path)) as ledger:
