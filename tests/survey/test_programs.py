@@ -132,7 +132,9 @@ def test_where_dovecot_writes():
 def test_sshd():
     (found,) = ssh.findings(machine(sshd=SSHD))
     assert "22, 2222" in found.says
-    assert bad(ssh.findings(machine(sshd=SSHD.replace("INFO", "QUIET"))))[0].state == FAULT
+    for level, quiet in (("QUIET", True), ("FATAL", True), ("ERROR", True), ("INFO", False), ("VERBOSE", False), ("DEBUG3", False)):
+        found = bad(ssh.findings(machine(sshd=SSHD.replace("INFO", level))))
+        assert [f.state for f in found] == [FAULT] * quiet, level
     assert "SyslogFacility AUTH" in bad(ssh.findings(machine(sshd=SSHD.replace(" AUTH", " LOCAL3"))))[0].fix
     assert list(ssh.findings(machine())) == []
 

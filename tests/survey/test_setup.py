@@ -4,6 +4,7 @@ import os
 import subprocess
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -153,6 +154,31 @@ def test_a_group_without_its_user(tree):
     assert "--gid=monzen" in ran[0]
     assert "--user-group" not in ran[0]
     assert "--groups" not in ran[0]
+
+
+def test_what_the_user_could_have_put_there_is_not_given_to_him(tree, monkeypatch):
+    """The folder is his: a link, or a second name of a file of root's (/etc/shadow), is not made his by root. Plain files are."""
+    about = SimpleNamespace(pw_uid=os.getuid() + 1, pw_gid=os.getgid() + 1)
+    given = []
+    monkeypatch.setattr(setup.pwd, "getpwnam", lambda _name: about)
+    monkeypatch.setattr(setup.os, "fchown", lambda file, uid, gid: given.append((os.fstat(file).st_ino, uid, gid)))
+    monkeypatch.setattr(setup.os, "chmod", lambda *_: None)
+    home = tree / "var/lib/monzen-run"
+    for folder in (home, tree / "var/lib/monzen", tree / "run/monzen"):
+        folder.mkdir(parents=True)
+    for name in ("shadow", "linked-to"):
+        (tree / "etc" / name).write_text("precious")
+    (home / "state.db").write_text("")
+    (home / "link").symlink_to(tree / "etc/linked-to")
+    (home / "folder-link").symlink_to(tree / "etc")
+    os.link(tree / "etc/shadow", home / "second-name")
+    os.mkfifo(home / "pipe")
+    step = steps(tree)["folders"]
+    assert not step.done
+    assert "/var/lib/monzen-run/state.db" in step.says
+    assert not given
+    step.do()
+    assert sorted(given) == sorted((path.stat().st_ino, about.pw_uid, about.pw_gid) for path in (home, home / "state.db"))
 
 
 def test_units_of_the_package_are_left_alone(tree, units):
