@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monzen.config import Config
 from monzen.exports import FORMATS, IPSET_LONGEST, Allowed, chosen, outermost, text
 from monzen.gate.target import Denial, target
-from monzen.verbs.exporting import replace
+from monzen.ledger import Ledger
+from monzen.verbs.exporting import allowed, replace
 
 NOW = 1_800_000_000.0
 
@@ -77,6 +79,19 @@ def test_all_of_it_but_one_address():
     assert shield.cut(denial("203.0.113.9/32")) == []
     assert len(Allowed([(bytes(16), 128)]).cut(denial("::/0"))) == 128
     assert len(Allowed([(b"\xff" * 4, 32)]).cut(denial("0.0.0.0/0"))) == 32
+
+
+def test_whoever_is_never_denied_here_is_in_no_list(tmp_path):
+    """By `monzen allow`, by [shield] allow and own, by a host name of either as it was answered last."""
+    asked = {"192.0.2.1": "own", "192.0.2.2": "allow", "192.0.2.3": "name", "192.0.2.4": "allowed", "192.0.2.5": "allowed name", "192.0.2.6": ""}
+    prefix = {why: (ip_address(net).packed, 32) for net, why in asked.items()}
+    config = Config(own=(prefix["own"],), allow=(prefix["allow"],), names=("home.example.net", "gone.example.net"))
+    with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
+        ledger.name_stands_for("home.example.net", [prefix["name"]], NOW)
+        ledger.allow("192.0.2.4", [prefix["allowed"]], NOW, name=False)
+        ledger.allow("mail.example.net", [prefix["allowed name"]], NOW, name=True)
+        shield = Allowed(allowed(ledger, config))
+    assert [net for net in asked if shield.cut(denial(f"{net}/32"))] == ["192.0.2.6"]
 
 
 def test_one_port_is_not_every_port():

@@ -42,14 +42,16 @@ def test_nft_takes_it_and_drops():
     path, said = written("nft")
     assert "1 denial of a single port" in said
     monzen("panic")
-    assert probe("atk", 25, "203.0.113.7") == "open"
+    assert probe("atk", 25, "203.0.113.7") == probe("atk", 25, "2001:db8:bad::9") == "open"
     ns("srv", f"nft -f {path}; nft -f {path}")  # also where it is there already
     for name, address in (("denied4", "203.0.113.7"), ("denied4", "198.51.100.207"), ("denied6", "2001:db8:bad::9")):
         ns("srv", f"nft get element inet monzen_list {name} '{{ {address} }}'")
     assert ns("srv", "nft get element inet monzen_list denied4 '{ 203.0.113.200 }'", check=False).returncode
     assert ns("srv", "nft get element inet monzen_list denied4 '{ 198.51.100.205 }'", check=False).returncode, "its port alone"
-    assert probe("atk", 25, "203.0.113.7") == "silence"
+    assert probe("atk", 25, "203.0.113.7") == probe("atk", 25, "2001:db8:bad::9") == "silence"
     assert probe("atk", 25, "203.0.113.200") == "open"
+    ns("srv", "nft add element inet monzen_list denied4 '{ 127.0.0.0/8 }'; nft add element inet monzen_list denied6 '{ ::1 }'")
+    assert probe("srv", 25, to="127.0.0.1") == probe("srv", 25, "::1", to="::1") == "open", "whatever stands in it, the machine hears itself"
     empty, said = written("nft")
     assert "THE GATE IS OPEN" in said
     assert "the list is empty" in said
