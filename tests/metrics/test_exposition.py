@@ -15,6 +15,7 @@ from monzen.ledger import Tally
 from monzen.metrics.exposition import OPENMETRICS, expose
 from monzen.metrics.facts import samples
 from monzen.metrics.table import COUNTER, GATE, LEDGER, METRICS, RUN
+from tests.metrics.made import GATE as GAVE
 from tests.metrics.made import NOW, SOURCE, facts
 from tests.metrics.made import RUN as SAID
 from tests.metrics.tools import WANTED, tool
@@ -62,6 +63,35 @@ def test_the_numbers_are_those_of_the_facts():
     assert found["monzen_mode_until_timestamp_seconds",] == NOW + 60
     assert found["monzen_source_error", "journal"] == 1
     assert ("monzen_source_last_line_timestamp_seconds", "journal") not in found
+
+
+def test_each_number_is_that_of_its_own_fact():
+    """All of them unlike, so that none can stand in the place of another; and each yes as a no."""
+    keys = ("lines", "events", "suspects", "clients", "sentences", "waiting")
+    source = {**SOURCE, "lines": 71, "last": NOW - 72, "late": -73.0, "caught_up": False, "error": "refused"}
+    run = {**SAID, **{key: 50 + n for n, key in enumerate(keys)}, "at": NOW - 61, "started": NOW - 62, "sources": [source]}
+    run |= {"gate": {**SAID["gate"], "connected": False}, "state": {"records": 81, "snapshot": 82, "behind": True}}
+    gate = {**GAVE, "started": NOW - 91, "applied": NOW - 92, "trouble": "x", "denied": 93, "watched": 94, "same": 95, "refused": 96}
+    found, path = exposed(facts(run=run, gate=gate)), source["path"]
+    names = ("lines_total", "events_total", "lines_not_understood_total", "clients", "sentences", "orders_waiting")
+    assert {name: found[f"monzen_{name}",] for name in names} == {name: 50 + n for n, name in enumerate(names)}
+    assert {key[0]: found[key] for key in found if key[1:] == (path,)} == {
+        "monzen_source_lines_total": 71, "monzen_source_last_line_timestamp_seconds": NOW - 72, "monzen_source_clock_offset_seconds": -73,
+        "monzen_source_caught_up": 0, "monzen_source_error": 1,
+    }  # fmt: skip
+    assert (found["monzen_run_last_report_timestamp_seconds",], found["monzen_run_start_time_seconds",]) == (NOW - 61, NOW - 62)
+    assert (found["monzen_run_state_bytes", "records"], found["monzen_run_state_bytes", "snapshot"]) == (81, 82)
+    assert (found["monzen_gate_start_time_seconds",], found["monzen_gate_last_apply_timestamp_seconds",]) == (NOW - 91, NOW - 92)
+    assert [found["monzen_gate_orders_total", answer] for answer in ("denied", "watched", "same", "refused")] == [93, 94, 95, 96]
+    signs = ("monzen_run_gate_connected", "monzen_run_memory_behind", "monzen_gate_trouble")
+    assert [found[name,] for name in signs] == [0, 1, 1]
+    assert [exposed(facts())[name,] for name in signs] == [1, 0, 0]
+    assert exposed(facts())["monzen_source_caught_up", path] == 1
+    assert (found["monzen_watched_targets",], found["monzen_allowed",], found["monzen_ledger_size_bytes",]) == (4, 2, 8192)
+    assert (found["monzen_knock_bytes_total",], found["monzen_denials_watched_total",]) == (4620, 4)
+    assert found["monzen_last_alarm_timestamp_seconds", "breach"] == NOW - 60
+    assert found["monzen_denials_ended_total", "quiet"] == 2
+    assert found["monzen_gate_firewall", "nftables"] == 1
 
 
 @pytest.mark.parametrize(

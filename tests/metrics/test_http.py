@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import re
 import signal
 import socket
 import stat
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 
 from monzen.metrics.address import place_of
 from monzen.metrics.http import CONNECTIONS, REQUEST
+from monzen.show.words import speak
+from monzen.verbs.metrics import serve
 
 SERVE = """
 import sys
@@ -98,8 +101,9 @@ def test_what_it_answers(free):
         assert answer.getheader("Content-Type").startswith("application/openmetrics-text")
         assert body.endswith(b"# EOF\n")
         assert ask(port, path="/metrics?name[]=up")[0].status == 200
-        answer, body = ask(port, "HEAD")
-        assert (answer.status, body) == (200, b"")
+        head, _blank, body = rest(raw(port, b"HEAD /metrics HTTP/1.1\r\n\r\n")).partition(b"\r\n\r\n")  # a client would not look for a body
+        assert (head.startswith(b"HTTP/1.1 200 OK\r\n"), body) == (True, b"")
+        assert re.search(rb"\r\nContent-Length: [1-9]\d{3}", head)
         for path in ("/", "/metricsx", "/metrics/", "//metrics", "/%6detrics"):
             assert ask(port, path=path)[0].status == 404, path
         for method in ("POST", "PUT", "DELETE", "OPTIONS"):
@@ -122,7 +126,13 @@ def test_what_is_no_request_is_told(free, data):
 def test_what_is_too_long_is_ended(free):
     port = free()
     with server(f"127.0.0.1:{port}", 120.0):
-        assert rest(raw(port, b"GET /metrics HTTP/1.1\r\n" + b"X: " + b"x" * REQUEST)).startswith((b"HTTP/1.1 431 ", b""))
+        for end in (b"", b"\r\n\r\n"):  # whether it is whole or not
+            with raw(port) as link:
+                link.sendall(b"GET /metrics HTTP/1.1\r\nX: ".ljust(REQUEST, b"x"))
+                if not end:
+                    time.sleep(0.2)  # what is read meanwhile is no more than it may be: it waits for the rest
+                link.sendall(b"x" + end)
+                assert link.recv(13) == b"HTTP/1.1 431 ", end
         started = time.monotonic()
         with contextlib.suppress(OSError):
             rest(raw(port, b"A" * 5_000_000))
@@ -205,6 +215,36 @@ def test_it_ends_when_told_to_and_leaves_nothing(tmp_path):
         assert process.wait(60) == 0, "long before the time of the idle one is over"
         idle.close()
     assert not path.exists()
+
+
+def test_a_socket_that_somebody_else_put_there_stays(tmp_path):
+    path = tmp_path / "m.sock"
+    with server(f"unix:{path}") as process:
+        path.unlink()
+        path.write_text("mine")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(("where", "warned"), [
+    ("127.0.0.1:9797", False), ("[::1]:9797", False), ("unix:/run/a.sock", False), ("0.0.0.0:9797", True), ("192.0.2.7:9797", True), ("[::]:9797", True),
+])  # fmt: skip
+def test_who_can_be_reached_by_others_is_told_so(monkeypatch, capsys, where, warned):
+    """Before it serves anybody. Nothing listens here: it would be reached by others."""
+
+    class Deaf:
+        def __init__(self, place, _expose):
+            self.place = place
+
+        def run(self, _ready):
+            return 0
+
+    monkeypatch.setattr("monzen.metrics.http.Server", Deaf)
+    speak("en")
+    assert serve(None, place_of(where)) == 0
+    speak()
+    assert capsys.readouterr().err == (f"monzen: {where} can be reached from other machines: whoever reaches it reads the metrics. Close the port to others\n" * warned)
 
 
 def test_a_socket_that_was_left_is_replaced_and_nothing_else(tmp_path):
