@@ -4,9 +4,11 @@ import os
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from monzen.tell import apart
 from monzen.tell.apart import Done, Rights, execute
 from monzen.tell.message import TellError
 
@@ -78,3 +80,33 @@ def test_children_of_others_live_on():
     finally:
         os.kill(other, signal.SIGKILL)
         os.waitpid(other, 0)
+
+
+ROOTS, OTHER = 0, 65534
+PEOPLE = {"root": (ROOTS, ROOTS), "toor": (ROOTS, OTHER), "wheel": (OTHER, ROOTS), "alice": (OTHER, OTHER)}
+
+
+@pytest.mark.parametrize(("name", "allowed"), [("root", False), ("toor", False), ("wheel", False), ("alice", True)])
+def test_nobody_has_roots_rights(monkeypatch, name, allowed):
+    """Neither his number nor his group, nor among the groups of another one."""
+    monkeypatch.setattr(apart.pwd, "getpwnam", lambda name: SimpleNamespace(pw_uid=PEOPLE[name][0], pw_gid=PEOPLE[name][1]))
+    monkeypatch.setattr(os, "getgrouplist", lambda _name, group: [group, ROOTS, 4])
+    if allowed:
+        assert Rights.of(name)[:2] == (OTHER, OTHER)
+        assert Rights.of(name).groups == ()
+        assert Rights.of(name, groups=True).groups == (OTHER, 4)
+    else:
+        with pytest.raises(TellError, match="has the rights of root"):
+            Rights.of(name, groups=True)
+
+
+def test_what_a_hook_may_take_is_bounded():
+    """As docs/telling.md has it: seconds of CPU, no core, files of 16 MiB, 256 open ones, 256 processes. An MTA may take what it needs."""
+    ask = "for what in t c f n u; do ulimit -$what >&2 2>&1 || echo -; done"
+
+    def limits(*, bounded):
+        said = execute(["/bin/bash", "-c", ask], b"", Rights.ours(), WAIT, bounded=bounded).said
+        return said.replace("\\n", " ").split()
+
+    assert limits(bounded=True) == ["10", "0", str(16 << 10), "256", "256"]  # of files in KiB
+    assert limits(bounded=False) != limits(bounded=True)

@@ -156,6 +156,29 @@ def test_what_is_wrong_is_told_when_it_lasts_and_when_it_is_over(place):
         assert [a.kind for a in ledger.alarms()] == ["no-gate", "no-gate"], "it can be looked up"
 
 
+def test_to_look_writes_nothing(place):
+    """`tell --dry-run`: also where something is wrong for so long that it would become an alarm."""
+    place.round(NOW, DOWN)
+    memory = (place.root / "run/monzen/tell.json").read_bytes()
+    one = Round(load(str(place.root)), NOW + MINUTE, str(place.root))
+    one.look(DOWN, dry=True)
+    assert one.due("mail") == []
+    assert place.untold() == 0
+    assert (place.root / "run/monzen/tell.json").read_bytes() == memory
+    assert [topic for _way, topic, _rows in place.round(NOW + MINUTE, DOWN)] == ["gate"], "which would have been one"
+
+
+def test_a_way_that_does_not_work_is_tried_once_a_round(place):
+    """Whatever there is to tell: each try would take its time, and count as another failure."""
+    place.broken = {"mail"}
+    for kind in ("breach", "outage", "leak"):
+        place.alarm(NOW, kind)
+    place.round(NOW)
+    assert load(str(place.root)).way("mail").failures == 1
+    place.broken = set()
+    assert sorted(topic for _way, topic, _rows in place.round(NOW + MINUTE)) == ["account", "firewall", "outage"]
+
+
 def test_what_comes_and_goes_is_one_an_hour(place):
     for minute in range(600):
         place.round(NOW + minute * MINUTE, DOWN if minute % 4 < 2 else ())

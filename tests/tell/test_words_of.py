@@ -29,6 +29,7 @@ from monzen.tell.users import Users, read_answer
 
 NOW = 1_800_000_000.0
 ROOT = Path(__file__).parents[2]
+ROOTS = os.lstat("/usr")
 ANYTHING = st.text() | st.text(alphabet="\r\n\0\x1b\x85\u2028\u202e\ud800 :=?日a")
 
 
@@ -87,6 +88,17 @@ def test_every_kind_that_is_written_has_a_topic():
     assert [kind for kind in written if topic_of(kind) == "other"] == []
     told = (ROOT / "docs/telling.md").read_text()
     assert [topic for topic in TOPICS if f"`{topic}`" not in told] == []
+
+
+def test_what_the_documents_say_of_each_kind_is_so():
+    """What is not urgent, and so waits for the digest, is chosen: a kind that is there by mistake would be told to nobody."""
+    table = re.search(r"\| `account` .*?\n\n", (ROOT / "docs/telling.md").read_text(), re.DOTALL)[0].strip().splitlines()
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table]
+    told = {kind: row[0].strip("`") if "`" in row[0] else "" for row in rows for kind in row[-1].split(", ") if kind}
+    assert len(told) > 20
+    assert {kind: topic_of(kind) for kind in told} == told
+    assert sorted(kind for kind, topic in told.items() if not topic) == ["device", "formats", "known-client-fails", "late"]
+    assert set(ALARMS) | {"breach"} <= told.keys()
 
 
 def test_json_is_ascii_bounded_and_not_translated():
@@ -261,6 +273,38 @@ def test_a_mail_says_how_many_it_does_not_show():
     said = body(message(*map(str, range(23))), dt.UTC)
     assert "and 3 more: monzen gate status" in said
     assert "more:" not in body(message(*map(str, range(20))), dt.UTC)
+
+
+def test_a_program_that_a_group_may_write_is_refused(tmp_path, monkeypatch):
+    """As every folder above it, and a link of somebody else's; here all that is not ours is root's."""
+    real = os.lstat
+    monkeypatch.setattr(os, "lstat", lambda path: real(path) if str(path).startswith(str(tmp_path)) else ROOTS)
+    program = tmp_path / "bin" / "hook"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    link = tmp_path / "link"
+    link.symlink_to(program)
+    owner = tmp_path.stat().st_uid
+    for path in (tmp_path, program.parent, program):
+        path.chmod(0o755)
+    if owner != 0:
+        with pytest.raises(TellError, match="can be written by others than root"):
+            check_program(str(program))
+        return
+    check_program(str(program))
+    check_program(str(link))
+    for path in (tmp_path, program.parent, program):
+        for mode in (0o775, 0o757):
+            path.chmod(mode)
+            for named in (program, link):
+                with pytest.raises(TellError, match=f"{path} can be written by others than root"):
+                    check_program(str(named))
+        path.chmod(0o755)
+    for path in (program.parent, program, link):
+        os.chown(path, 65534, 0, follow_symlinks=False)
+        with pytest.raises(TellError, match=f"{path} can be written by others than root"):
+            check_program(str(link))
+        os.chown(path, 0, 0, follow_symlinks=False)
 
 
 def test_programs_of_others_are_refused(tmp_path):
