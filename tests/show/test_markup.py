@@ -111,5 +111,9 @@ def test_times_are_those_of_the_reader():
     stamps = [[dt.datetime.fromisoformat(s) for s in re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?", re.sub(r"<li><code>.*?</li>", "", page))] for page in pages]
     assert len(stamps[0]) > 50
     assert {a - b for a, b in zip(*stamps, strict=True)} == {dt.timedelta(hours=9)}
+    days = [re.findall(r"<td>(\d{4}-\d\d-\d\d)</td>", page) for page in pages]
+    for told, shown_days in zip((far, near), days, strict=True):
+        assert shown_days == list(dict.fromkeys(f"{dt.datetime.fromtimestamp(start, dt.UTC):%Y-%m-%d}" for start in told["hours"]["start"]))
+    assert days[0] != days[1]
     assert "JST" in pages[0]
     assert found["last"] < END
