@@ -331,6 +331,7 @@ def test_who_is_refused():
         assert "NoNewPrivs:\t1" in status
         assert "CapEff:\t0000000000000000" in status
         assert os.readlink(f"/proc/{reader}/fd/0") == "/dev/null"
+        assert os.getsid(reader) == reader != os.getsid(served.process.pid), "a session of its own, and so no terminal of root's"
         assert not [n for n in os.listdir(f"/proc/{reader}/fd") if "tty" in os.readlink(f"/proc/{reader}/fd/{n}") or "pts" in os.readlink(f"/proc/{reader}/fd/{n}")]
         # a folder of somebody else's, with a package of our name in it, is not where root's half looks
         slow = [http.client.HTTPConnection("127.0.0.1", PORT, timeout=60) for _ in range(5)]
@@ -372,6 +373,9 @@ def test_what_does_not_work_is_said():
     Path("/run/token").write_text("easy")
     assert "can be read by others" in monzen("serve", "--token-file", "/run/token", status=2)
     Path("/run/token").chmod(0o600)
+    os.chown("/run/token", 65534, 0)
+    assert "can be read by others" in monzen("serve", "--token-file", "/run/token", status=2), "whose it is"
+    os.chown("/run/token", 0, 0)
     assert "too easy" in monzen("serve", "--token-file", "/run/token", status=2)
     assert "is no address to listen at" in monzen("serve", "--listen", "everywhere", status=2)
     assert "can be reached by others" in monzen("serve", "--listen", "0.0.0.0:8765", status=2)
