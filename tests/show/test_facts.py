@@ -24,11 +24,11 @@ def login(name, client, number):
     return f"dovecot: imap-login: Login: user=<{name}>, method=PLAIN, rip={client}, lip=192.0.2.1, mpid={number}, session=<l{number}>"
 
 
-def facts(since: float | None = None, path=WEEK):
+def facts(since: float | None = None, path=WEEK, gate=None):
     judge = Judge()
     chronicle = Chronicle(judge, since)
     sets, errors = plan([str(path)], now=END)
-    return gather(scan_sets(sets, errors, Options(END, ZONE, None, since), judge, watch=chronicle.see), chronicle, names=False)
+    return gather(scan_sets(sets, errors, Options(END, ZONE, None, since), judge, watch=chronicle.see), chronicle, names=False, gate=gate)
 
 
 def covers(wide, narrow):

@@ -67,6 +67,31 @@ def test_the_page_and_all_verbs_hide_them(log):
         assert verb == ("report",) or any(who in shown for who in WHO), verb  # its few lines name nobody but who got in
 
 
+@pytest.mark.parametrize("line", [
+    "dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<{}>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, session=<A>",
+    "postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL LOGIN authentication failed: x, sasl_username={}",
+    "postfix/smtpd[7]: A1B2: client=unknown[203.0.113.7], sasl_method=LOGIN, sasl_username={}, x=y",
+    "postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[203.0.113.7]: 554 5.7.1 <{}@example.org>: Relay access denied; from=<{}@example.net> to=<{}@example.org> proto=ESMTP helo=<x>",
+    "postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[203.0.113.7]: 550 5.1.1 x; from=<{}> to=<{}> proto=ESMTP helo=<x>",
+    "sshd[7]: Failed password for {} from 203.0.113.7 port 1 ssh2",
+    "sshd[7]: Failed password for invalid user {} from 203.0.113.7 port 1 ssh2",
+    "sshd[7]: Invalid user {} from 203.0.113.7 port 1",
+    "sshd[7]: Connection closed by authenticating user {} 203.0.113.7 port 1 [preauth]",
+    "sshd[7]: User {} from 203.0.113.7 not allowed because not listed in AllowUsers",
+    "sshd[7]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.7  user={}",
+    "dovecot: auth: passwd-file({},203.0.113.7,<A>): unknown user",
+    "dovecot: auth: pam({},203.0.113.7): pam_authenticate() failed",
+    "dovecot: imap({})<7><A>: Logged out",
+])  # fmt: skip
+def test_a_name_is_hidden_wherever_a_program_writes_it(line):
+    """And nothing but the name."""
+    said = line.format(*[USER] * line.count("{}")).encode()
+    assert USER.encode() not in masked(said)
+    assert masked(said, True) == said
+    assert b"203.0.113.7" in masked(said) or b"203" not in said
+    assert masked(said).count(b"***") == line.count("{}")
+
+
 SECRET = b"Mitternacht"
 SAID = (
     b"dovecot: auth: sql(office,203.0.113.7,<A>): unknown user (given password: %s)",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monzen.show.facts import Gate
 from monzen.show.html.page import allowed, drawn, part, policy, report
 from monzen.show.html.tags import Markup, data, join, tag, text
 from monzen.show.words import speak
@@ -89,6 +90,27 @@ def test_a_report_asks_nobody():
     for name, about in Read(report(facts(), dt.UTC)).tags:
         assert not {"src", "srcset", "action", "formaction", "poster", "background", "ping"} & about.keys(), name
         assert about.get("href", "data:,") == "data:,"
+
+
+def test_what_the_gate_did_is_told_where_it_did_something():
+    """Its packets, not those of the log; its denials, not those that monzen would have made."""
+    row = {"number": 1, "target": "198.51.100.0/24", "port": 0, "protocol": 0, "at": END - 60, "until": None, "knocks": 5}
+    row |= {"rule": "hand", "origin": "hand", "note": "", "attempts": 0, "clients": 0}
+    gate = Gate("armed", [(bytes((198, 51, 100, 0)), 24)], 98_765, [("25/tcp", 98_765)], [row], [], 43_210)
+    speak("en")
+    try:
+        told = {name: report(facts(gate=one), dt.UTC) for name, one in (("gate", gate), ("none", None), ("idle", gate._replace(packets=0, ports=[])))}
+    finally:
+        speak()
+    tiles = {name: dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page)) for name, page in told.items()}
+    own = facts()
+    assert (tiles["gate"]["packets turned away"], tiles["gate"]["denied now"]) == ("98,765", "43,210")
+    assert (tiles["none"]["packets turned away"], tiles["none"]["denied at the end of the log"]) == (f"{own['knocks']:,}", f"{own['lasting']:,}")
+    assert tiles["idle"]["packets turned away"] == f"{own['knocks']:,}"
+    assert "43,210 targets are turned away now" in told["gate"]
+    assert "and 43,209 more" in told["gate"]
+    assert "would have been turned away" in told["none"]
+    assert "were turned away" in told["gate"]
 
 
 TOKYO = dt.timezone(dt.timedelta(hours=9), "JST")
