@@ -380,6 +380,45 @@ def test_it_asks_and_names_what_it_does(tmp_path, monkeypatch, keys, asked, orde
     drive(log, work)
 
 
+def test_a_denial_is_released_by_its_number(tmp_path, monkeypatch):
+    """That of a port is another one than that of the address: what the row says is what is let in, and no more."""
+    root = with_ledger(tmp_path)
+    log = root / "mail.log"
+    log.write_text(lines(*gang(1)))
+    given = []
+
+    async def decide(verb, target, config=None, length=""):
+        given.append((verb, target))
+        return 1, ["x", "y"]
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(app_module, "decide", decide)
+    speak("en")
+
+    async def work(hand):
+        await hand.until(lambda: len(hand.pane("denied").rows) == 2)
+        await hand.press("tab")
+        for key in ("home", "end"):
+            await hand.press(key, "r")
+            row = hand.pane("denied").row
+            assert f"Release {row.name} (number {row.number})?" in hand.text()
+            before = len(given)
+            await hand.press("y")
+            await hand.until(lambda before=before: len(given) > before and isinstance(hand.app.screen, Reading))
+            assert given[-1] == ("release", str(row.number))
+            await hand.press("escape")
+        assert sorted(given) == [("release", "1"), ("release", "2")]
+
+    drive(log, work, (120, 30), root=root)
+
+
+def test_times_are_those_of_the_reader():
+    """In Tokyo the day begins nine hours before that of UTC: also what is of today is of another day."""
+    tokyo, now = dt.timezone(dt.timedelta(hours=9)), SimpleNamespace(end=NOON, past=False)
+    for ago, here, there in ((0, "12:00:00", "21:00:00"), (13, "09-03 23:00", "08:00:00"), (11, "01:00:00", "10:00:00"), (22, "09-03 14:00", "09-03 23:00")):
+        assert [lines_module.clock(NOON - ago * 3600, now, zone) for zone in (dt.UTC, tokyo)] == [here, there]
+
+
 def test_of_files_nothing_is_changed(tmp_path, monkeypatch):
     log = written(tmp_path, *gang(1))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
