@@ -222,3 +222,11 @@ def test_what_cannot_last_so_long_is_shortened_unless_a_person_said_so(ledger):
     ledger.impose([*rows, *kept, order(bytes((10, 0, 0, 9)), until=NOW + 7 * DAY), order(bytes((10, 0, 0, 8)), until=None)], NOW)
     assert ledger.shorten(NOW, 5.0 * DAY, 7.0 * DAY) == 3
     assert [e.until for e in ledger.active(NOW)] == [NOW + 60.0, NOW + 5 * DAY, NOW + 5 * DAY, *[NOW + year] * 3, NOW + 7 * DAY, None]
+
+
+def test_no_password_is_written_down(ledger):
+    """Dovecot writes them where auth_verbose_passwords says so; the file would keep them for years."""
+    said = b"dovecot: auth: sql(office,192.0.2.7,<A>): unknown user (given password: Mitternacht)"
+    entry = ledger.impose([order(A, evidence=(said, said[:-8], b"another"))], NOW)[0]
+    kept = said.replace(b"Mitternacht", b"***")
+    assert ledger.evidence(entry.number) == [kept, kept[:-1], b"another"]

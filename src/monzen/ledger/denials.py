@@ -8,6 +8,7 @@ from typing import Final
 from monzen.ledger.base import COLUMNS, MOST, WORD, around, counter, cut, moment, span, words
 from monzen.ledger.records import Entry, Key, Knocked, Order, Prefix, Release
 from monzen.ledger.totals import Totals
+from monzen.show.text import without_password
 
 LINE: Final = 2_000  # bytes of one evidence line: Postfix and Dovecot write no longer ones, syslog cuts at 8,096
 LINES: Final = 12  # evidence lines of one denial: the first half and the last half
@@ -99,11 +100,11 @@ class Denials(Totals):
         return found
 
     def _witness(self, number: int, lines: Sequence[bytes], now: float) -> None:
-        """Evidence of a denial: of many lines the first and the last."""
+        """Evidence of a denial: of many lines the first and the last, and no password that Dovecot wrote into them."""
         if not lines:
             return
         known = {row[0] for row in self.db.execute("SELECT line FROM evidence WHERE denial = ?", (number,))}
-        new = [line for line in dict.fromkeys(line[:LINE] for line in lines) if line not in known]
+        new = [line for line in dict.fromkeys(without_password(line[:LINE]) for line in lines) if line not in known]
         self.db.executemany("INSERT INTO evidence (denial, at, line) VALUES (?, ?, ?)", [(number, now, line) for line in new])
         if len(known) + len(new) > LINES:
             rows = [row[0] for row in self.db.execute("SELECT rowid FROM evidence WHERE denial = ? ORDER BY rowid", (number,))]

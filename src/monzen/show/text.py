@@ -10,6 +10,7 @@ from functools import cache
 from monzen.parse.address import text as address
 
 HIDDEN = b"***"
+PASSWORD = b"given password: "
 # The services that scanners ask for; /etc/services has other names for some and none for others.
 PORTS = {
     int(number): name
@@ -83,16 +84,17 @@ def _names() -> re.Pattern[bytes]:
     )
 
 
-# Dovecot's auth_verbose_passwords: what stands there is a password or its hash, up to the end, for it may hold anything.
-@cache
-def _password() -> re.Pattern[bytes]:
-    return re.compile(rb"(given password: ).*?(?=\)?\s*\Z)", re.DOTALL)
+def without_password(line: bytes) -> bytes:
+    """The line without the password or hash of Dovecot's auth_verbose_passwords: up to the end, for it may hold anything."""
+    at = line.find(PASSWORD)
+    if at < 0:
+        return line
+    return line[: at + len(PASSWORD)] + HIDDEN + (b")" if line.rstrip().endswith(b")") else b"")
 
 
 def masked(line: bytes, names: bool = False) -> bytes:
     """The line as it may be shown: never with a password, with the names of users only if `names`, else `user=<***>`."""
-    if b"given password: " in line:
-        line = _password().sub(rb"\1" + HIDDEN, line, count=1)
+    line = without_password(line)
     return line if names else _names().sub(lambda m: next(g for g in m.groups() if g is not None) + HIDDEN, line)
 
 
