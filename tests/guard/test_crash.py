@@ -37,7 +37,7 @@ def test_a_run_that_is_started_at_once_is_not_refused(tmp_path, monkeypatch):
         if os.getppid() != main:  # the child of the guard
             said.with_suffix(".new").write_text(str(os.getpid()))
             said.with_suffix(".new").rename(said)
-            time.sleep(60)
+            time.sleep(60)  # it is killed long before
         write(store, state, number)
 
     monkeypatch.setattr(Store, "_write_snapshot", slow)
@@ -54,7 +54,7 @@ def test_a_run_that_is_started_at_once_is_not_refused(tmp_path, monkeypatch):
             if not writer.done:
                 writer.write(2_000)
                 writer.finish_line()
-            time.sleep(0.02)
+            time.sleep(0.02)  # a log that grows line by line, until the child is at work
     finally:
         os.kill(first, signal.SIGKILL)
         os.waitpid(first, 0)

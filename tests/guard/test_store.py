@@ -105,7 +105,7 @@ def ended_within(seconds, pid):
                 return True
         except (FileNotFoundError, ProcessLookupError):
             return True
-        time.sleep(0.005)
+        time.sleep(0.005)  # until the kernel has ended it: it is nobody's child here
     return False
 
 
@@ -122,7 +122,7 @@ def test_the_child_of_a_killed_one_keeps_the_lock_from_nobody(folder, stopped):
 
             def at_work():
                 os.write(writing, b"%d\n" % os.getpid())
-                time.sleep(60)
+                time.sleep(60)  # it is killed long before
                 return {"upto": "never"}
 
             store.save(at_work)
@@ -382,7 +382,7 @@ def test_killed_at_any_moment_nothing_that_was_said_to_be_written_is_lost(tmp_pa
         os.close(writing)
         with os.fdopen(reading) as file:
             lines = [file.readline() for _ in range(rng.randrange(1, 80))]  # so many, however fast this machine is
-            time.sleep(rng.uniform(0.0, 0.01))
+            time.sleep(rng.uniform(0.0, 0.01))  # killed anywhere between two things that it says
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             lines += file.readlines()

@@ -26,7 +26,7 @@ def root(request, tmp_path):
         if request.param == "ended":
             ledger.close()
         os.write(into, b"open")
-        time.sleep(600)
+        time.sleep(600)  # it is killed long before
     assert os.read(out, 4) == b"open"
     os.close(out)
     os.close(into)

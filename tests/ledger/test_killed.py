@@ -30,7 +30,7 @@ def killed(task, delay, after=0):
     os.close(into)
     with open(out, encoding="ascii") as file:
         said = "".join(file.readline() for _ in range(after))
-        time.sleep(delay)
+        time.sleep(delay)  # killed anywhere between two things that it says
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         return (said + file.read()).split("\n")[:-1]

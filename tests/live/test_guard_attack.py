@@ -298,7 +298,7 @@ def test_a_million_orders_do_not_take_the_gate_from_the_others_nor_what_the_admi
 
 def flooded():
     """Whether more was denied than is at once: asked twice a second, for each question is a message, too."""
-    time.sleep(0.5)
+    time.sleep(0.5)  # its callers ask again and again
     return status()["denied"] > 12_000
 
 
